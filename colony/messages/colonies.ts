@@ -1,0 +1,94 @@
+import * as z from 'zod';
+import { defineMessage, Nothing } from './message.ts';
+import { boolean, field, integer, list, text, wireObject } from './wire.ts';
+
+/** A colony: executors and users that trust one owner. */
+export const Colony = wireObject({ colonyId: field('colonyid', z.string()), name: field('name', z.string()) });
+/** @see {@link Colony} */
+export type Colony = z.output<typeof Colony>;
+
+/** Somebody who submits to a colony. */
+export const User = wireObject({
+  colonyName: field('colonyname', text),
+  userId: field('userid', z.string()),
+  name: field('name', z.string()),
+  email: field('email', text),
+  phone: field('phone', text),
+});
+/** @see {@link User} */
+export type User = z.output<typeof User>;
+
+/** How many of what there is. */
+export const Statistics = wireObject({
+  colonies: field('colonies', integer),
+  executors: field('executors', integer),
+  activeExecutors: field('activeexecutors', integer),
+  unregisteredExecutors: field('unregisteredexecutors', integer),
+  waitingProcesses: field('waitingprocesses', integer),
+  runningProcesses: field('runningprocesses', integer),
+  successfulProcesses: field('successfulprocesses', integer),
+  failedProcesses: field('failedprocesses', integer),
+  cancelledProcesses: field('cancelledprocesses', integer),
+  waitingWorkflows: field('waitingworkflows', integer),
+  runningWorkflows: field('runningworkflows', integer),
+  successfulWorkflows: field('successfulworkflows', integer),
+  failedWorkflows: field('failedworkflows', integer),
+  cancelledWorkflows: field('cancelledworkflows', integer),
+});
+
+const Backend = wireObject({
+  type: field('type', text),
+  port: field('port', integer),
+  host: field('host', text),
+  tls: field('tls', z.boolean().optional()),
+  insecure: field('insecure', z.boolean().optional()),
+});
+
+/** What a server says of itself. */
+export const ServerInfo = wireObject({
+  buildVersion: field('buildversion', text),
+  buildTime: field('buildtime', text),
+  backends: field('backends', list(Backend)),
+});
+
+const colonyName = field('colonyname', z.string());
+const name = field('name', z.string());
+
+/** The server's build. Unsigned. */
+export const getVersion = defineMessage(
+  'versionmsg',
+  {},
+  wireObject({ buildVersion: field('buildversion', text), buildTime: field('buildtime', text) }),
+);
+/** What the server says of itself. Unsigned. */
+export const getServerInfo = defineMessage('getserverinfomsg', {}, ServerInfo);
+/** Counts over the whole server. Role: server owner. */
+export const getStatistics = defineMessage('getstatisticsmsg', {}, Statistics);
+/** Counts over a colony. Role: member. */
+export const getColonyStatistics = defineMessage('getcolonystatsmsg', { colonyName }, Statistics);
+/** Founds a colony. Role: server owner. */
+export const addColony = defineMessage('addcolonymsg', { colony: field('colony', Colony) }, Colony);
+/** Removes a colony and everything in it. Role: server owner. */
+export const removeColony = defineMessage('removecolonymsg', { colonyName }, Nothing);
+/** All colonies. Role: server owner. */
+export const getColonies = defineMessage('getcoloniesmsg', {}, list(Colony));
+/** One colony. Role: member. */
+export const getColony = defineMessage('getcolonymsg', { colonyName }, Colony);
+/** Adds a user. Role: colony owner. */
+export const addUser = defineMessage('addusermsg', { user: field('user', User) }, User);
+/** All users of a colony. Role: member, in whatever state. */
+export const getUsers = defineMessage('getusersmsg', { colonyName }, list(User));
+/** One user by name. Role: member, in whatever state. */
+export const getUser = defineMessage('getusermsg', { colonyName, name }, User);
+/** Removes a user. Role: colony owner. */
+export const removeUser = defineMessage('removeusermsg', { colonyName, name }, Nothing);
+/** Whether assignment is paused in a colony. Role: member, in whatever state. */
+export const getPauseStatus = defineMessage(
+  'getpausestatusmsg',
+  { colonyName },
+  wireObject({ colonyName: field('colonyname', text), isPaused: field('ispaused', boolean) }),
+);
+/** Stops handing out processes. Role: colony owner. */
+export const pauseAssignments = defineMessage('pauseassignmentsmsg', { colonyName }, Nothing);
+/** Hands out processes again. Role: colony owner. */
+export const resumeAssignments = defineMessage('resumeassignmentsmsg', { colonyName }, Nothing);

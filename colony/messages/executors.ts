@@ -1,0 +1,111 @@
+import * as z from 'zod';
+import { defineMessage, Nothing } from './message.ts';
+import { boolean, field, integer, list, number, numbered, text, time, wireObject } from './wire.ts';
+
+/** The states of executors, in the order of their numbers on the wire. */
+export const EXECUTOR_STATES = ['pending', 'approved', 'rejected', 'unregistered'] as const;
+/** A state of an executor. */
+export type ExecutorState = (typeof EXECUTOR_STATES)[number];
+
+/** A daemon that may run functions of its type, once the colony's owner has approved it. */
+export const Executor = wireObject({
+  executorId: field('executorid', z.string()),
+  executorType: field('executortype', text),
+  executorName: field('executorname', text),
+  colonyName: field('colonyname', text),
+  state: field('state', numbered(EXECUTOR_STATES).optional()),
+  requireFunctionRegistration: field('requirefuncreg', boolean),
+  commissionTime: field('commissiontime', time),
+  lastHeardFromTime: field('lastheardfromtime', time),
+  locationName: field('locationname', z.string().optional()),
+  capabilities: field('capabilities', z.looseObject({}).nullish()),
+  allocations: field('allocations', z.looseObject({}).nullish()),
+  blueprintId: field('blueprintid', z.string().optional()),
+  blueprintGeneration: field('blueprintgen', z.number().int().optional()),
+});
+/** @see {@link Executor} */
+export type Executor = z.output<typeof Executor>;
+
+const FunctionArgument = wireObject({
+  name: field('name', text),
+  type: field('type', text),
+  description: field('description', z.string().optional()),
+  required: field('required', z.boolean().optional()),
+  enum: field('enum', z.array(z.string()).optional()),
+});
+
+/** A function that an executor says it runs, with statistics of its calls in seconds. */
+export const RegisteredFunction = wireObject({
+  functionId: field('functionid', text),
+  executorName: field('executorname', text),
+  executorType: field('executortype', text),
+  colonyName: field('colonyname', text),
+  functionName: field('funcname', text),
+  description: field('description', z.string().optional()),
+  args: field('args', z.array(FunctionArgument).optional()),
+  locationName: field('locationname', z.string().optional()),
+  counter: field('counter', integer),
+  minWaitTimeSeconds: field('minwaittime', number),
+  maxWaitTimeSeconds: field('maxwaittime', number),
+  minExecTimeSeconds: field('minexectime', number),
+  maxExecTimeSeconds: field('maxexectime', number),
+  averageWaitTimeSeconds: field('avgwaittime', number),
+  averageExecTimeSeconds: field('avgexectime', number),
+});
+/** @see {@link RegisteredFunction} */
+export type RegisteredFunction = z.output<typeof RegisteredFunction>;
+
+const colonyName = field('colonyname', z.string());
+const executorName = field('executorname', z.string());
+
+/** Registers an executor, pending. Role: colony owner. */
+export const addExecutor = defineMessage('addexecutormsg', { executor: field('executor', Executor) }, Executor);
+/** Lets an executor work. Role: colony owner. */
+export const approveExecutor = defineMessage('approveexecutormsg', { colonyName, executorName }, Nothing);
+/** Keeps an executor from working. Role: colony owner. */
+export const rejectExecutor = defineMessage('rejectexecutormsg', { colonyName, executorName }, Nothing);
+/** Unregisters an executor; what it was running waits again. Role: colony owner. */
+export const removeExecutor = defineMessage('removeexecutormsg', { colonyName, executorName }, Nothing);
+/** All executors of a colony, unregistered ones included. Role: member, in whatever state. */
+export const getExecutors = defineMessage('getexecutorsmsg', { colonyName }, list(Executor));
+/** One executor by name. Role: member. */
+export const getExecutor = defineMessage('getexecutormsg', { colonyName, executorName }, Executor);
+/** One executor by id. Role: member. */
+export const getExecutorById = defineMessage(
+  'getexecutorbyidmsg',
+  { colonyName, executorId: field('executorid', z.string()) },
+  Executor,
+);
+/** Gives the calling executor another id. Role: member, in whatever state. */
+export const changeExecutorId = defineMessage(
+  'changeexecutoridmsg',
+  { colonyName, executorId: field('executorid', z.string()) },
+  z.looseObject({}),
+);
+/** Reports what the calling executor has allocated. Role: the executor itself. */
+export const reportAllocations = defineMessage(
+  'reportallocationmsg',
+  { colonyName, executorName, allocations: field('allocations', z.looseObject({})) },
+  Nothing,
+);
+/** Reports what the calling executor is capable of. Role: the executor itself. */
+export const updateExecutor = defineMessage(
+  'updateexecutormsg',
+  { colonyName, executorName, capabilities: field('capabilities', z.looseObject({})) },
+  Nothing,
+);
+
+/** Registers a function of the calling executor. Role: the executor itself. */
+export const addFunction = defineMessage(
+  'addfunctionmsg',
+  { function: field('fun', RegisteredFunction) },
+  RegisteredFunction,
+);
+/** Functions of one executor, or of the whole colony when the name is empty. Role: member. */
+export const getFunctions = defineMessage('getfunctionsmsg', { colonyName, executorName }, list(RegisteredFunction));
+/** Forgets a function of the calling executor. Role: the executor itself. */
+export const removeFunction = defineMessage(
+  'removefunctionmsg',
+  { functionId: field('functionid', z.string()) },
+  Nothing,
+);

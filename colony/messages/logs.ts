@@ -1,0 +1,52 @@
+import * as z from 'zod';
+import { defineMessage, Nothing } from './message.ts';
+import { boolean, field, integer, list, number, text, wireObject } from './wire.ts';
+
+/** One line that an executor wrote while it ran a process, or about itself. */
+export const LogEntry = wireObject({
+  processId: field('processid', text),
+  colonyName: field('colonyname', text),
+  executorName: field('executorname', text),
+  message: field('message', text),
+  /** Nanoseconds since 1970, UTC; exceeds 2^53, so the last digits are rounded. */
+  timestampNs: field('timestamp', number),
+});
+/** @see {@link LogEntry} */
+export type LogEntry = z.output<typeof LogEntry>;
+
+const colonyName = field('colonyname', z.string());
+
+/** Adds a line to a running process. Role: the executor it is assigned to. */
+export const addLog = defineMessage(
+  'addlogmsg',
+  { processId: field('processid', z.string()), message: field('message', z.string()) },
+  Nothing,
+);
+/** Adds a line about the calling executor. Role: the executor itself. */
+export const addExecutorLog = defineMessage(
+  'addexecutorlogmsg',
+  { colonyName, executorName: field('executorname', z.string()), message: field('message', z.string()) },
+  Nothing,
+);
+/**
+ * Lines of a process, or of an executor when its name is given, oldest first, at most 500: the newest `count` with
+ * `latest`, else those after `sinceNs`. Role: member.
+ */
+export const getLogs = defineMessage(
+  'getlogsmsg',
+  {
+    colonyName,
+    processId: field('processid', text),
+    executorName: field('executorname', text),
+    count: field('count', integer),
+    sinceNs: field('since', number),
+    latest: field('latest', boolean),
+  },
+  list(LogEntry),
+);
+/** Lines that contain a text. Role: member. */
+export const searchLogs = defineMessage(
+  'searchlogsmsg',
+  { colonyName, text: field('text', z.string()), days: field('days', integer), count: field('count', integer) },
+  list(LogEntry),
+);

@@ -1,0 +1,184 @@
+import * as z from 'zod';
+import { defineMessage, Nothing } from './message.ts';
+import { boolean, field, integer, list, map, number, numbered, text, time, wireObject } from './wire.ts';
+
+/** The states of processes and workflows, in the order of their numbers on the wire. */
+export const PROCESS_STATES = ['waiting', 'running', 'success', 'failed', 'cancelled'] as const;
+/** A state of a process or workflow. */
+export type ProcessState = (typeof PROCESS_STATES)[number];
+/** State codec: 0 to 4 on the wire. */
+export const ProcessState = numbered(PROCESS_STATES);
+
+/** Whether nothing more will happen to a process in this state. */
+export function isFinal(state: ProcessState): boolean {
+  return state === 'success' || state === 'failed' || state === 'cancelled';
+}
+
+const Gpu = wireObject({
+  name: field('name', text),
+  memory: field('mem', text),
+  count: field('count', integer),
+  nodeCount: field('nodecount', integer),
+});
+
+/** Which executors may run a function, and what it needs. Amounts are texts such as `500m` and `2Gi`. */
+export const Conditions = wireObject({
+  colonyName: field('colonyname', text),
+  executorNames: field('executornames', list(z.string())),
+  executorType: field('executortype', text),
+  locationName: field('locationname', z.string().optional()),
+  dependencies: field('dependencies', list(z.string())),
+  nodes: field('nodes', integer),
+  cpu: field('cpu', text),
+  processes: field('processes', integer),
+  processesPerNode: field('processespernode', integer),
+  memory: field('mem', text),
+  storage: field('storage', text),
+  gpu: field('gpu', Gpu.optional()),
+  wallTimeSeconds: field('walltime', integer),
+});
+
+const Filesystem = z.looseObject({});
+
+/** What is to be run, where, and within which limits. */
+export const FunctionSpec = wireObject({
+  nodeName: field('nodename', text),
+  functionName: field('funcname', text),
+  args: field('args', list(z.unknown())),
+  kwargs: field('kwargs', map(z.unknown())),
+  priority: field('priority', integer),
+  /** At most this long in the queue; 0 or less means no limit. */
+  maxWaitTimeSeconds: field('maxwaittime', integer),
+  /** At most this long in one execution; -1 means no limit (0 expires at once on the official server). */
+  maxExecTimeSeconds: field('maxexectime', integer),
+  /** How many further attempts follow an execution that ran out of time; negative means any number. */
+  maxRetries: field('maxretries', integer),
+  conditions: field('conditions', Conditions),
+  label: field('label', text),
+  filesystem: field('fs', Filesystem.nullish()),
+  env: field('env', map(z.string())),
+  channels: field('channels', z.array(z.string()).optional()),
+});
+/** @see {@link FunctionSpec} */
+export type FunctionSpec = z.output<typeof FunctionSpec>;
+
+/** A key and a value attached to a process. */
+export const Attribute = wireObject({
+  attributeId: field('attributeid', text),
+  processId: field('targetid', text),
+  colonyName: field('targetcolonyname', text),
+  workflowId: field('targetprocessgraphid', text),
+  state: field('state', integer),
+  /** 0 input, 1 output, 2 error, 3 environment. */
+  attributeType: field('attributetype', integer),
+  key: field('key', text),
+  value: field('value', text),
+});
+/** @see {@link Attribute} */
+export type Attribute = z.output<typeof Attribute>;
+
+/** One execution, wanted, running or past, of a function. */
+export const Process = wireObject({
+  processId: field('processid', z.string()),
+  initiatorId: field('initiatorid', text),
+  initiatorName: field('initiatorname', text),
+  assignedExecutorId: field('assignedexecutorid', text),
+  isAssigned: field('isassigned', boolean),
+  state: field('state', ProcessState),
+  /** Submission time in nanoseconds, one day earlier per step of priority: the order of the queue. */
+  priorityTime: field('prioritytime', number),
+  submissionTime: field('submissiontime', time),
+  startTime: field('starttime', time),
+  endTime: field('endtime', time),
+  waitDeadline: field('waitdeadline', time),
+  execDeadline: field('execdeadline', time),
+  retries: field('retries', integer),
+  attributes: field('attributes', list(Attribute)),
+  spec: field('spec', FunctionSpec),
+  waitForParents: field('waitforparents', boolean),
+  parents: field('parents', list(z.string())),
+  children: field('children', list(z.string())),
+  workflowId: field('processgraphid', text),
+  input: field('in', list(z.unknown())),
+  output: field('out', list(z.unknown())),
+  errors: field('errors', list(z.string())),
+});
+/** @see {@link Process} */
+export type Process = z.output<typeof Process>;
+
+/** Submits one function. Role: member. */
+export const submitFunctionSpec = defineMessage('submitfuncspecmsg', { spec: field('spec', FunctionSpec) }, Process);
+
+/**
+ * Waits up to `timeoutSeconds` (not 0; negative asks without waiting) for a process of the caller's executor type.
+ * Answered with status 404 when there is none. Role: approved executor.
+ */
+export const assignProcess = defineMessage(
+  'assignprocessmsg',
+  {
+    colonyName: field('colonyname', z.string()),
+    timeoutSeconds: field('timeout', z.number().int()),
+    availableCpu: field('availablecpu', text),
+    availableMemory: field('availablemem', text),
+  },
+  Process,
+);
+
+const processId = field('processid', z.string());
+
+/** One process. Role: member. */
+export const getProcess = defineMessage('getprocessmsg', { processId }, Process);
+
+/** Processes in one state, at most 100. Role: member. */
+export const getProcesses = defineMessage(
+  'getprocessesmsg',
+  {
+    colonyName: field('colonyname', z.string()),
+    count: field('count', integer),
+    state: field('state', z.number().int()),
+    executorType: field('executortype', text),
+    label: field('label', text),
+    initiator: field('initiator', text),
+  },
+  list(Process),
+);
+
+/** Removes a process that is not running and not part of a workflow. Role: member. */
+export const removeProcess = defineMessage('removeprocessmsg', { processId }, Nothing);
+
+/** Removes the processes in a state (-1: all) that are not part of a workflow. Role: colony owner. */
+export const removeAllProcesses = defineMessage(
+  'removeallprocessesmsg',
+  { colonyName: field('colonyname', z.string()), state: field('state', z.number().int()) },
+  Nothing,
+);
+
+/** Ends a process well. Role: the executor it is assigned to. */
+export const closeSuccessful = defineMessage(
+  'closesuccessfulmsg',
+  { processId, output: field('out', list(z.unknown())) },
+  Nothing,
+);
+
+/** Ends a process as failed, for good. Role: the executor it is assigned to. */
+export const closeFailed = defineMessage(
+  'closefailedmsg',
+  { processId, errors: field('errors', list(z.string())) },
+  Nothing,
+);
+
+/** Stores output without ending the process. Role: the executor it is assigned to. */
+export const setOutput = defineMessage('setoutputmsg', { processId, output: field('out', list(z.unknown())) }, Nothing);
+
+/** Cancels a process that is not part of a workflow. Role: member. */
+export const cancelProcess = defineMessage('cancelprocessmsg', { processId }, Nothing);
+
+/** Attaches a key and a value to a running process. Role: the executor it is assigned to. */
+export const addAttribute = defineMessage('addattributemsg', { attribute: field('attribute', Attribute) }, Attribute);
+
+/** One attribute. Role: member. */
+export const getAttribute = defineMessage(
+  'getattributemsg',
+  { attributeId: field('attributeid', z.string()) },
+  Attribute,
+);

@@ -1,0 +1,115 @@
+import * as z from 'zod';
+
+/**
+ * Codecs between what stands on the wire (ColonyOS's names, Go's zero values) and what our code works with
+ * (camelCase names with units, `undefined` for what is not set). Decoding tolerates what other clients and servers are
+ * known to send: null lists, missing fields, unknown keys. Encoding always writes the complete set of keys.
+ */
+
+/** One property of a domain object: its name on the wire and how its value is written there. */
+export interface Field<W extends string = string, S extends z.ZodType = z.ZodType> {
+  readonly wire: W;
+  readonly schema: S;
+}
+
+/** Names a property on the wire. */
+export function field<const W extends string, S extends z.ZodType>(wire: W, schema: S): Field<W, S> {
+  return { wire, schema };
+}
+
+type Fields = Readonly<Record<string, Field>>;
+/** What our code sees of an object with these fields. */
+export type DomainOf<F extends Fields> = { readonly [K in keyof F]: z.output<F[K]['schema']> };
+/** What stands on the wire for an object with these fields. */
+export type WireOf<F extends Fields> = { [K in keyof F as F[K]['wire']]: z.input<F[K]['schema']> };
+
+/** A codec between an object with wire names and one with our names. Unknown keys are dropped. */
+export function wireObject<F extends Fields>(fields: F): z.ZodType<DomainOf<F>, WireOf<F>> {
+  const entries = Object.entries(fields);
+  const wireSchema = z.object(Object.fromEntries(entries.map(([, { wire, schema }]) => [wire, schema])));
+  return z.codec(wireSchema as unknown as z.ZodType<WireOf<F>, WireOf<F>>, z.custom<DomainOf<F>>(), {
+    decode: (wire) => rename(wire, entries, (name, wireName) => [wireName, name]) as DomainOf<F>,
+    encode: (domain) => rename(domain, entries, (name, wireName) => [name, wireName]) as WireOf<F>,
+  });
+}
+
+function rename(
+  source: object,
+  entries: readonly (readonly [string, Field])[],
+  order: (name: string, wireName: string) => readonly [from: string, to: string],
+): Record<string, unknown> {
+  const values = new Map<string, unknown>(Object.entries(source));
+  return Object.fromEntries(
+    entries.map(([name, { wire }]) => {
+      const [from, to] = order(name, wire);
+      return [to, values.get(from)];
+    }),
+  );
+}
+
+/** Text that may be missing or null on the wire; empty then. */
+export const text = z.codec(z.string().nullish(), z.string(), {
+  decode: (wire) => wire ?? '',
+  encode: (value) => value,
+});
+
+/** An integer that may be missing or null on the wire; 0 then. */
+export const integer = z.codec(z.number().int().nullish(), z.number(), {
+  decode: (wire) => wire ?? 0,
+  encode: (value) => value,
+});
+
+/** A number that may be missing or null on the wire; 0 then. */
+export const number = z.codec(z.number().nullish(), z.number(), {
+  decode: (wire) => wire ?? 0,
+  encode: (value) => value,
+});
+
+/** A truth value that may be missing or null on the wire; false then. */
+export const boolean = z.codec(z.boolean().nullish(), z.boolean(), {
+  decode: (wire) => wire ?? false,
+  encode: (value) => value,
+});
+
+/** A list that may be missing or null on the wire; empty then. */
+export function list<S extends z.ZodType>(schema: S) {
+  return z.codec(z.array(schema).nullish(), z.custom<readonly z.output<S>[]>(Array.isArray), {
+    decode: (wire) => (wire ?? []) as readonly z.output<S>[],
+    encode: (value) => [...value] as z.output<S>[],
+  });
+}
+
+/** A map from text to values that may be missing or null on the wire; empty then. */
+export function map<S extends z.ZodType>(schema: S) {
+  return z.codec(z.record(z.string(), schema).nullish(), z.custom<Readonly<Record<string, z.output<S>>>>(), {
+    decode: (wire) => (wire ?? {}) as Record<string, z.output<S>>,
+    encode: (value) => value as Record<string, z.output<S>>,
+  });
+}
+
+/** Go's zero time, which Colonies writes for a time that is not set. */
+export const UNSET_TIME = '0001-01-01T00:00:00Z';
+
+/** RFC 3339 on the wire; a year of 1 or less (any zone) means "not set". Written in UTC. */
+export const time = z.codec(z.string().nullish(), z.date().optional(), {
+  decode: (wire) => {
+    const date = new Date(wire ?? UNSET_TIME);
+    if (Number.isNaN(date.getTime())) throw new TypeError(`time: expected RFC 3339, got ${JSON.stringify(wire)}`);
+    return date.getUTCFullYear() <= 1 ? undefined : date;
+  },
+  encode: (date) => date?.toISOString() ?? UNSET_TIME,
+});
+
+/** A numbered word, such as a state: the number stands on the wire. */
+export function numbered<const W extends readonly string[]>(words: W) {
+  type Word = W[number];
+  return z.codec(
+    z
+      .number()
+      .int()
+      .min(0)
+      .max(words.length - 1),
+    z.custom<Word>((value) => words.includes(value as Word)),
+    { decode: (index) => words[index] as Word, encode: (word) => words.indexOf(word) },
+  );
+}
