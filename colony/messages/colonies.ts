@@ -2,11 +2,7 @@ import * as z from 'zod';
 import { defineMessage, Nothing } from './message.ts';
 import { boolean, field, integer, list, text, wireObject } from './wire.ts';
 
-/** A colony: executors and users that trust one owner. */
-export const Colony = wireObject({ colonyId: field('colonyid', z.string()), name: field('name', z.string()) });
-/** @see {@link Colony} */
-export type Colony = z.output<typeof Colony>;
-
+const colonyCodec = wireObject({ colonyId: field('colonyid', z.string()), name: field('name', z.string()) });
 /** Somebody who submits to a colony. */
 export const User = wireObject({
   colonyName: field('colonyname', text),
@@ -15,11 +11,12 @@ export const User = wireObject({
   email: field('email', text),
   phone: field('phone', text),
 });
-/** @see {@link User} */
-export type User = z.output<typeof User>;
+/** A colony: executors and users that trust one owner. */
+export interface Colony extends z.output<typeof colonyCodec> {}
+/** @see {@link Colony} */
+export const Colony: z.ZodType<Colony> = colonyCodec;
 
-/** How many of what there is. */
-export const Statistics = wireObject({
+const statisticsCodec = wireObject({
   colonies: field('colonies', integer),
   executors: field('executors', integer),
   activeExecutors: field('activeexecutors', integer),
@@ -35,6 +32,10 @@ export const Statistics = wireObject({
   failedWorkflows: field('failedworkflows', integer),
   cancelledWorkflows: field('cancelledworkflows', integer),
 });
+/** How many of what there is. */
+export interface Statistics extends z.output<typeof statisticsCodec> {}
+/** @see {@link Statistics} */
+export const Statistics: z.ZodType<Statistics> = statisticsCodec;
 
 const Backend = wireObject({
   type: field('type', text),
@@ -44,12 +45,15 @@ const Backend = wireObject({
   insecure: field('insecure', z.boolean().optional()),
 });
 
-/** What a server says of itself. */
-export const ServerInfo = wireObject({
+const serverInfoCodec = wireObject({
   buildVersion: field('buildversion', text),
   buildTime: field('buildtime', text),
   backends: field('backends', list(Backend)),
 });
+/** What a server says of itself. */
+export interface ServerInfo extends z.output<typeof serverInfoCodec> {}
+/** @see {@link ServerInfo} */
+export const ServerInfo: z.ZodType<ServerInfo> = serverInfoCodec;
 
 const colonyName = field('colonyname', z.string());
 const name = field('name', z.string());

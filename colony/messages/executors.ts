@@ -7,8 +7,7 @@ export const EXECUTOR_STATES = ['pending', 'approved', 'rejected', 'unregistered
 /** A state of an executor. */
 export type ExecutorState = (typeof EXECUTOR_STATES)[number];
 
-/** A daemon that may run functions of its type, once the colony's owner has approved it. */
-export const Executor = wireObject({
+const executorCodec = wireObject({
   executorId: field('executorid', z.string()),
   executorType: field('executortype', text),
   executorName: field('executorname', text),
@@ -23,8 +22,10 @@ export const Executor = wireObject({
   blueprintId: field('blueprintid', z.string().optional()),
   blueprintGeneration: field('blueprintgen', z.number().int().optional()),
 });
+/** A daemon that may run functions of its type, once the colony's owner has approved it. */
+export interface Executor extends z.output<typeof executorCodec> {}
 /** @see {@link Executor} */
-export type Executor = z.output<typeof Executor>;
+export const Executor: z.ZodType<Executor> = executorCodec;
 
 const FunctionArgument = wireObject({
   name: field('name', text),
@@ -34,8 +35,7 @@ const FunctionArgument = wireObject({
   enum: field('enum', z.array(z.string()).optional()),
 });
 
-/** A function that an executor says it runs, with statistics of its calls in seconds. */
-export const RegisteredFunction = wireObject({
+const registeredFunctionCodec = wireObject({
   functionId: field('functionid', text),
   executorName: field('executorname', text),
   executorType: field('executortype', text),
@@ -52,8 +52,10 @@ export const RegisteredFunction = wireObject({
   averageWaitTimeSeconds: field('avgwaittime', number),
   averageExecTimeSeconds: field('avgexectime', number),
 });
+/** A function that an executor says it runs, with statistics of its calls in seconds. */
+export interface RegisteredFunction extends z.output<typeof registeredFunctionCodec> {}
 /** @see {@link RegisteredFunction} */
-export type RegisteredFunction = z.output<typeof RegisteredFunction>;
+export const RegisteredFunction: z.ZodType<RegisteredFunction> = registeredFunctionCodec;
 
 const colonyName = field('colonyname', z.string());
 const executorName = field('executorname', z.string());

@@ -2,8 +2,7 @@ import * as z from 'zod';
 import { defineMessage, Nothing } from './message.ts';
 import { boolean, field, integer, list, number, text, wireObject } from './wire.ts';
 
-/** One line that an executor wrote while it ran a process, or about itself. */
-export const LogEntry = wireObject({
+const logEntryCodec = wireObject({
   processId: field('processid', text),
   colonyName: field('colonyname', text),
   executorName: field('executorname', text),
@@ -11,8 +10,10 @@ export const LogEntry = wireObject({
   /** Nanoseconds since 1970, UTC; exceeds 2^53, so the last digits are rounded. */
   timestampNs: field('timestamp', number),
 });
+/** One line that an executor wrote while it ran a process, or about itself. */
+export interface LogEntry extends z.output<typeof logEntryCodec> {}
 /** @see {@link LogEntry} */
-export type LogEntry = z.output<typeof LogEntry>;
+export const LogEntry: z.ZodType<LogEntry> = logEntryCodec;
 
 const colonyName = field('colonyname', z.string());
 

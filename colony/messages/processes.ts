@@ -21,8 +21,7 @@ const Gpu = wireObject({
   nodeCount: field('nodecount', integer),
 });
 
-/** Which executors may run a function, and what it needs. Amounts are texts such as `500m` and `2Gi`. */
-export const Conditions = wireObject({
+const conditionsCodec = wireObject({
   colonyName: field('colonyname', text),
   executorNames: field('executornames', list(z.string())),
   executorType: field('executortype', text),
@@ -37,11 +36,14 @@ export const Conditions = wireObject({
   gpu: field('gpu', Gpu.optional()),
   wallTimeSeconds: field('walltime', integer),
 });
+/** Which executors may run a function, and what it needs. Amounts are texts such as `500m` and `2Gi`. */
+export interface Conditions extends z.output<typeof conditionsCodec> {}
+/** @see {@link Conditions} */
+export const Conditions: z.ZodType<Conditions> = conditionsCodec;
 
 const Filesystem = z.looseObject({});
 
-/** What is to be run, where, and within which limits. */
-export const FunctionSpec = wireObject({
+const functionSpecCodec = wireObject({
   nodeName: field('nodename', text),
   functionName: field('funcname', text),
   args: field('args', list(z.unknown())),
@@ -59,11 +61,12 @@ export const FunctionSpec = wireObject({
   env: field('env', map(z.string())),
   channels: field('channels', z.array(z.string()).optional()),
 });
+/** What is to be run, where, and within which limits. */
+export interface FunctionSpec extends z.output<typeof functionSpecCodec> {}
 /** @see {@link FunctionSpec} */
-export type FunctionSpec = z.output<typeof FunctionSpec>;
+export const FunctionSpec: z.ZodType<FunctionSpec> = functionSpecCodec;
 
-/** A key and a value attached to a process. */
-export const Attribute = wireObject({
+const attributeCodec = wireObject({
   attributeId: field('attributeid', text),
   processId: field('targetid', text),
   colonyName: field('targetcolonyname', text),
@@ -74,11 +77,12 @@ export const Attribute = wireObject({
   key: field('key', text),
   value: field('value', text),
 });
+/** A key and a value attached to a process. */
+export interface Attribute extends z.output<typeof attributeCodec> {}
 /** @see {@link Attribute} */
-export type Attribute = z.output<typeof Attribute>;
+export const Attribute: z.ZodType<Attribute> = attributeCodec;
 
-/** One execution, wanted, running or past, of a function. */
-export const Process = wireObject({
+const processCodec = wireObject({
   processId: field('processid', z.string()),
   initiatorId: field('initiatorid', text),
   initiatorName: field('initiatorname', text),
@@ -103,8 +107,10 @@ export const Process = wireObject({
   output: field('out', list(z.unknown())),
   errors: field('errors', list(z.string())),
 });
+/** One execution, wanted, running or past, of a function. */
+export interface Process extends z.output<typeof processCodec> {}
 /** @see {@link Process} */
-export type Process = z.output<typeof Process>;
+export const Process: z.ZodType<Process> = processCodec;
 
 /** Submits one function. Role: member. */
 export const submitFunctionSpec = defineMessage('submitfuncspecmsg', { spec: field('spec', FunctionSpec) }, Process);

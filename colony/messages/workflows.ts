@@ -3,13 +3,14 @@ import { defineMessage, Nothing } from './message.ts';
 import { FunctionSpec, Process, ProcessState } from './processes.ts';
 import { boolean, field, integer, list, number, text, time, wireObject } from './wire.ts';
 
-/** A DAG of function specs: each names its node and, in its conditions, the nodes it depends on. */
-export const WorkflowSpec = wireObject({
+const workflowSpecCodec = wireObject({
   colonyName: field('colonyname', text),
   functionSpecs: field('functionspecs', list(FunctionSpec)),
 });
+/** A DAG of function specs: each names its node and, in its conditions, the nodes it depends on. */
+export interface WorkflowSpec extends z.output<typeof workflowSpecCodec> {}
 /** @see {@link WorkflowSpec} */
-export type WorkflowSpec = z.output<typeof WorkflowSpec>;
+export const WorkflowSpec: z.ZodType<WorkflowSpec> = workflowSpecCodec;
 
 const GraphNode = wireObject({
   processId: field('id', text),
@@ -26,8 +27,7 @@ const GraphEdge = wireObject({
   animated: field('animated', boolean),
 });
 
-/** A submitted workflow ("process graph" on the wire). */
-export const Workflow = wireObject({
+const workflowCodec = wireObject({
   workflowId: field('processgraphid', z.string()),
   initiatorId: field('initiatorid', text),
   initiatorName: field('initiatorname', text),
@@ -41,8 +41,10 @@ export const Workflow = wireObject({
   nodes: field('nodes', list(GraphNode)),
   edges: field('edges', list(GraphEdge)),
 });
+/** A submitted workflow ("process graph" on the wire). */
+export interface Workflow extends z.output<typeof workflowCodec> {}
 /** @see {@link Workflow} */
-export type Workflow = z.output<typeof Workflow>;
+export const Workflow: z.ZodType<Workflow> = workflowCodec;
 
 const workflowId = field('processgraphid', z.string());
 
