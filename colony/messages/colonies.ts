@@ -3,18 +3,22 @@ import { defineMessage, Nothing } from './message.ts';
 import { boolean, field, integer, list, text, wireObject } from './wire.ts';
 
 const colonyCodec = wireObject({ colonyId: field('colonyid', z.string()), name: field('name', z.string()) });
-/** Somebody who submits to a colony. */
-export const User = wireObject({
+/** A colony: executors and users that trust one owner. */
+export interface Colony extends z.output<typeof colonyCodec> {}
+/** @see {@link Colony} */
+export const Colony: z.ZodType<Colony> = colonyCodec;
+
+const userCodec = wireObject({
   colonyName: field('colonyname', text),
   userId: field('userid', z.string()),
   name: field('name', z.string()),
   email: field('email', text),
   phone: field('phone', text),
 });
-/** A colony: executors and users that trust one owner. */
-export interface Colony extends z.output<typeof colonyCodec> {}
-/** @see {@link Colony} */
-export const Colony: z.ZodType<Colony> = colonyCodec;
+/** Somebody who submits to a colony. */
+export interface User extends z.output<typeof userCodec> {}
+/** @see {@link User} */
+export const User: z.ZodType<User> = userCodec;
 
 const statisticsCodec = wireObject({
   colonies: field('colonies', integer),
