@@ -1,0 +1,39 @@
+import * as z from 'zod';
+import { defineMessage } from './message.ts';
+import { Process, ProcessState } from './processes.ts';
+import { field, text } from './wire.ts';
+
+/** Of which the events below are told: one state of processes, for so many seconds, after which the server closes. */
+const watched = {
+  state: field('state', ProcessState),
+  timeoutSeconds: field('timeout', z.number().int()),
+};
+
+/**
+ * Events of one process, over WebSocket: one event at once when it is in the state already, and one each time it enters
+ * it. An empty executor type means the process's own. Role: member of the process's colony. Events are labelled
+ * `subscribeprocessmsg` and carry a process; the official server's events may lack `output` and `endTime`.
+ */
+export const subscribeProcess = defineMessage(
+  'subscribeprocessmsg',
+  {
+    colonyName: field('colonyname', text),
+    processId: field('processid', z.string()),
+    executorType: field('executortype', text),
+    ...watched,
+  },
+  Process,
+);
+
+/**
+ * Events of all processes of one executor type that enter a state, over WebSocket. Role: member (the official server:
+ * executors only). The events are labelled `subscribeprocessmsg` too.
+ */
+export const subscribeProcesses = defineMessage(
+  'subscribeprocessesmsg',
+  { colonyName: field('colonyname', text), executorType: field('executortype', z.string()), ...watched },
+  Process,
+);
+
+/** Every message that goes over WebSocket, under the name of the client's method for it. */
+export const subscriptions = { subscribeProcess, subscribeProcesses };
