@@ -1,0 +1,100 @@
+import { loadDataConfig, type DataConfig } from './config.ts';
+import { DataError, listNames, quoteName } from './errors.ts';
+import { openSource, type DataSource, type ReadRequest } from './source.ts';
+
+/** An open source together with what its operator lets workflows do with it. */
+export interface Dataset {
+  readonly source: DataSource;
+  /** Allowed queries: SQL by name. */
+  readonly queries: ReadonlyMap<string, string>;
+  /** Columns of the source's own table that may be used. */
+  readonly columns: '*' | readonly string[];
+  /** The least number of values an aggregate may be made of. */
+  readonly minimumRows: number;
+}
+
+/** What a workflow asks for, by names the operator allowed; everything in it is untrusted. */
+export interface Selection {
+  /** The name of an allowed query; without it, the source's own table is read. */
+  readonly query?: string | undefined;
+  /** A column of the table or of the query's result; may be left out when there is only one. */
+  readonly column?: string | undefined;
+}
+
+/**
+ * Opens what a configuration describes; close it with `dataset.source.close()`.
+ *
+ * @throws DataError as {@link openSource}
+ */
+export async function openDataset(config: DataConfig): Promise<Dataset> {
+  return {
+    source: await openSource(config.source),
+    queries: new Map(Object.entries(config.queries)),
+    columns: config.columns,
+    minimumRows: config.minimumRows,
+  };
+}
+
+/**
+ * Opens what a configuration file describes.
+ *
+ * @throws DataError `CONFIG_INVALID`, and as {@link openSource}
+ */
+export async function loadDataset(configPath: string): Promise<Dataset> {
+  return await openDataset(await loadDataConfig(configPath));
+}
+
+/**
+ * Checks a workflow's selection against what the operator allows and the source has.
+ *
+ * @param groupColumn a second column, for the group of each row
+ * @returns what to read: the value column, then the group column if one was given
+ * @throws DataError `QUERY_UNKNOWN`, `COLUMN_UNKNOWN` or `SELECTION_INVALID`, listing what may be chosen
+ */
+export async function resolveSelection(
+  dataset: Dataset,
+  selection: Selection,
+  groupColumn: string | undefined,
+  signal?: AbortSignal,
+): Promise<ReadRequest> {
+  const query = resolveQuery(dataset, selection.query);
+  const allowed = await allowedColumns(dataset, query, signal);
+  const column = selection.column ?? onlyColumn(dataset, allowed);
+  const columns = groupColumn === undefined ? [column] : [column, groupColumn];
+  for (const name of columns) {
+    if (allowed.includes(name)) continue;
+    throw new DataError(
+      'COLUMN_UNKNOWN',
+      `${dataset.source.description}: expected one of the columns ${listNames(allowed)}, got ${quoteName(name)}`,
+    );
+  }
+  return { query, columns };
+}
+
+function resolveQuery(dataset: Dataset, name: string | undefined): string | undefined {
+  if (name === undefined) return undefined;
+  const sql = dataset.queries.get(name);
+  if (sql !== undefined) return sql;
+  throw new DataError(
+    'QUERY_UNKNOWN',
+    `${dataset.source.description}: expected one of the queries ${listNames(dataset.queries.keys())}, got ${quoteName(name)}`,
+  );
+}
+
+/** The columns of a query are all allowed: the operator wrote it. */
+async function allowedColumns(dataset: Dataset, query: string | undefined, signal?: AbortSignal): Promise<string[]> {
+  const { source, columns: offered } = dataset;
+  // Asked for before the source is touched: a source without a table has no columns to ask for.
+  if (query === undefined && offered.length === 0) return [];
+  const existing = await source.columns(query, signal);
+  return existing.filter((name) => query !== undefined || offered === '*' || offered.includes(name));
+}
+
+function onlyColumn(dataset: Dataset, allowed: readonly string[]): string {
+  const [column] = allowed;
+  if (column !== undefined && allowed.length === 1) return column;
+  throw new DataError(
+    'SELECTION_INVALID',
+    `${dataset.source.description}: no column is chosen; choose one of ${listNames(allowed)}`,
+  );
+}
