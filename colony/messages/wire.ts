@@ -18,8 +18,13 @@ export function field<const W extends string, S extends z.ZodType>(wire: W, sche
 }
 
 type Fields = Readonly<Record<string, Field>>;
-/** What our code sees of an object with these fields. */
-export type DomainOf<F extends Fields> = { readonly [K in keyof F]: z.output<F[K]['schema']> };
+type OptionalKey<F extends Fields> = {
+  [K in keyof F]: undefined extends z.output<F[K]['schema']> ? K : never;
+}[keyof F];
+/** What our code sees of an object with these fields. Who builds one may leave out what may be undefined. */
+export type DomainOf<F extends Fields> = {
+  readonly [K in Exclude<keyof F, OptionalKey<F>>]: z.output<F[K]['schema']>;
+} & { readonly [K in OptionalKey<F>]?: z.output<F[K]['schema']> };
 /** What stands on the wire for an object with these fields. */
 export type WireOf<F extends Fields> = { [K in keyof F as F[K]['wire']]: z.input<F[K]['schema']> };
 
@@ -27,10 +32,14 @@ export type WireOf<F extends Fields> = { [K in keyof F as F[K]['wire']]: z.input
 export function wireObject<F extends Fields>(fields: F): z.ZodType<DomainOf<F>, WireOf<F>> {
   const entries = Object.entries(fields);
   const wireSchema = z.object(Object.fromEntries(entries.map(([, { wire, schema }]) => [wire, schema])));
-  return z.codec(wireSchema as unknown as z.ZodType<WireOf<F>, WireOf<F>>, z.custom<DomainOf<F>>(), {
+  return z.codec(wireSchema as unknown as z.ZodType<WireOf<F>, WireOf<F>>, z.custom<DomainOf<F>>(isObject), {
     decode: (wire) => rename(wire, entries, (name, wireName) => [wireName, name]) as DomainOf<F>,
     encode: (domain) => rename(domain, entries, (name, wireName) => [name, wireName]) as WireOf<F>,
   });
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function rename(
@@ -81,7 +90,7 @@ export function list<S extends z.ZodType>(schema: S) {
 
 /** A map from text to values that may be missing or null on the wire; empty then. */
 export function map<S extends z.ZodType>(schema: S) {
-  return z.codec(z.record(z.string(), schema).nullish(), z.custom<Readonly<Record<string, z.output<S>>>>(), {
+  return z.codec(z.record(z.string(), schema).nullish(), z.custom<Readonly<Record<string, z.output<S>>>>(isObject), {
     decode: (wire) => (wire ?? {}) as Record<string, z.output<S>>,
     encode: (value) => value as Record<string, z.output<S>>,
   });
@@ -90,11 +99,20 @@ export function map<S extends z.ZodType>(schema: S) {
 /** Go's zero time, which Colonies writes for a time that is not set. */
 export const UNSET_TIME = '0001-01-01T00:00:00Z';
 
-/** RFC 3339 on the wire; a year of 1 or less (any zone) means "not set". Written in UTC. */
+const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/u;
+
+/**
+ * RFC 3339 on the wire, in any zone and with up to nanoseconds, of which milliseconds are kept; a year of 1 or less
+ * (in any zone) means "not set". Written in UTC.
+ */
 export const time = z.codec(z.string().nullish(), z.date().optional(), {
-  decode: (wire) => {
-    const date = new Date(wire ?? UNSET_TIME);
-    if (Number.isNaN(date.getTime())) throw new TypeError(`time: expected RFC 3339, got ${JSON.stringify(wire)}`);
+  decode: (wire, context) => {
+    const written = wire ?? UNSET_TIME;
+    const date = new Date(written);
+    if (!RFC_3339.test(written) || Number.isNaN(date.getTime())) {
+      context.issues.push({ code: 'custom', message: 'expected a time in RFC 3339', input: wire });
+      return z.NEVER;
+    }
     return date.getUTCFullYear() <= 1 ? undefined : date;
   },
   encode: (date) => date?.toISOString() ?? UNSET_TIME,

@@ -1,0 +1,165 @@
+import { randomBytes } from 'node:crypto';
+import type { Logger } from 'pino';
+import * as z from 'zod';
+import { addressFromUrl, apiUrl, type ServerAddress } from './address.ts';
+import { DEFAULT_RETRY, type RetryPolicy } from './back-off.ts';
+import { openReply, sealRequest } from './envelope.ts';
+import { ColonyError, ConnectionError, ServerError } from './errors.ts';
+import type { Identity } from './identity.ts';
+import { messages } from './messages/index.ts';
+import type { Message, ReplyOf, RequestOf } from './messages/message.ts';
+import { formatIssues } from './schema-errors.ts';
+import { type Answer, post, type Repetition } from './transport.ts';
+
+/** How to reach a server, and as whom. */
+export interface ClientOptions {
+  readonly server: ServerAddress | URL;
+  /** Signs every request that does not bring an identity of its own. */
+  readonly identity?: Identity | undefined;
+  /** How long lost connections are bridged; 10 s unless told otherwise. `{ forMs: 0 }` turns it off. */
+  readonly retry?: Partial<RetryPolicy>;
+  /**
+   * Whether the server answers a repeated request, byte for byte the same, without executing it again (the embedded
+   * server does, the official one does not). Then submissions, too, are repeated after a lost answer.
+   */
+  readonly deduplicates?: boolean;
+  /** Hears about lost connections. */
+  readonly log?: Pick<Logger, 'warn'> | undefined;
+}
+
+/** What a single call may do differently. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly identity?: Identity | undefined;
+  /** The longest one attempt may take; one minute unless told otherwise (an assign call: 30 s more than it polls). */
+  readonly timeoutMs?: number | undefined;
+  readonly retry?: Partial<RetryPolicy> | undefined;
+}
+
+type Messages = typeof messages;
+/** The name of a message: the client's method for it. */
+export type MessageName = keyof Messages;
+
+/**
+ * One typed method per message of the protocol, named as in `messages/index.ts`. Every method throws
+ * {@link ServerError} when the server refuses, {@link ConnectionError} when it cannot be reached or understood, and
+ * the signal's reason when that fires.
+ *
+ * @example const { version } = await createColoniesClient({ server }).getVersion({});
+ */
+export type ColoniesClient = {
+  readonly [Name in MessageName]: (
+    request: RequestOf<Messages[Name]>,
+    options?: CallOptions,
+  ) => Promise<ReplyOf<Messages[Name]>>;
+} & {
+  readonly server: ServerAddress;
+  readonly identity: Identity | undefined;
+};
+
+/** Messages that only look; they carry no nonce. An assign call takes something, so it is not among them. */
+const READING = /^(?:get|search|resolve|channelread|version)/u;
+
+/**
+ * Messages whose second execution would do their work twice. All others either change nothing the second time
+ * (approving, closing, cancelling) or are refused it (names and ids that exist already). A doubled assign call takes a
+ * second process, which is no loss: the first one returns to the queue at its deadline.
+ */
+const DOUBLING: ReadonlySet<string> = new Set([
+  messages.submitFunctionSpec.type,
+  messages.submitWorkflowSpec.type,
+  messages.addChild.type,
+  'runcronmsg',
+  'packgeneratormsg',
+  'channelappendmsg',
+  'addfilemsg',
+]);
+
+const DEFAULT_TIMEOUT_MS = 60_000;
+
+interface Connection extends Omit<ClientOptions, 'server'> {
+  readonly server: ServerAddress;
+  readonly url: URL;
+}
+
+/** Makes a client. It holds no connection of its own: there is nothing to close. */
+export function createColoniesClient(options: ClientOptions): ColoniesClient {
+  const server = options.server instanceof URL ? addressFromUrl(options.server) : options.server;
+  const connection: Connection = { ...options, server, url: apiUrl(server) };
+  const methods = Object.fromEntries(
+    Object.entries<Message>(messages).map(([name, message]) => [
+      name,
+      (request: unknown, callOptions: CallOptions = {}) => call(connection, message, request, callOptions),
+    ]),
+  );
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the entries come from `messages`, as the type says
+  return { ...methods, server, identity: options.identity } as unknown as ColoniesClient;
+}
+
+/** Whether this only says that an assign call found nothing to do. */
+export function isNothingToAssign(error: unknown): boolean {
+  return (
+    error instanceof ServerError &&
+    error.status === 404 &&
+    error.serverMessage === 'No process available for assignment'
+  );
+}
+
+async function call(
+  connection: Connection,
+  message: Message,
+  request: unknown,
+  options: CallOptions,
+): Promise<unknown> {
+  const inner = encodeRequest(message, request);
+  const nonce = READING.test(message.type) ? {} : { nonce: randomBytes(16).toString('hex') };
+  const identity = options.identity ?? connection.identity;
+  const answer = await post({
+    url: connection.url,
+    server: connection.server,
+    messageType: message.type,
+    body: JSON.stringify(sealRequest(message.type, { ...inner, ...nonce }, identity)),
+    repetition: repetitionOf(message, connection),
+    retry: { ...DEFAULT_RETRY, ...connection.retry, ...options.retry },
+    timeoutMs: options.timeoutMs ?? defaultTimeoutMs(inner),
+    signal: options.signal,
+    onRetry: (error) =>
+      connection.log?.warn({ code: error.code, messageType: message.type }, 'connection lost; trying again'),
+  });
+  return decodeReply(message, openAnswer(message, answer));
+}
+
+function repetitionOf(message: Message, connection: Connection): Repetition {
+  return DOUBLING.has(message.type) && connection.deduplicates !== true ? 'doubling' : 'harmless';
+}
+
+function defaultTimeoutMs(inner: object): number {
+  const pollSeconds: unknown = 'timeout' in inner ? inner.timeout : 0;
+  return typeof pollSeconds === 'number' && pollSeconds > 0 ? pollSeconds * 1000 + 30_000 : DEFAULT_TIMEOUT_MS;
+}
+
+function encodeRequest(message: Message, request: unknown): object {
+  const encoded = z.safeEncode(message.request, request);
+  if (!encoded.success) {
+    throw new ColonyError(`${message.type}: ${formatIssues(encoded.error)}`, { code: 'INVALID_REQUEST' });
+  }
+  const inner: unknown = encoded.data;
+  return typeof inner === 'object' && inner !== null ? inner : {};
+}
+
+/** Some refusals of the official server have no body: callers without rights (200) and crashed handlers (500). */
+function openAnswer(message: Message, { status, body }: Answer): unknown {
+  if (body.trim() === '') {
+    const meaning = status === 200 ? 'as to callers that are no approved members of the colony' : 'its handler failed';
+    throw new ServerError(message.type, status, `an empty answer, ${meaning}`);
+  }
+  return openReply(message.type, body);
+}
+
+function decodeReply(message: Message, inner: unknown): unknown {
+  const decoded = z.safeDecode(message.reply, inner);
+  if (decoded.success) return decoded.data;
+  throw new ConnectionError(`${message.type}: unreadable answer: ${formatIssues(decoded.error, inner)}`, {
+    code: 'UNREADABLE_REPLY',
+  });
+}

@@ -1,0 +1,56 @@
+import { chmodSync, statSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { dirname } from 'node:path';
+import { toError, UserError } from './errors.ts';
+
+/** Windows keeps access rights elsewhere; its modes say nothing. */
+const HAS_MODES = process.platform !== 'win32';
+
+/**
+ * Reads a file that holds secrets.
+ *
+ * @returns its text, or undefined when there is no such file
+ * @throws UserError when others than the owner may read it, or it cannot be read
+ */
+export function readPrivateFile(path: string): string | undefined {
+  try {
+    requirePrivate(path);
+    return readFileSync(path, 'utf8');
+  } catch (thrown) {
+    if (isMissing(thrown)) return undefined;
+    if (thrown instanceof UserError) throw thrown;
+    throw new UserError(`${path}: expected a readable file, got "${toError(thrown).message}"`, { cause: thrown });
+  }
+}
+
+/** Writes a file that only its owner can read, whole or not at all, in a directory that is made where missing. */
+export function writePrivateFile(path: string, text: string): void {
+  makePrivateDirectory(dirname(path));
+  const unfinished = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    writeFileSync(unfinished, text, { mode: 0o600, flag: 'wx' });
+    renameSync(unfinished, path);
+  } catch (thrown) {
+    rmSync(unfinished, { force: true });
+    throw new UserError(`${path}: expected to write it, got "${toError(thrown).message}"`, { cause: thrown });
+  }
+}
+
+/** Makes a directory, where it is missing, that only its owner can enter. An existing one keeps its mode. */
+export function makePrivateDirectory(path: string): void {
+  const firstMade = mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (firstMade !== undefined) chmodSync(path, 0o700);
+}
+
+function requirePrivate(path: string): void {
+  const { mode } = statSync(path);
+  if (!HAS_MODES || (mode & 0o077) === 0) return;
+  throw new UserError(
+    `${path}: expected a file that only its owner can read, got mode ${(mode & 0o777).toString(8)}; ` +
+      `run "chmod 600 ${path}", and make new keys if somebody else may have read it`,
+  );
+}
+
+function isMissing(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
+}

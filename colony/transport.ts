@@ -1,0 +1,159 @@
+import { formatAddress, type ServerAddress } from './address.ts';
+import { pauseMs, type RetryPolicy, sleep } from './back-off.ts';
+import { ConnectionError, toError } from './errors.ts';
+
+/**
+ * What a repetition of a request may do, which decides when it is repeated.
+ *
+ * - `harmless`: reading, or something whose second execution changes nothing or is refused; repeated after any loss.
+ * - `doubling`: a second execution would do the work twice (submitting, packing, appending). Repeated only when the
+ *   first certainly never reached the server, or when the server is known to answer a repeated request once.
+ */
+export type Repetition = 'harmless' | 'doubling';
+
+/** One request as it goes over HTTP, and how far to go for an answer. */
+export interface Post {
+  readonly url: URL;
+  readonly server: ServerAddress;
+  readonly messageType: string;
+  readonly body: string;
+  readonly repetition: Repetition;
+  readonly retry: RetryPolicy;
+  /** The longest one attempt may take. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Told before every pause. */
+  readonly onRetry?: ((error: ConnectionError) => void) | undefined;
+}
+
+/** An HTTP answer, read to its end. */
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** The request never left, or was turned away before a Colonies server saw it. */
+const NOT_REACHED = new Set([
+  'ECONNREFUSED',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UNAVAILABLE',
+]);
+/** The request may have been executed although its answer is lost. */
+const ANSWER_LOST = new Set([
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'UND_ERR_SOCKET',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+  'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
+  'BAD_GATEWAY',
+  'TIMEOUT',
+]);
+
+/**
+ * Posts the same bytes until an answer arrives, with growing pauses, for as long as the policy allows.
+ *
+ * @throws ConnectionError when no answer arrived; its `code` says what happened last
+ */
+export async function post(request: Post): Promise<Answer> {
+  const startedAt = performance.now();
+  for (let attempt = 0; ; attempt++) {
+    request.signal?.throwIfAborted();
+    try {
+      return await attemptPost(request);
+    } catch (thrown) {
+      request.signal?.throwIfAborted();
+      const error = connectionError(request, thrown);
+      const pause = pauseMs(request.retry, attempt);
+      const isTimeLeft = performance.now() - startedAt + pause < request.retry.forMs;
+      if (!isTimeLeft || !mayRepeat(error, request.repetition)) throw error;
+      request.onRetry?.(error);
+      await sleep(pause, request.signal);
+    }
+  }
+}
+
+async function attemptPost(request: Post): Promise<Answer> {
+  using limit = attemptLimit(request.timeoutMs, request.signal);
+  const response = await fetch(request.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: request.body,
+    redirect: 'error',
+    signal: limit.signal,
+  });
+  const body = await response.text();
+  if (isFromProxy(response.status, body)) {
+    throw new ConnectionError(`the way to the server answered ${response.status}`, {
+      code: response.status === 503 ? 'UNAVAILABLE' : 'BAD_GATEWAY',
+    });
+  }
+  return { status: response.status, body };
+}
+
+/** A signal for one attempt that leaves neither a timer nor a listener behind. */
+function attemptLimit(
+  timeoutMs: number,
+  outer: AbortSignal | undefined,
+): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort(outer?.reason);
+  const timeout = new ConnectionError(`no answer within ${timeoutMs} ms`, { code: 'TIMEOUT' });
+  const timer = setTimeout(() => controller.abort(timeout), timeoutMs);
+  outer?.addEventListener('abort', abort, { once: true });
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      outer?.removeEventListener('abort', abort);
+    },
+  };
+}
+
+/** A proxy answers for a server that is away; a Colonies server wraps its own 503 in an envelope. */
+function isFromProxy(status: number, body: string): boolean {
+  return (status === 502 || status === 503 || status === 504) && !body.trimStart().startsWith('{');
+}
+
+function mayRepeat(error: ConnectionError, repetition: Repetition): boolean {
+  const code = error.code ?? '';
+  return NOT_REACHED.has(code) || (repetition === 'harmless' && ANSWER_LOST.has(code));
+}
+
+function connectionError(request: Post, thrown: unknown): ConnectionError {
+  const code = codeOf(thrown);
+  const doubt =
+    request.repetition === 'doubling' && ANSWER_LOST.has(code)
+      ? '; it may have been executed: look before you repeat it'
+      : '';
+  return new ConnectionError(
+    `${request.messageType}: expected an answer of the Colonies server at ${formatAddress(request.server)}, got ` +
+      `${reasonOf(thrown, code)}${doubt}${adviceFor(code)}`,
+    { code, cause: thrown },
+  );
+}
+
+/** The code of the innermost cause that has one: fetch wraps the socket's error, at times twice. */
+function codeOf(thrown: unknown): string {
+  for (let error: unknown = thrown; error instanceof Error; error = error.cause) {
+    if ('code' in error && typeof error.code === 'string') return error.code;
+  }
+  return 'NO_ANSWER';
+}
+
+function reasonOf(thrown: unknown, code: string): string {
+  if (thrown instanceof ConnectionError) return thrown.message;
+  return code === 'NO_ANSWER' ? toError(thrown).message : code;
+}
+
+function adviceFor(code: string): string {
+  if (code === 'ECONNREFUSED') return '; is it running?';
+  if (code === 'ENOTFOUND') return '; check COLONIES_SERVER_HOST';
+  if (/SSL|TLS|CERT|EPROTO|SELF_SIGNED|UNABLE_TO_VERIFY/u.test(code)) return '; check COLONIES_TLS and the certificate';
+  return '';
+}
