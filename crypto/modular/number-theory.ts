@@ -1,0 +1,72 @@
+/** Elementary number theory on BigInt. Nothing here runs in constant time: use it on public numbers or blinded ones. */
+
+/** The representative of `value` in [0, modulus). */
+export function mod(value: bigint, modulus: bigint): bigint {
+  const remainder = value % modulus;
+  return remainder < 0n ? remainder + modulus : remainder;
+}
+
+/** |value|. */
+export function absolute(value: bigint): bigint {
+  return value < 0n ? -value : value;
+}
+
+/** Greatest common divisor of two non-negative integers (Euclid). */
+export function gcd(left: bigint, right: bigint): bigint {
+  let [a, b] = [left, right];
+  while (b !== 0n) [a, b] = [b, a % b];
+  return a;
+}
+
+/**
+ * The inverse of `value` modulo `modulus` (extended Euclid).
+ *
+ * @throws RangeError when the two share a factor
+ */
+export function modInverse(value: bigint, modulus: bigint): bigint {
+  let [previous, current] = [modulus, mod(value, modulus)];
+  let [previousFactor, factor] = [0n, 1n];
+  while (current !== 0n) {
+    const quotient = previous / current;
+    [previous, current] = [current, previous - quotient * current];
+    [previousFactor, factor] = [factor, previousFactor - quotient * factor];
+  }
+  if (previous !== 1n)
+    throw new RangeError('modInverse: expected a number coprime to the modulus, got a common factor');
+  return mod(previousFactor, modulus);
+}
+
+/** base ^ exponent mod modulus for a non-negative exponent (left-to-right binary). */
+export function modPower(base: bigint, exponent: bigint, modulus: bigint): bigint {
+  let result = 1n % modulus;
+  const reduced = mod(base, modulus);
+  for (const bit of exponent.toString(2)) {
+    result = (result * result) % modulus;
+    if (bit === '1') result = (result * reduced) % modulus;
+  }
+  return result;
+}
+
+/** The largest integer whose `degree`-th power does not exceed `value` ≥ 0 (Newton). */
+export function integerRoot(value: bigint, degree: number): bigint {
+  if (value < 2n) return value;
+  const exponent = BigInt(degree);
+  let root = 1n << BigInt(Math.ceil(value.toString(2).length / degree));
+  for (;;) {
+    const next = ((exponent - 1n) * root + value / root ** (exponent - 1n)) / exponent;
+    if (next >= root) return root;
+    root = next;
+  }
+}
+
+/** The odd primes below `bound`, ascending (sieve of Eratosthenes). */
+export function oddPrimesBelow(bound: number): number[] {
+  const composite = new Uint8Array(bound);
+  const primes: number[] = [];
+  for (let candidate = 3; candidate < bound; candidate += 2) {
+    if (composite[candidate] === 1) continue;
+    primes.push(candidate);
+    for (let multiple = candidate * candidate; multiple < bound; multiple += 2 * candidate) composite[multiple] = 1;
+  }
+  return primes;
+}

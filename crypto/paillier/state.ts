@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import type { PrivateKey, PublicKey } from 'paillier-bigint';
+import { bigIntToBytes, byteLength, bytesToBigInt } from '../modular/bytes.ts';
+import { absolute, mod } from '../modular/number-theory.ts';
+import { compute } from './compute.ts';
+import { CallGatherer } from './gather.ts';
+import { isBlumKey, keyId, primesOf } from './keys.ts';
+import type { Masking } from './tasks.ts';
+
+/**
+ * How ciphertexts get their randomness (crypto/README.md, "Which randomness"):
+ * - `half`: h_s^ρ, ρ of |n|/2 bits; for keys known to be Blum keys
+ * - `full`: h_s^ρ, ρ of |n| + 64 bits; no short-exponent argument needed
+ * - `short`: h_s^ρ, ρ of 2κ + 64 bits; rests on a short-exponent assumption, only on explicit request
+ * - `standard`: r^n for a uniform r, as in Paillier's paper; for keys known not to be Blum keys
+ */
+export type MaskingChoice = 'half' | 'full' | 'short' | 'standard';
+
+/** What is derived once from a public key object. */
+export interface PublicState {
+  readonly publicKey: PublicKey;
+  readonly keyId: string;
+  readonly n: bigint;
+  readonly square: bigint;
+  readonly keyBits: number;
+  readonly rootBytes: number;
+  readonly elementBytes: number;
+  readonly defaultMasking: MaskingChoice;
+  readonly calls: CallGatherer;
+}
+
+const DOMAIN = 'sealed-colonies/paillier/djn-base/1';
+const UNKNOWN_KEY_EXTRA_BITS = 64;
+
+const publicStates = new WeakMap<PublicKey, PublicState>();
+const bases = new WeakMap<PublicState, Promise<Uint8Array>>();
+
+/** The state of a key, validated when it is seen for the first time. @throws RangeError for an invalid key */
+export function publicState(publicKey: PublicKey): PublicState {
+  const known = publicStates.get(publicKey);
+  if (known) return known;
+  const blum = isBlumKey(publicKey);
+  const rootBytes = byteLength(publicKey.n);
+  const state: PublicState = {
+    publicKey,
+    keyId: keyId(publicKey),
+    n: publicKey.n,
+    square: publicKey.n * publicKey.n,
+    keyBits: publicKey.bitLength,
+    rootBytes,
+    elementBytes: 2 * rootBytes,
+    defaultMasking: blum === undefined ? 'full' : blum ? 'half' : 'standard',
+    calls: new CallGatherer(),
+  };
+  publicStates.set(publicKey, state);
+  return state;
+}
+
+/** The state of a private key's public half; the key is checked against its own primes first. */
+export async function privateState(privateKey: PrivateKey): Promise<{ state: PublicState; p: bigint; q: bigint }> {
+  const { p, q } = await primesOf(privateKey);
+  return { state: publicState(privateKey.publicKey), p, q };
+}
+
+/** The masking of one batch, with h_s computed when the key is used for the first time. */
+export async function maskingOf(state: PublicState, choice: MaskingChoice = state.defaultMasking): Promise<Masking> {
+  if (choice === 'standard') return { kind: 'standard' };
+  return { kind: 'fixed-base', base: await maskingBase(state), exponentBits: exponentBitsOf(state.keyBits, choice) };
+}
+
+/** Length of ρ in bits. */
+export function exponentBitsOf(keyBits: number, choice: Exclude<MaskingChoice, 'standard'>): number {
+  if (choice === 'half') return Math.ceil(keyBits / 2);
+  if (choice === 'full') return keyBits + UNKNOWN_KEY_EXTRA_BITS;
+  return 2 * (keyBits < 3072 ? 112 : 128) + 64;
+}
+
+/**
+ * h = −x² mod n with x = SHAKE256(domain ‖ n) mod n: everybody derives the same h from n alone, so that nobody can plant
+ * one that masks nothing.
+ */
+export function derivedSquare(n: bigint): bigint {
+  const width = byteLength(n);
+  const hash = createHash('shake256', { outputLength: width + 16 });
+  const x = bytesToBigInt(hash.update(DOMAIN).update(bigIntToBytes(n, width)).digest()) % n;
+  return n - ((x * x) % n);
+}
+
+/** A signed plaintext as a residue modulo n. @throws RangeError when |plaintext| ≥ ⌊n/2⌋ */
+export function encodeSigned(state: PublicState, plaintext: bigint, label = 'plaintext'): bigint {
+  if (typeof plaintext !== 'bigint') {
+    throw new TypeError(`${label}: expected a bigint, got ${typeof plaintext}; encode fractions as fixed point first`);
+  }
+  if (absolute(plaintext) >= state.n / 2n) {
+    throw new RangeError(
+      `${label}: expected an integer below n/2 in magnitude, got one that would wrap; use a longer key`,
+    );
+  }
+  return mod(plaintext, state.n);
+}
+
+/** The signed plaintext of a residue modulo n. */
+export function decodeSigned(state: PublicState, residue: bigint): bigint {
+  return residue > state.n / 2n ? residue - state.n : residue;
+}
+
+function maskingBase(state: PublicState): Promise<Uint8Array> {
+  const known = bases.get(state);
+  if (known) return known;
+  const base = compute({
+    key: { n: state.n },
+    operation: { kind: 'powerShared', exponent: bigIntToBytes(state.n, state.rootBytes), negative: false },
+    count: 1,
+    inputs: [bigIntToBytes(derivedSquare(state.n), state.elementBytes)],
+    outBytes: state.elementBytes,
+  });
+  bases.set(state, base);
+  return base;
+}

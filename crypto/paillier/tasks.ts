@@ -1,0 +1,299 @@
+import { bytesToBigInt, elementAt, toBigInts, writeBigInt } from '../modular/bytes.ts';
+import type { FixedBaseTable, SquareRing } from '../modular/engine.ts';
+import { gcd, modInverse } from '../modular/number-theory.ts';
+import { fillRandomBits, randomBelow } from '../modular/random.ts';
+import type { OpenRings } from './open-rings.ts';
+
+/** Where the randomness of a ciphertext comes from: base ^ ρ for ρ of `exponentBits` random bits, or r ^ n. */
+export type Masking =
+  | {
+      readonly kind: 'fixed-base';
+      readonly base: Uint8Array;
+      readonly exponentBits: number;
+      readonly table?: SharedTable;
+    }
+  | { readonly kind: 'standard' };
+
+/** A table that several threads read; `id` names it across threads. */
+export interface SharedTable extends FixedBaseTable {
+  readonly id: number;
+}
+
+/** The modulus of a task, public or by its secret primes. */
+export type TaskKey = { readonly n: bigint } | { readonly p: bigint; readonly q: bigint };
+
+/** What to compute, with everything that is the same for all items. */
+export type Operation =
+  /** [residues] → ciphertexts */
+  | { readonly kind: 'encrypt'; readonly masking: Masking }
+  /** [residues] → ciphertexts, by the owner of the key */
+  | { readonly kind: 'encryptAsOwner'; readonly tables: SharedTable }
+  /** [] → encryptions of 0 */
+  | { readonly kind: 'mask'; readonly masking: Masking }
+  /** [ciphertexts] → ciphertexts of the same plaintexts */
+  | { readonly kind: 'rerandomize'; readonly masking: Masking }
+  /** [ciphertexts] → residues */
+  | { readonly kind: 'decrypt' }
+  /** [left, right] → products */
+  | { readonly kind: 'multiply' }
+  /** [left, right] → left / right */
+  | { readonly kind: 'divide' }
+  /** [ciphertexts, residues] → ciphertexts of the sums */
+  | { readonly kind: 'addPlaintext' }
+  /** [bases, exponents, signs (1 byte, 1 = negative)] → powers */
+  | { readonly kind: 'power' }
+  /** [bases] → powers by one exponent */
+  | { readonly kind: 'powerShared'; readonly exponent: Uint8Array; readonly negative: boolean }
+  /** [elements] → {@link Verdict}, 1 byte each */
+  | { readonly kind: 'check' }
+  /** [elements] → one product */
+  | { readonly kind: 'product' }
+  /** [bases, exponents, signs] → one product of powers */
+  | { readonly kind: 'multiExponentiate' }
+  /** [base] → one table */
+  | { readonly kind: 'buildTable'; readonly exponentBits: number; readonly windowBits: number }
+  /** [base] → one pair of tables */
+  | { readonly kind: 'buildOwnerTables'; readonly exponentBits: number; readonly windowBits: number };
+
+const NOTHING = new Uint8Array(0);
+
+type PrivateOperation = Extract<Operation, { kind: 'decrypt' | 'encryptAsOwner' | 'buildOwnerTables' }>;
+
+/** One operation on `count` items; each input is a flat buffer of `count` numbers. */
+export interface Task {
+  readonly key: TaskKey;
+  readonly operation: Operation;
+  readonly count: number;
+  readonly inputs: readonly Uint8Array[];
+  readonly out: Uint8Array;
+}
+
+/** What `check` finds about a number that should be a ciphertext. */
+export const Verdict = { ok: 0, outOfRange: 1, notCoprime: 2, unmasked: 3 } as const;
+
+/** Performs a task in the calling thread. */
+export function runTask(rings: OpenRings, task: Task): void {
+  const { key, operation } = task;
+  const reduces = operation.kind === 'product' || operation.kind === 'multiExponentiate';
+  if (task.count === 0 && !reduces) return;
+  if (isPrivate(operation)) {
+    if (!('p' in key)) throw new Error(`runTask: ${operation.kind} needs the private key`);
+    runPrivateTask(rings, task, operation, key);
+  } else {
+    runPublicTask(rings.square('p' in key ? key.p * key.q : key.n), task, operation, rings);
+  }
+}
+
+function runPrivateTask(
+  rings: OpenRings,
+  { inputs, out, count }: Task,
+  operation: PrivateOperation,
+  { p, q }: { p: bigint; q: bigint },
+): void {
+  const ring = rings.factored(p, q);
+  const [input] = threeInputs(inputs);
+  if (operation.kind === 'decrypt') {
+    ring.decrypt(out, input);
+  } else if (operation.kind === 'buildOwnerTables') {
+    ring.buildOwnerTables(out, input, operation.exponentBits, operation.windowBits);
+  } else {
+    const tables = rings.table(operation.tables);
+    const exponents = drawOwnerExponents(count, [p, q], Math.ceil(tables.exponentBits / 8));
+    ring.encryptAsOwner(out, tables, exponents, input);
+    exponents.fill(0);
+  }
+}
+
+function runPublicTask(
+  ring: SquareRing,
+  { inputs, out, count }: Task,
+  operation: Exclude<Operation, PrivateOperation>,
+  rings: OpenRings,
+): void {
+  const [first, second, third] = threeInputs(inputs);
+  if ('masking' in operation) return runMasking(rings, ring, operation, out, first);
+  switch (operation.kind) {
+    case 'multiply':
+      return ring.multiply(out, first, second);
+    case 'divide':
+      invertAll(ring, out, second);
+      return ring.multiply(out, out, first);
+    case 'addPlaintext':
+      return ring.multiplyByOnePlus(out, first, second);
+    case 'power':
+      return signedPower(ring, out, first, second, third);
+    case 'powerShared':
+      ring.powerShared(out, first, operation.exponent);
+      if (operation.negative) invertAll(ring, out, out.slice());
+      return undefined;
+    case 'check':
+      return check(ring, out, first);
+    case 'product':
+      return ring.product(out, first);
+    case 'multiExponentiate':
+      return signedMultiExponentiate(ring, out, count, [first, second, third]);
+    case 'buildTable':
+      return ring.buildTable(out, first, operation.exponentBits, operation.windowBits);
+  }
+}
+
+function threeInputs(inputs: readonly Uint8Array[]): [Uint8Array, Uint8Array, Uint8Array] {
+  const [first = NOTHING, second = NOTHING, third = NOTHING] = inputs;
+  return [first, second, third];
+}
+
+function isPrivate(operation: Operation): operation is PrivateOperation {
+  return ['decrypt', 'encryptAsOwner', 'buildOwnerTables'].includes(operation.kind);
+}
+
+function runMasking(
+  rings: OpenRings,
+  ring: SquareRing,
+  operation: Extract<Operation, { masking: Masking }>,
+  out: Uint8Array,
+  input: Uint8Array,
+): void {
+  mask(rings, ring, operation.masking, out, operation.kind === 'encrypt' ? input : undefined);
+  if (operation.kind === 'rerandomize') ring.multiply(out, out, input);
+}
+
+/** Fresh encryptions of `residues`, or of 0. */
+function mask(rings: OpenRings, ring: SquareRing, masking: Masking, out: Uint8Array, residues?: Uint8Array): void {
+  const count = out.length / ring.elementBytes;
+  if (masking.kind === 'standard') {
+    const secrets = drawUnits(ring, count);
+    ring.powerShared(out, secrets, elementToRoot(ring.root, ring.rootBytes));
+    secrets.fill(0);
+    if (residues) ring.multiplyByOnePlus(out, out, residues);
+    return;
+  }
+  const exponentBytes = Math.ceil(masking.exponentBits / 8);
+  const exponents = new Uint8Array(count * exponentBytes);
+  fillRandomBits(exponents, exponentBytes, masking.exponentBits);
+  if (masking.table) {
+    ring.powerFixedBase(out, rings.table(masking.table), exponents, residues);
+  } else {
+    for (let index = 0; index < count; index += 1) elementAt(out, index, ring.elementBytes).set(masking.base);
+    ring.power(out, out.slice(), exponents, exponentBytes);
+    if (residues) ring.multiplyByOnePlus(out, out, residues);
+  }
+  exponents.fill(0);
+}
+
+function elementToRoot(root: bigint, rootBytes: number): Uint8Array {
+  const bytes = new Uint8Array(rootBytes);
+  writeBigInt(bytes, root);
+  return bytes;
+}
+
+/** Uniform numbers coprime to the root, as elements below the root. */
+function drawUnits(ring: SquareRing, count: number): Uint8Array {
+  const units = new Uint8Array(count * ring.elementBytes);
+  for (let index = 0; index < count; index += 1) {
+    // A number that shares a factor with n would factor n: nobody meets one by chance, so no test is spent on it.
+    writeBigInt(elementAt(units, index, ring.elementBytes), 1n + randomBelow(ring.root - 1n));
+  }
+  return units;
+}
+
+/** ρ uniform in [0, prime − 1) for each prime in turn, by rejection. */
+function drawOwnerExponents(count: number, primes: readonly [bigint, bigint], exponentBytes: number): Uint8Array {
+  const exponents = new Uint8Array(count * 2 * exponentBytes);
+  for (let index = 0; index < count * 2; index += 1) {
+    const prime = primes[index % 2 === 0 ? 0 : 1];
+    writeBigInt(elementAt(exponents, index, exponentBytes), randomBelow(prime - 1n));
+  }
+  return exponents;
+}
+
+/** out[i] = 1 / elements[i]: one inversion for all, spread over a tree of products. `out` may not be `elements`. */
+function invertAll(ring: SquareRing, out: Uint8Array, elements: Uint8Array): void {
+  const width = ring.elementBytes;
+  const count = elements.length / width;
+  if (count === 0) return;
+  if (count === 1) {
+    writeBigInt(out, modInverse(bytesToBigInt(elements), ring.root * ring.root));
+    return;
+  }
+  const half = Math.ceil(count / 2);
+  const left = elements.subarray(0, half * width);
+  const right = new Uint8Array(half * width);
+  right.set(elements.subarray(half * width));
+  if (count % 2 === 1) right[right.length - 1] = 1;
+  const products = new Uint8Array(half * width);
+  ring.multiply(products, left, right);
+  const inverses = new Uint8Array(half * width);
+  invertAll(ring, inverses, products);
+  ring.multiply(products, inverses, right);
+  out.set(products);
+  ring.multiply(products, inverses, left);
+  out.set(products.subarray(0, (count - half) * width), half * width);
+}
+
+function signedPower(
+  ring: SquareRing,
+  out: Uint8Array,
+  bases: Uint8Array,
+  exponents: Uint8Array,
+  signs: Uint8Array,
+): void {
+  const width = ring.elementBytes;
+  ring.power(out, bases, exponents, exponents.length / signs.length);
+  const negative = indicesOf(signs, 1);
+  const powers = gather(out, width, negative);
+  const inverses = new Uint8Array(powers.length);
+  invertAll(ring, inverses, powers);
+  for (const [position, index] of negative.entries()) {
+    elementAt(out, index, width).set(elementAt(inverses, position, width));
+  }
+}
+
+function signedMultiExponentiate(
+  ring: SquareRing,
+  out: Uint8Array,
+  count: number,
+  [bases, exponents, signs]: readonly [Uint8Array, Uint8Array, Uint8Array],
+): void {
+  const exponentBytes = count === 0 ? 1 : exponents.length / count;
+  const [numerator, denominator] = [0, 1].map((sign) => {
+    const indices = indicesOf(signs, sign);
+    const result = new Uint8Array(ring.elementBytes);
+    const [chosen, powers] = [gather(bases, ring.elementBytes, indices), gather(exponents, exponentBytes, indices)];
+    ring.multiExponentiate(result, chosen, powers, exponentBytes);
+    return result;
+  });
+  const inverse = new Uint8Array(ring.elementBytes);
+  invertAll(ring, inverse, denominator ?? inverse);
+  ring.multiply(out, numerator ?? inverse, inverse);
+}
+
+function indicesOf(signs: Uint8Array, sign: number): number[] {
+  return Array.from(signs.keys()).filter((index) => signs[index] === sign);
+}
+
+function gather(elements: Uint8Array, width: number, indices: readonly number[]): Uint8Array {
+  const gathered = new Uint8Array(indices.length * width);
+  for (const [position, index] of indices.entries()) gathered.set(elementAt(elements, index, width), position * width);
+  return gathered;
+}
+
+/** One gcd for all; only when it is not 1 is each number looked at alone. */
+function check(ring: SquareRing, verdicts: Uint8Array, elements: Uint8Array): void {
+  const values = toBigInts(elements, ring.elementBytes);
+  const square = ring.root * ring.root;
+  let product = 1n;
+  for (const [index, value] of values.entries()) {
+    verdicts[index] = rangeVerdict(value, ring.root, square);
+    if (verdicts[index] !== Verdict.outOfRange) product = (product * (value % ring.root)) % ring.root;
+  }
+  if (gcd(ring.root, product) === 1n) return;
+  for (const [index, value] of values.entries()) {
+    if (verdicts[index] === Verdict.ok && gcd(ring.root, value % ring.root) !== 1n)
+      verdicts[index] = Verdict.notCoprime;
+  }
+}
+
+function rangeVerdict(value: bigint, root: bigint, square: bigint): number {
+  if (value <= 0n || value >= square) return Verdict.outOfRange;
+  return value % root === 1n ? Verdict.unmasked : Verdict.ok;
+}
