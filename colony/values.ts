@@ -1,0 +1,72 @@
+import { PublicKey } from 'paillier-bigint';
+import * as z from 'zod';
+import { CiphertextVector, publicKeyFromModulus } from '../crypto/paillier/index.ts';
+
+/**
+ * What goes into and comes out of processes: the tutorial's forms, which the Python example shares, and ciphertext
+ * vectors. Every codec decodes wire text to a validated domain value and encodes it back.
+ */
+
+const MAXIMUM_DECIMAL_DIGITS = 10_000;
+
+const DecimalModulus = z
+  .string()
+  .regex(/^[1-9][0-9]*$/, 'expected decimal digits')
+  .max(MAXIMUM_DECIMAL_DIGITS);
+
+const PublicKeyJson = z.object({ n: DecimalModulus, blum: z.boolean().optional() });
+
+/**
+ * A Paillier public key: base64 of `{"n": "<decimal>"}`, the form of the Python example. Keys shorter than 2048 bits and
+ * moduli that cannot be right are refused.
+ */
+export const PaillierPublicKey = z.codec(z.base64().min(1), z.instanceof(PublicKey), {
+  decode: (text, context) => {
+    try {
+      const { n, blum } = PublicKeyJson.parse(JSON.parse(fromBase64(text)));
+      return publicKeyFromModulus(BigInt(n), blum === undefined ? {} : { blum });
+    } catch (error) {
+      context.issues.push({ code: 'custom', input: text, message: publicKeyProblem(error) });
+      return z.NEVER;
+    }
+  },
+  encode: (publicKey) => toBase64(JSON.stringify({ n: publicKey.n.toString() })),
+});
+
+function publicKeyProblem(error: unknown): string {
+  if (error instanceof RangeError) return error.message;
+  return 'expected base64 of {"n": "<decimal modulus>"}; "colonies keys generate" writes it to public_key.b64';
+}
+
+/** One ciphertext as the tutorial writes it: base64 of its decimal digits. Ranges are checked with the key, later. */
+export const TutorialCiphertext = z.codec(z.base64().min(1), z.bigint(), {
+  decode: (text, context) => {
+    const digits = fromBase64(text);
+    if (/^[0-9]+$/.test(digits) && digits.length <= MAXIMUM_DECIMAL_DIGITS) return BigInt(digits);
+    context.issues.push({ code: 'custom', input: text, message: 'expected base64 of a decimal ciphertext' });
+    return z.NEVER;
+  },
+  encode: (ciphertext) => toBase64(ciphertext.toString()),
+});
+
+/** A vector of ciphertexts: JSON text that names key, scale, count and packing, with the numbers in base64url. */
+export const CiphertextVectorText = z.codec(z.string().min(1), z.instanceof(CiphertextVector), {
+  decode: (text, context) => {
+    try {
+      return CiphertextVector.parse(text);
+    } catch (error) {
+      const message = error instanceof RangeError || error instanceof TypeError ? error.message : 'expected a ctvec';
+      context.issues.push({ code: 'custom', input: text, message });
+      return z.NEVER;
+    }
+  },
+  encode: (vector) => vector.toJson(),
+});
+
+function fromBase64(text: string): string {
+  return Buffer.from(text, 'base64').toString();
+}
+
+function toBase64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}

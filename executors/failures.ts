@@ -1,0 +1,25 @@
+import { ColonyError, RetryableError, TerminalError } from '../colony/errors.ts';
+import { DataError } from '../data/errors.ts';
+
+/**
+ * Runs a function's body and turns the refusals of data and cryptography into errors that decide about retries: an
+ * unreachable database may answer later, everything else fails the process at once. Their messages hold no data and may
+ * travel; any other error is left as it is.
+ */
+export async function refusing<T>(body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    throw asRefusal(error);
+  }
+}
+
+function asRefusal(error: unknown): unknown {
+  if (error instanceof ColonyError) return error;
+  if (error instanceof DataError) {
+    const facts = { code: error.code };
+    return error.retryable ? new RetryableError(error.message, facts) : new TerminalError(error.message, facts);
+  }
+  if (error instanceof RangeError) return new TerminalError(error.message, { code: 'OUT_OF_RANGE' });
+  return error;
+}

@@ -1,0 +1,90 @@
+import type { PrivateKey } from 'paillier-bigint';
+import type * as z from 'zod';
+import { UserError } from '../../colony/errors.ts';
+import type { Process } from '../../colony/messages/processes.ts';
+import { formatIssues } from '../../colony/schema-errors.ts';
+import { type CiphertextVector, decrypt, decryptVector, keyId } from '../../crypto/paillier/index.ts';
+import {
+  EncryptedNumber,
+  EncryptedStatistics,
+  PatientDataSumRequest,
+  type Place,
+  placesOf,
+  StatisticsRequest,
+  valueCount,
+} from './messages.ts';
+import { isPlausibleSum } from './rounds.ts';
+import { describeFigures, type StatisticsRow } from './statistics.ts';
+
+/** What the holder of the private key reads from the last process of a hospital workflow. */
+export type HospitalResult =
+  | { readonly kind: 'sum'; readonly sum: bigint }
+  | { readonly kind: 'statistics'; readonly rows: readonly StatisticsRow[] };
+
+/**
+ * Decrypts the output of a finished process.
+ *
+ * @param process a successful process whose first output is a number or a vector of statistics
+ * @throws UserError when the output is neither, was made under another key, or decrypts to what cannot be a result
+ */
+export async function readResult(process: Process, privateKey: PrivateKey): Promise<HospitalResult> {
+  const [output] = process.output;
+  requireSameKey(process, privateKey);
+  const isVector = typeof output === 'string' && output.startsWith('{');
+  return isVector ? readStatistics(process, output, privateKey) : readSum(process, output, privateKey);
+}
+
+async function readSum(process: Process, output: unknown, privateKey: PrivateKey): Promise<HospitalResult> {
+  const ciphertext = decode(EncryptedNumber, output, process, 'output');
+  const sum = await explain(process, () => decrypt(privateKey, ciphertext));
+  if (!isPlausibleSum(sum, privateKey.publicKey)) throw implausible(process);
+  return { kind: 'sum', sum };
+}
+
+async function readStatistics(process: Process, output: string, privateKey: PrivateKey): Promise<HospitalResult> {
+  const request = decode(StatisticsRequest, process.spec.kwargs, process, 'kwargs');
+  const vector = decode(EncryptedStatistics, output, process, 'output');
+  requireAnswer(process, request, vector);
+  const mantissas = await explain(process, () => decryptVector(privateKey, vector));
+  const places: readonly Place[] = placesOf(request);
+  return { kind: 'statistics', rows: describeFigures(places, mantissas, vector.scaleBits) };
+}
+
+function requireSameKey(process: Process, privateKey: PrivateKey): void {
+  const request = PatientDataSumRequest.safeParse(process.spec.kwargs);
+  if (!request.success) return;
+  const [expected, got] = [keyId(request.data['paillier-pubkey']), keyId(privateKey.publicKey)];
+  if (expected === got) return;
+  throw new UserError(
+    `process ${process.processId}: expected the private key of public key ${expected.slice(0, 16)}…, got that of ` +
+      `${got.slice(0, 16)}…; give the right file with --key`,
+  );
+}
+
+function requireAnswer(process: Process, request: StatisticsRequest, vector: CiphertextVector): void {
+  const expected = `${valueCount(request)} values at ${request['scale-bits']} bits under key ${keyId(request['paillier-pubkey'])}`;
+  const got = `${vector.count} values at ${vector.scaleBits} bits under key ${vector.keyId}`;
+  if (expected !== got) throw new UserError(`process ${process.processId}: expected ${expected}, got ${got}`);
+}
+
+function decode<S extends z.ZodType>(schema: S, wire: unknown, process: Process, where: string): z.output<S> {
+  const parsed = schema.safeParse(wire);
+  if (parsed.success) return parsed.data;
+  throw new UserError(`process ${process.processId}: ${formatIssues(parsed.error, wire, where)}`);
+}
+
+async function explain<T>(process: Process, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    if (error instanceof RangeError) throw new UserError(`process ${process.processId}: ${error.message}`);
+    throw error;
+  }
+}
+
+function implausible(process: Process): UserError {
+  return new UserError(
+    `process ${process.processId}: expected a sum far below the modulus, got a number as long as the modulus; the ` +
+      'ciphertext was made under another key or changed on the way, so run the workflow again',
+  );
+}
