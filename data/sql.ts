@@ -19,8 +19,8 @@ export function quoteLiteral(text: string): string {
 /**
  * A query as something that can be selected from.
  *
- * The line breaks keep a trailing `--` comment from swallowing the bracket. Being inside a FROM clause, the query
- * cannot be anything but a query.
+ * The line breaks keep a trailing `--` comment from swallowing the bracket. Inside a FROM clause, an
+ * operator's statement that writes is a syntax error.
  */
 export function subquery(sql: string): string {
   return `(\n${sql.trim().replace(/;+$/, '')}\n) AS selection`;

@@ -8,12 +8,13 @@ import { DataError } from '../errors.ts';
  */
 export function duckdbError(error: unknown, description: string): DataError {
   if (error instanceof DataError) return error;
-  const message = error instanceof Error ? error.message : '';
+  const message = error instanceof Error ? error.message.replace('Failed to extract statements: ', '') : '';
   const line = /CSV Error on Line: (\d+)/.exec(message)?.[1];
   if (line !== undefined) return malformed(description, `line ${line}: ${csvProblem(message)}`);
   if (message.includes('CSV Parser state machine')) {
     return malformed(description, 'expected RFC 4180 with the same line ending everywhere');
   }
+  if (/^INTERNAL Error/.test(message)) return malformed(description, 'DuckDB cannot parse a row; is it UTF-8 text?');
   if (/No magic bytes|too small to be a Parquet|Parquet/i.test(message) && !/^(Binder|Catalog|Parser)/.test(message)) {
     return malformed(description, 'not a readable Parquet file');
   }

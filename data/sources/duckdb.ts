@@ -13,59 +13,43 @@ const TABLE = 'data';
 /**
  * A CSV or Parquet file, read by an in-process DuckDB that can reach nothing but that file: no network, no other
  * file, no extension beyond those compiled in, nothing spilt to disk.
+ *
+ * Each read has its own DuckDB (some milliseconds): the file may have changed, and an internal error of DuckDB, which
+ * a damaged file can provoke, makes an instance unusable for good.
  */
 export async function openDuckdbSource(config: FileSourceConfig): Promise<DataSource> {
   const description = describeFile(config.kind === 'csv' ? 'CSV' : 'Parquet', config.path);
   const { DuckDBInstance: Instance } = await loadLibrary('@duckdb/node-api', () => import('@duckdb/node-api'));
   await requireFile(config.path, description);
-  const instance = await Instance.create(':memory:', {
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-    allow_community_extensions: 'false',
-    temp_directory: '',
-  });
-  await confine(instance, config.path);
-  return new DuckdbSource(instance, config, description);
-}
-
-/** Order matters: the last statement forbids changing the settings before it. */
-async function confine(instance: DuckDBInstance, path: string): Promise<void> {
-  const connection = await instance.connect();
-  try {
-    await connection.run(`SET allowed_paths = [${quoteLiteral(path)}]`);
-    await connection.run('SET enable_external_access = false');
-    await connection.run('SET lock_configuration = true');
-  } finally {
-    connection.closeSync();
-  }
+  return new DuckdbSource(Instance, config, description);
 }
 
 class DuckdbSource implements DataSource {
   readonly description: string;
-  readonly #instance: DuckDBInstance;
+  readonly #Instance: typeof DuckDBInstance;
   readonly #config: FileSourceConfig;
 
-  constructor(instance: DuckDBInstance, config: FileSourceConfig, description: string) {
-    this.#instance = instance;
+  constructor(instance: typeof DuckDBInstance, config: FileSourceConfig, description: string) {
+    this.#Instance = instance;
     this.#config = config;
     this.description = description;
   }
 
   async columns(query: string | undefined): Promise<readonly string[]> {
-    const connection = await this.#connect();
+    const { connection, close } = await this.#connect();
     try {
       const result = await connection.stream(`SELECT * FROM ${relation(query)} LIMIT 0`);
       return result.columnNames();
     } catch (error) {
       throw duckdbError(error, this.description);
     } finally {
-      connection.closeSync();
+      close();
     }
   }
 
   async *read(request: ReadRequest, signal?: AbortSignal): AsyncGenerator<readonly Row[]> {
     signal?.throwIfAborted();
-    const connection = await this.#connect();
+    const { connection, close } = await this.#connect();
     const interrupt = (): void => connection.interrupt();
     signal?.addEventListener('abort', interrupt);
     try {
@@ -79,28 +63,51 @@ class DuckdbSource implements DataSource {
       throw signal?.aborted ? signal.reason : duckdbError(error, this.description);
     } finally {
       signal?.removeEventListener('abort', interrupt);
-      connection.closeSync();
+      close();
     }
   }
 
   close(): Promise<void> {
-    this.#instance.closeSync();
     return Promise.resolve();
   }
 
-  /** A connection with the file as temporary view, made afresh because the file may have changed since last time. */
-  async #connect(): Promise<DuckDBConnection> {
+  async #connect(): Promise<Connected> {
     await requireFile(this.#config.path, this.description);
     const rows = await fileRows(this.#config, this.description);
-    const connection = await this.#instance.connect();
-    try {
-      await connection.run(`CREATE TEMP VIEW ${TABLE} AS SELECT * FROM ${rows}`);
-      return connection;
-    } catch (error) {
+    const instance = await this.#Instance.create(':memory:', NO_DOWNLOADS);
+    const connection = await instance.connect();
+    const close = (): void => {
       connection.closeSync();
+      instance.closeSync();
+    };
+    try {
+      await confine(connection, this.#config.path);
+      await connection.run(`CREATE TEMP VIEW ${TABLE} AS SELECT * FROM ${rows}`);
+      return { connection, close };
+    } catch (error) {
+      close();
       throw duckdbError(error, this.description);
     }
   }
+}
+
+interface Connected {
+  readonly connection: DuckDBConnection;
+  readonly close: () => void;
+}
+
+const NO_DOWNLOADS = {
+  autoinstall_known_extensions: 'false',
+  autoload_known_extensions: 'false',
+  allow_community_extensions: 'false',
+  temp_directory: '',
+};
+
+/** Order matters: the last statement forbids changing the settings before it. */
+async function confine(connection: DuckDBConnection, path: string): Promise<void> {
+  await connection.run(`SET allowed_paths = [${quoteLiteral(path)}]`);
+  await connection.run('SET enable_external_access = false');
+  await connection.run('SET lock_configuration = true');
 }
 
 /** The table function that reads the file. Every CSV option is given: what DuckDB guesses depends on the rows. */

@@ -106,8 +106,9 @@ class Transaction {
   readonly #client: Client;
   readonly #description: string;
   readonly #signal: AbortSignal | undefined;
+  readonly #aborted: Promise<never>;
+  #stopListening = (): void => undefined;
   #ending: Promise<void> | undefined;
-  readonly #cut = (): void => void this.end();
 
   constructor(client: Client, description: string, signal: AbortSignal | undefined) {
     this.#client = client;
@@ -115,7 +116,8 @@ class Transaction {
     this.#signal = signal;
     // A connection lost between two statements shows itself in the next one; unheard, the event would end the process.
     client.on('error', () => undefined);
-    signal?.addEventListener('abort', this.#cut);
+    this.#aborted = this.#rejectOnAbort();
+    this.#aborted.catch(() => undefined);
   }
 
   async begin(timeoutMs: number): Promise<void> {
@@ -140,14 +142,26 @@ class Transaction {
   }
 
   async end(): Promise<void> {
-    this.#signal?.removeEventListener('abort', this.#cut);
+    this.#stopListening();
     this.#ending ??= this.#client.end().catch(() => undefined);
-    await this.#ending;
+    // Cutting a connection that is still being made takes as long as making it; whoever aborted does not wait for it.
+    if (!this.#signal?.aborted) await this.#ending;
+  }
+
+  #rejectOnAbort(): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      const onAbort = (): void => {
+        reject(new Error('aborted'));
+        void this.end();
+      };
+      this.#signal?.addEventListener('abort', onAbort);
+      this.#stopListening = () => this.#signal?.removeEventListener('abort', onAbort);
+    });
   }
 
   async #guard<Result>(answer: Promise<Result>): Promise<Result> {
     try {
-      return await answer;
+      return await Promise.race([answer, this.#aborted]);
     } catch (error) {
       throw this.#signal?.aborted ? this.#signal.reason : postgresError(error, this.#description);
     }

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Environment } from '../../colony/environment.ts';
+import { type Environment, requireColonyName } from '../../colony/environment.ts';
 import { startWorker, type Worker } from '../../colony/worker.ts';
 import { cloud } from './cloud.ts';
 
@@ -23,5 +23,13 @@ export function startCloud({
   environment,
   log,
 }: CloudOptions): Promise<Worker> {
-  return startWorker(cloud, { type: executorType, concurrency, identityFile, environment, log });
+  return startWorker(cloud, {
+    type: executorType,
+    concurrency,
+    identityFile,
+    server: environment.server,
+    colonyName: requireColonyName(environment),
+    colonyIdentity: environment.colonyIdentity,
+    log,
+  });
 }

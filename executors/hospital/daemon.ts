@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Environment } from '../../colony/environment.ts';
+import { type Environment, requireColonyName } from '../../colony/environment.ts';
 import { startWorker, type Worker } from '../../colony/worker.ts';
 import { numberConfig } from '../../data/config.ts';
 import { type Dataset, loadDataset, openDataset } from '../../data/dataset.ts';
@@ -35,7 +35,9 @@ export async function startHospital(options: HospitalOptions): Promise<Worker> {
       type: executorType,
       concurrency,
       identityFile,
-      environment,
+      server: environment.server,
+      colonyName: requireColonyName(environment),
+      colonyIdentity: environment.colonyIdentity,
       log,
     });
     void worker.stopped.finally(() => dataset.source.close());
