@@ -1,0 +1,85 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { UserError } from '../../colony/errors.ts';
+
+const KEPT_LOG_LINES = 20;
+const GRACE_MS = 8_000;
+
+interface Member {
+  readonly title: string;
+  readonly child: ChildProcess;
+  /** The last lines it wrote on standard error. */
+  readonly log: string[];
+}
+
+/** Operating-system processes that run this very program, started and ended together. */
+export class Fleet {
+  readonly #members: Member[] = [];
+  readonly #directory: string;
+  readonly #env: NodeJS.ProcessEnv;
+
+  /**
+   * @param directory working directory of the processes
+   * @param env their complete environment
+   */
+  constructor(directory: string, env: NodeJS.ProcessEnv) {
+    this.#directory = directory;
+    this.#env = env;
+  }
+
+  /** Starts `colonies <words>`; the caller waits until it is ready in its own way. */
+  start(title: string, words: readonly string[]): void {
+    const child = spawn(process.execPath, [...programWords(), ...words], {
+      cwd: this.#directory,
+      env: this.#env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const member: Member = { title, child, log: [] };
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      member.log.push(...text.split('\n').filter((line) => line !== ''));
+      member.log.splice(0, member.log.length - KEPT_LOG_LINES);
+    });
+    this.#members.push(member);
+  }
+
+  /**
+   * Throws when a process has ended by itself.
+   *
+   * @throws UserError with the last lines it wrote
+   */
+  requireRunning(): void {
+    const ended = this.#members.find(({ child }) => hasEnded(child));
+    if (ended === undefined) return;
+    const { exitCode, signalCode } = ended.child;
+    throw new UserError(
+      `${ended.title} ended by itself (${signalCode ?? `exit code ${exitCode}`}); its last words:\n${ended.log.join('\n')}`,
+    );
+  }
+
+  /** Ends all processes, the newest first, and waits until they are gone. */
+  async stop(): Promise<void> {
+    for (const { child } of this.#members.toReversed()) await end(child);
+    this.#members.length = 0;
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (hasEnded(child)) return;
+  const gone = once(child, 'exit');
+  const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
+  child.kill('SIGTERM');
+  await gone;
+  clearTimeout(timer);
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+/** How Node.js is told to run this program: from its sources in development, else as it was built. */
+function programWords(): string[] {
+  const isSource = import.meta.url.endsWith('.ts');
+  const entry = fileURLToPath(new URL(isSource ? '../main.ts' : '../main.js', import.meta.url));
+  return isSource ? ['--import', 'tsx', entry] : [entry];
+}
