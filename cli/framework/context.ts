@@ -1,0 +1,83 @@
+import type { Logger } from 'pino';
+import type { ColoniesClient } from '../../colony/client.ts';
+import type { Environment } from '../../colony/environment.ts';
+import type { GlobalArguments } from './global-options.ts';
+import type { Io } from './io.ts';
+import type { Report } from './report.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
+import { printable } from './text.ts';
+
+/** Whose key signs: nobody's, a user's or executor's, the colony owner's, the server owner's. */
+export type Role = 'anyone' | 'member' | 'colony' | 'server';
+
+/** Private keys given as flags; they come before the environment's. */
+export interface KeyArguments {
+  readonly prvkey?: string | undefined;
+  readonly colonyprvkey?: string | undefined;
+  readonly serverprvkey?: string | undefined;
+}
+
+/** A client that signs in a role, and the colony to work in. */
+export interface Connection {
+  readonly client: ColoniesClient;
+  readonly environment: Environment;
+  /** The name of the colony. */
+  readonly colonyName: string;
+}
+
+/** What every command works with. */
+export interface Context {
+  readonly io: Io;
+  readonly flags: GlobalArguments;
+  /** Standard output, for data; with `--json` use {@link Context.print} alone. */
+  readonly terminal: Terminal;
+  /** Prints a report now, for commands that go on afterwards. */
+  print(report: Report): void;
+  /** Says something to the user on standard error. */
+  say(message: string): void;
+  /** Says something on standard error when the user asked for more with `--verbose`. */
+  note(message: string): void;
+  /** Flags, then the environment, then the development colony, then defaults. */
+  environment(keys?: KeyArguments): Promise<Environment>;
+  /**
+   * Opens a client.
+   *
+   * @param options.bridgeMs how long a lost connection is bridged; 0 by default, so that a wrong address is told at once
+   * @throws UserError when the role's key is missing
+   */
+  connect(role: Role, keys?: KeyArguments, options?: { readonly bridgeMs?: number }): Promise<Connection>;
+  /** The structured log of daemons, on standard error. */
+  log(): Promise<Logger>;
+}
+
+/** Makes the context of one run. What is heavy is loaded when a command asks for it, so that help stays fast. */
+export function createContext(io: Io, flags: GlobalArguments): Context {
+  const terminal = openTerminal(io);
+  const say = (message: string): void => void io.stderr.write(`${printable(message)}\n`);
+  const environment = async (keys: KeyArguments = {}): Promise<Environment> => {
+    const { resolveEnvironment } = await import('./settings.ts');
+    return resolveEnvironment(io.env, flags, keys);
+  };
+  return {
+    io,
+    flags,
+    terminal,
+    say,
+    environment,
+    note: (message) => {
+      if (flags.verbose) say(message);
+    },
+    print(report) {
+      if (flags.json) io.stdout.write(`${JSON.stringify(report.json, null, 2)}\n`);
+      else report.show(terminal);
+    },
+    async connect(role, keys = {}, { bridgeMs = 0 } = {}) {
+      const { openConnection } = await import('./settings.ts');
+      return openConnection(await environment(keys), role, bridgeMs);
+    },
+    async log() {
+      const { createLog } = await import('./log.ts');
+      return createLog(io, flags.verbose);
+    },
+  };
+}

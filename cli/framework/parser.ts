@@ -1,0 +1,205 @@
+import yargs, { type Argv, type Options as YargsOptions } from 'yargs';
+import { type ArgumentsOf, type Command, EXIT_CODES, type Option, type Options, UsageError } from '../command.ts';
+import { formatValue } from './text.ts';
+import { GLOBAL_OPTIONS, type GlobalArguments } from './global-options.ts';
+
+/** Commands by name, read only when somebody asks for the group. */
+export interface Group {
+  readonly describe: string;
+  readonly commands: Readonly<Record<string, Group | LoadCommand>>;
+}
+
+/** Reads the module of a command. */
+export type LoadCommand = () => Promise<Command>;
+
+/** What a command line asks for. */
+export type Parsed =
+  | { readonly kind: 'help'; readonly text: string }
+  | {
+      readonly kind: 'command';
+      readonly path: readonly string[];
+      readonly command: Command;
+      /** The values of positional arguments and options under their camelCase names, as the command declares them. */
+      readonly args: ArgumentsOf<Options>;
+      readonly globalArguments: GlobalArguments;
+    };
+
+interface Selection {
+  readonly path: readonly string[];
+  readonly command: Command;
+  readonly raw: Readonly<Record<string, unknown>>;
+}
+
+/** How far yargs has come. */
+interface Visit {
+  path: readonly string[];
+  selection?: Selection;
+}
+
+const EPILOGUE = [
+  'Data goes to standard output, everything else to standard error; --json prints one JSON document.',
+  `Exit codes: ${EXIT_CODES.success} done; ${EXIT_CODES.error} an error that you can mend, or a refusal of the server; ${EXIT_CODES.usage} wrong usage; ${EXIT_CODES.failedWork} an awaited process or workflow failed; ${EXIT_CODES.bug} a bug of this program; ${EXIT_CODES.interrupted} interrupted.`,
+  'Server, colony and keys come from flags, then from the ColonyOS environment variables (COLONIES_SERVER_HOST, COLONIES_SERVER_HTTP_PORT, COLONIES_TLS, COLONIES_COLONY_NAME, COLONIES_PRVKEY, ...), then from the development colony that "colonies server start" creates.',
+].join('\n');
+
+/**
+ * Understands a command line.
+ *
+ * @throws UsageError for unknown commands and options, missing or wrong values
+ */
+export async function parseCommandLine(root: Group, argv: readonly string[], widthCharacters: number): Promise<Parsed> {
+  const visit: Visit = { path: [] };
+  try {
+    return await parseVisiting(visit, root, argv, widthCharacters);
+  } catch (thrown) {
+    throw thrown instanceof UsageError ? new UsageError(thrown.message, visit.path) : thrown;
+  }
+}
+
+async function parseVisiting(
+  visit: Visit,
+  root: Group,
+  argv: readonly string[],
+  widthCharacters: number,
+): Promise<Parsed> {
+  let help = '';
+  const parser = yargs([])
+    .scriptName('colonies')
+    .usage('$0 <command> [options]')
+    .exitProcess(false)
+    .help()
+    .alias('help', 'h')
+    .version(false)
+    .strict()
+    .strictCommands()
+    .recommendCommands()
+    .wrap(widthCharacters)
+    .parserConfiguration({ 'parse-positional-numbers': false, 'greedy-arrays': false })
+    .options(yargsOptions(GLOBAL_OPTIONS))
+    .group(['help', ...Object.keys(GLOBAL_OPTIONS)], 'Global options:')
+    .epilogue(EPILOGUE)
+    .fail(refuse);
+  const complete = await addCommands(parser, root, [], visit);
+  await complete.parseAsync([...argv], {}, (_error, _arguments, output) => {
+    help = output;
+  });
+  const { selection } = visit;
+  if (selection === undefined) return { kind: 'help', text: help };
+  const { path, command, raw } = selection;
+  return {
+    kind: 'command',
+    path,
+    command,
+    args: readArguments({ ...command.positional, ...command.options }, raw),
+    globalArguments: readArguments(GLOBAL_OPTIONS, raw),
+  };
+}
+
+/** yargs reports wrong usage with a message, or with an error of its own; anything else is ours. */
+function refuse(message: string | undefined, error: Error | undefined): never {
+  if (error !== undefined && error.name !== 'YError') throw error;
+  throw new UsageError(message ?? error?.message ?? 'the command line was not understood');
+}
+
+async function addCommands(parser: Argv, group: Group, path: readonly string[], visit: Visit): Promise<Argv> {
+  visit.path = path;
+  for (const [name, node] of Object.entries(group.commands)) {
+    const ownPath = [...path, name];
+    if (typeof node === 'function') addCommand(parser, await node(), ownPath, visit);
+    else parser.command(name, node.describe, (inner) => addCommands(inner, node, ownPath, visit));
+  }
+  const names = Object.keys(group.commands).join(', ');
+  return parser.demandCommand(1, `${['colonies', ...path].join(' ')}: expected one of these commands: ${names}`);
+}
+
+function addCommand(parser: Argv, command: Command, path: readonly string[], visit: Visit): void {
+  const { positional = {}, options = {}, examples = [], details } = command;
+  const words = Object.keys(positional).map((name) => `[${name}]`);
+  parser.command(
+    [path.at(-1), ...words].join(' '),
+    command.describe,
+    (inner) => {
+      visit.path = path;
+      // What follows a command is an argument, so it is not called an unknown command.
+      inner.strictCommands(false);
+      for (const [name, option] of Object.entries(positional)) inner.positional(name, positionalOptions(option));
+      inner.options(yargsOptions(options));
+      for (const [line, meaning] of examples) inner.example(`$0 ${line}`, meaning);
+      return details === undefined ? inner : inner.epilogue(details);
+    },
+    (raw) => {
+      visit.selection = { path, command, raw };
+    },
+  );
+}
+
+function yargsOptions(options: Options): Record<string, YargsOptions> {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, option]) => [
+      name,
+      {
+        ...positionalOptions(option),
+        ...(option.list === true ? { array: true } : {}),
+        ...(option.required === true ? { demandOption: true } : {}),
+        ...(option.type === 'boolean' ? {} : { requiresArg: true }),
+      },
+    ]),
+  );
+}
+
+function positionalOptions(option: Option) {
+  const { type, describe, alias, choices } = option;
+  const shown = option.default === undefined || option.default === false ? {} : { default: option.default };
+  return {
+    type,
+    describe,
+    ...(alias === undefined ? {} : { alias }),
+    ...(choices === undefined ? {} : { choices }),
+    ...shown,
+  };
+}
+
+function readArguments<O extends Options>(options: O, raw: Selection['raw']): ArgumentsOf<O> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each value is read as its option declares it
+  return Object.fromEntries(
+    Object.entries(options).map(([name, option]) => [camelCase(name), readValue(name, option, raw[name])]),
+  ) as ArgumentsOf<O>;
+}
+
+function readValue(name: string, option: Option, raw: unknown): unknown {
+  if (option.list === true) return readList(raw);
+  // Of a flag given twice, the last counts.
+  const value: unknown = Array.isArray(raw) ? raw.at(-1) : raw;
+  if (option.type === 'boolean') return value === true;
+  if (value === undefined) {
+    if (option.required === true) throw new UsageError(`${name}: expected a value, got none`);
+    return undefined;
+  }
+  return option.type === 'number' ? readNumber(name, option, Number(value)) : formatValue(value);
+}
+
+function readList(raw: unknown): string[] {
+  return (Array.isArray(raw) ? raw : raw === undefined ? [] : [raw])
+    .flatMap((value) => String(value).split(','))
+    .map((value) => value.trim())
+    .filter((value) => value !== '');
+}
+
+function readNumber(name: string, option: Option, value: number): number {
+  const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = option;
+  const hasKind = option.fraction === true ? Number.isFinite(value) : Number.isSafeInteger(value);
+  if (hasKind && value >= minimum && value <= maximum) return value;
+  throw new UsageError(
+    `--${name}: expected ${describeNumber(option)}, got ${Number.isNaN(value) ? 'something else' : value}`,
+  );
+}
+
+function describeNumber({ minimum, maximum, fraction }: Option): string {
+  const kind = fraction === true ? 'a number' : 'a whole number';
+  if (minimum === undefined) return maximum === undefined ? kind : `${kind} of at most ${maximum}`;
+  return maximum === undefined ? `${kind} of at least ${minimum}` : `${kind} from ${minimum} to ${maximum}`;
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/-([a-z])/gu, (_, letter: string) => letter.toUpperCase());
+}

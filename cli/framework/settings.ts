@@ -1,0 +1,74 @@
+import { isLoopback, type ServerAddress } from '../../colony/address.ts';
+import { createColoniesClient } from '../../colony/client.ts';
+import {
+  type Environment,
+  loadEnvironment,
+  requireColonyIdentity,
+  requireIdentity,
+  requireServerIdentity,
+} from '../../colony/environment.ts';
+import { toError, UserError } from '../../colony/errors.ts';
+import { type Identity, identityFromPrivateKey } from '../../colony/identity.ts';
+import type { Connection, KeyArguments, Role } from './context.ts';
+import type { GlobalArguments } from './global-options.ts';
+import type { Io } from './io.ts';
+
+/** How long following and waiting commands bridge a lost connection, such as a server that is being restarted. */
+export const PATIENT_BRIDGE_MS = 60_000;
+
+/**
+ * Where the command line works and with which keys: flags, then ColonyOS variables, then the development colony, then
+ * defaults.
+ *
+ * @throws UserError that names the flag or variable
+ */
+export function resolveEnvironment(env: Io['env'], flags: GlobalArguments, keys: KeyArguments): Environment {
+  const environment = loadEnvironment(env);
+  return {
+    ...environment,
+    server: resolveServer(env, flags, environment.server),
+    ...keyFrom('identity', 'prvkey', keys),
+    ...keyFrom('colonyIdentity', 'colonyprvkey', keys),
+    ...keyFrom('serverIdentity', 'serverprvkey', keys),
+  };
+}
+
+/** Opens a client that signs in a role. */
+export function openConnection(environment: Environment, role: Role, bridgeMs: number): Connection {
+  const client = createColoniesClient({
+    server: environment.server,
+    identity: IDENTITY_OF[role](environment),
+    retry: { forMs: bridgeMs },
+  });
+  return { client, environment, colonyName: environment.colonyName };
+}
+
+function resolveServer(env: Io['env'], flags: GlobalArguments, server: ServerAddress): ServerAddress {
+  const host = flags.host ?? server.host;
+  const statesTls = [env['COLONIES_TLS'], env['COLONIES_SERVER_TLS']].some((text) => text?.trim());
+  const tls = flags.host === undefined || statesTls ? server.tls : !isLoopback(host);
+  return { host, port: flags.port ?? server.port, tls: tls && !flags.insecure };
+}
+
+const IDENTITY_OF: Readonly<Record<Role, (environment: Environment) => Identity | undefined>> = {
+  anyone: () => undefined,
+  member: requireIdentity,
+  colony: requireColonyIdentity,
+  server: requireServerIdentity,
+};
+
+function keyFrom<P extends 'identity' | 'colonyIdentity' | 'serverIdentity'>(
+  property: P,
+  flag: keyof KeyArguments,
+  keys: KeyArguments,
+): Partial<Record<P, Identity>> {
+  const text = keys[flag];
+  if (text === undefined) return {};
+  try {
+    const found: Partial<Record<P, Identity>> = {};
+    found[property] = identityFromPrivateKey(text);
+    return found;
+  } catch (thrown) {
+    throw new UserError(`--${flag}: ${toError(thrown).message}`);
+  }
+}

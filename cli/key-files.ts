@@ -1,0 +1,220 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import * as z from 'zod';
+import { toError, UserError } from '../colony/errors.ts';
+
+/**
+ * Paillier key files in the format of the Python example: base64 of the JSON `{"n": "<decimal>"}` and
+ * `{"p": "<decimal>", "q": "<decimal>"}`. This file knows nothing of cryptography: numbers in, numbers out.
+ */
+
+/** The modulus. */
+export interface PublicKeyNumbers {
+  readonly n: bigint;
+}
+
+/** The primes; secret. */
+export interface PrivateKeyNumbers {
+  readonly p: bigint;
+  readonly q: bigint;
+}
+
+/** A public key file: its number, and its text as it stands in workflows. */
+export interface PublicKeyFile extends PublicKeyNumbers {
+  /** Base64 without surrounding whitespace. */
+  readonly text: string;
+}
+
+/** A private key file. */
+export interface PrivateKeyFile extends PrivateKeyNumbers {
+  /** Whether others than the owner may read the file. */
+  readonly isReadableByOthers: boolean;
+}
+
+/** The file names of the Python example. */
+export const PUBLIC_KEY_FILE = 'public_key.b64';
+/** @see {@link PUBLIC_KEY_FILE} */
+export const PRIVATE_KEY_FILE = 'private_key.b64';
+
+/** Far above the length of any key, so that a wrong file is not read whole. */
+const MAXIMUM_FILE_BYTES = 100_000;
+
+const decimal = z
+  .string()
+  .regex(/^[1-9]\d{0,9999}$/u)
+  .transform(BigInt);
+const PublicKeyJson = z.object({ n: decimal });
+const PrivateKeyJson = z.object({ p: decimal, q: decimal });
+
+/** A public key as it stands in files and in workflows. */
+export function encodePublicKey({ n }: PublicKeyNumbers): string {
+  return toBase64(`{"n": "${n}"}`);
+}
+
+/** A private key as it stands in its file; secret. */
+export function encodePrivateKey({ p, q }: PrivateKeyNumbers): string {
+  return toBase64(`{"p": "${p}", "q": "${q}"}`);
+}
+
+/**
+ * Reads a public key from base64 text; whitespace around it is allowed.
+ *
+ * @param where named in the message, such as a file name
+ * @throws UserError when it has another form
+ */
+export function decodePublicKey(text: string, where: string): PublicKeyFile {
+  return { n: decode(text, where, PublicKeyJson, '{"n": "<decimal>"}').n, text: text.trim() };
+}
+
+/**
+ * Reads a private key from base64 text; whitespace around it is allowed.
+ *
+ * @throws UserError when it has another form; the message never shows any of it
+ */
+export function decodePrivateKey(text: string, where: string): PrivateKeyNumbers {
+  return decode(text, where, PrivateKeyJson, '{"p": "<decimal>", "q": "<decimal>"}');
+}
+
+/** @throws UserError when the file is missing, unreadable or no public key */
+export async function loadPublicKey(path: string): Promise<PublicKeyFile> {
+  return decodePublicKey(await readKeyFile(path), path);
+}
+
+/** @throws UserError when the file is missing, unreadable or no private key */
+export async function loadPrivateKey(path: string): Promise<PrivateKeyFile> {
+  const numbers = decodePrivateKey(await readKeyFile(path), path);
+  const { mode } = await stat(path);
+  return { ...numbers, isReadableByOthers: process.platform !== 'win32' && (mode & 0o077) !== 0 };
+}
+
+/** Whether there is a file, readable or not. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (thrown) {
+    return !isSystemError(thrown, 'ENOENT');
+  }
+}
+
+/** Where a key pair was written. */
+export interface KeyPairPaths {
+  readonly publicKeyPath: string;
+  readonly privateKeyPath: string;
+}
+
+/**
+ * Writes both files of a key pair, the private one readable by its owner only. Each appears whole or not at all, and is
+ * on the disk when this returns.
+ *
+ * @param options.overwrite replace files that exist; their keys are lost, and what was encrypted with them
+ * @throws UserError when a file exists and may not be overwritten, or cannot be written
+ */
+export async function saveKeyPair(
+  directory: string,
+  key: PrivateKeyNumbers,
+  options: { readonly overwrite?: boolean } = {},
+): Promise<KeyPairPaths> {
+  const paths = {
+    publicKeyPath: join(directory, PUBLIC_KEY_FILE),
+    privateKeyPath: join(directory, PRIVATE_KEY_FILE),
+  };
+  const overwrite = options.overwrite === true;
+  if (!overwrite) await refuseExisting(paths);
+  await mkdir(directory, { recursive: true });
+  // The private key first: a public key alone would collect ciphertexts that nobody can read.
+  await writeWhole(paths.privateKeyPath, `${encodePrivateKey(key)}\n`, 0o600, overwrite);
+  await writeWhole(paths.publicKeyPath, `${encodePublicKey({ n: key.p * key.q })}\n`, 0o644, overwrite);
+  return paths;
+}
+
+async function refuseExisting({ publicKeyPath, privateKeyPath }: KeyPairPaths): Promise<void> {
+  for (const path of [privateKeyPath, publicKeyPath]) if (await exists(path)) throw alreadyExists(path);
+}
+
+function alreadyExists(path: string): UserError {
+  return new UserError(
+    `${path}: expected no file, got one; what is encrypted with its key can be read with it only: move it away, or overwrite it with --force`,
+  );
+}
+
+/** Writes beside the file and moves it there, so that nobody ever sees half of it. */
+async function writeWhole(path: string, text: string, mode: number, overwrite: boolean): Promise<void> {
+  const unfinished = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    const file = await open(unfinished, 'wx', mode);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    // The mode of `open` passes through the process's umask, which may have taken rights away that were meant.
+    await chmod(unfinished, mode);
+    // A link, unlike a move, never replaces a file that appeared in the meantime.
+    if (overwrite) await rename(unfinished, path);
+    else await link(unfinished, path);
+    await syncDirectory(dirname(path));
+  } catch (thrown) {
+    if (isSystemError(thrown, 'EEXIST')) throw alreadyExists(path);
+    throw new UserError(`${path}: expected to write it, got "${toError(thrown).message}"`, { cause: thrown });
+  } finally {
+    await rm(unfinished, { force: true });
+  }
+}
+
+/** Puts the file's name on the disk, too. Windows cannot open directories. */
+async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+async function readKeyFile(path: string): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > MAXIMUM_FILE_BYTES) {
+      throw new UserError(`${path}: expected a key file, got a file of ${size} bytes; give another one`);
+    }
+    return await readFile(path, 'utf8');
+  } catch (thrown) {
+    if (thrown instanceof UserError) throw thrown;
+    if (isSystemError(thrown, 'ENOENT')) {
+      throw new UserError(`${path}: expected a key file, got none; create a key pair with "colonies keys generate"`);
+    }
+    throw new UserError(`${path}: expected a readable key file, got "${toError(thrown).message}"`, { cause: thrown });
+  }
+}
+
+function decode<T>(text: string, where: string, schema: z.ZodType<T>, form: string): T {
+  const trimmed = text.trim();
+  const json = /^[A-Za-z0-9+/]+={0,2}$/u.test(trimmed)
+    ? parseJson(Buffer.from(trimmed, 'base64').toString())
+    : undefined;
+  const key = schema.safeParse(json);
+  if (key.success) return key.data;
+  throw new UserError(
+    `${where}: expected base64 of ${form}, got ${text.length} characters of another form; create a key pair with "colonies keys generate"`,
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function toBase64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+function isSystemError(thrown: unknown, code: string): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === code;
+}
