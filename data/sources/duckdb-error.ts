@@ -9,14 +9,9 @@ import { DataError } from '../errors.ts';
 export function duckdbError(error: unknown, description: string): DataError {
   if (error instanceof DataError) return error;
   const message = error instanceof Error ? error.message.replace('Failed to extract statements: ', '') : '';
-  const line = /CSV Error on Line: (\d+)/.exec(message)?.[1];
-  if (line !== undefined) return malformed(description, `line ${line}: ${csvProblem(message)}`);
-  if (message.includes('CSV Parser state machine')) {
-    return malformed(description, 'expected RFC 4180 with the same line ending everywhere');
-  }
-  if (/^INTERNAL Error/.test(message)) return malformed(description, 'DuckDB cannot parse a row; is it UTF-8 text?');
-  if (/No magic bytes|too small to be a Parquet|Parquet/i.test(message) && !/^(Binder|Catalog|Parser)/.test(message)) {
-    return malformed(description, 'not a readable Parquet file');
+  const problem = fileProblem(message);
+  if (problem !== undefined) {
+    return new DataError('SOURCE_MALFORMED', `${description}: ${problem}; correct the file`);
   }
   const [firstLine = ''] = message.split('\n');
   const isAboutSql = /^(Binder|Catalog|Parser|Permission) Error: /.test(firstLine);
@@ -24,8 +19,14 @@ export function duckdbError(error: unknown, description: string): DataError {
   return new DataError('SOURCE_FAILED', `${description}: DuckDB reports ${isAboutSql ? firstLine : kind}`);
 }
 
-function malformed(description: string, problem: string): DataError {
-  return new DataError('SOURCE_MALFORMED', `${description}: ${problem}; correct the file`);
+/** What is wrong with the file, if that is what the message is about. */
+function fileProblem(message: string): string | undefined {
+  const line = /CSV Error on Line: (\d+)/.exec(message)?.[1];
+  if (line !== undefined) return `line ${line}: ${csvProblem(message)}`;
+  if (message.includes('CSV Parser state machine')) return 'expected RFC 4180 with the same line ending everywhere';
+  if (message.startsWith('INTERNAL Error')) return 'DuckDB cannot parse a row; is it UTF-8 text?';
+  const isAboutParquet = /No magic bytes|Parquet/i.test(message) && !/^(Binder|Catalog|Parser) /.test(message);
+  return isAboutParquet ? 'not a readable Parquet file' : undefined;
 }
 
 function csvProblem(message: string): string {
