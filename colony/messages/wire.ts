@@ -32,10 +32,14 @@ export type WireOf<F extends Fields> = { [K in keyof F as F[K]['wire']]: z.input
 export function wireObject<F extends Fields>(fields: F): z.ZodType<DomainOf<F>, WireOf<F>> {
   const entries = Object.entries(fields);
   const wireSchema = z.object(Object.fromEntries(entries.map(([, { wire, schema }]) => [wire, schema])));
-  return z.codec(wireSchema as unknown as z.ZodType<WireOf<F>, WireOf<F>>, z.custom<DomainOf<F>>(isObject), {
-    decode: (wire) => rename(wire, entries, (name, wireName) => [wireName, name]) as DomainOf<F>,
-    encode: (domain) => rename(domain, entries, (name, wireName) => [name, wireName]) as WireOf<F>,
-  });
+  return z.codec(
+    wireSchema as unknown as z.ZodType<WireOf<F>, WireOf<F>>,
+    z.custom<DomainOf<F>>(isObject, 'expected an object'),
+    {
+      decode: (wire) => rename(wire, entries, (name, wireName) => [wireName, name]) as DomainOf<F>,
+      encode: (domain) => rename(domain, entries, (name, wireName) => [name, wireName]) as WireOf<F>,
+    },
+  );
 }
 
 function isObject(value: unknown): boolean {
@@ -90,10 +94,14 @@ export function list<S extends z.ZodType>(schema: S) {
 
 /** A map from text to values that may be missing or null on the wire; empty then. */
 export function map<S extends z.ZodType>(schema: S) {
-  return z.codec(z.record(z.string(), schema).nullish(), z.custom<Readonly<Record<string, z.output<S>>>>(isObject), {
-    decode: (wire) => (wire ?? {}) as Record<string, z.output<S>>,
-    encode: (value) => value as Record<string, z.output<S>>,
-  });
+  return z.codec(
+    z.record(z.string(), schema).nullish(),
+    z.custom<Readonly<Record<string, z.output<S>>>>(isObject, 'expected an object'),
+    {
+      decode: (wire) => (wire ?? {}) as Record<string, z.output<S>>,
+      encode: (value) => value as Record<string, z.output<S>>,
+    },
+  );
 }
 
 /** Go's zero time, which Colonies writes for a time that is not set. */

@@ -1,0 +1,28 @@
+import type { Worker } from './worker.ts';
+
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+type StopSignal = keyof typeof SIGNALS;
+
+/**
+ * Waits until the daemon has stopped, and stops it on SIGINT or SIGTERM: what runs may finish within its grace, the
+ * rest goes back to the queue. A second signal ends the process at once, with the exit code that shells expect.
+ *
+ * @throws whatever made the daemon stop by itself
+ */
+export async function runUntilSignal(worker: Worker, options: { readonly graceMs?: number } = {}): Promise<void> {
+  let isStopping = false;
+  const stop = (name: StopSignal): void => {
+    if (isStopping) process.exit(SIGNALS[name]);
+    isStopping = true;
+    // Its failure, if any, is that of `worker.stopped`.
+    worker.stop(options).catch(() => {});
+  };
+  const onInterrupt = (): void => stop('SIGINT');
+  const onTerminate = (): void => stop('SIGTERM');
+  process.on('SIGINT', onInterrupt).on('SIGTERM', onTerminate);
+  try {
+    await worker.stopped;
+  } finally {
+    process.off('SIGINT', onInterrupt).off('SIGTERM', onTerminate);
+  }
+}

@@ -1,0 +1,148 @@
+import { sleep } from './back-off.ts';
+import { TerminalError, toError } from './errors.ts';
+import type { ExecutorDefinition } from './executor.ts';
+import type { Process } from './messages/processes.ts';
+import { createPlaces, heartbeat, isRegistrationLost, type Places, poll } from './worker/assignment.ts';
+import { createOutage } from './worker/outage.ts';
+import { runProcess } from './worker/process-runner.ts';
+import { register, restoreRegistration, type Session, unregister } from './worker/registration.ts';
+import { settleOptions, uniqueName, type WorkerOptions, type WorkerSettings } from './worker/settings.ts';
+
+export type { WorkerOptions } from './worker/settings.ts';
+
+/** A running daemon. */
+export interface Worker {
+  /** Its executor name; another one after it had to register anew. */
+  readonly name: string;
+  /** Its executor id. */
+  readonly executorId: string;
+  /** Resolves once it is approved and takes work; rejects when it never will. */
+  readonly ready: Promise<void>;
+  /** Resolves once it has stopped; rejects when it had to, for instance because the colony's owner rejected it. */
+  readonly stopped: Promise<void>;
+  /** How many processes it runs at the moment. */
+  readonly running: number;
+  /**
+   * Takes no more work, lets what runs finish for `graceMs`, then aborts it, unregisters (the server puts what is
+   * unfinished back into the queue) and resolves. A second call may shorten the grace.
+   */
+  stop(options?: { readonly graceMs?: number }): Promise<void>;
+}
+
+interface State {
+  readonly settings: WorkerSettings;
+  readonly places: Places;
+  session: Session;
+  /** Whether the server may not know, or not yet have approved, the session. */
+  isRegistrationOpen: boolean;
+  /** Fires when no more work may be taken. */
+  readonly stopping: AbortController;
+  /** Fires when what still runs must end. */
+  readonly graceOver: AbortController;
+}
+
+/**
+ * Starts a daemon: registers it and its functions, waits for its approval, then takes processes and runs them until it
+ * is stopped. It survives restarts of the server, and registers anew when the server has forgotten it.
+ *
+ * @throws UserError for options that make no sense, ServerError when the registration is refused, ConnectionError when
+ * the server cannot be reached in the time that `retry` gives
+ * @example const worker = await startWorker(hospital, { server, colonyName: 'dev', colonyIdentity, log });
+ */
+export async function startWorker(definition: ExecutorDefinition, options: WorkerOptions): Promise<Worker> {
+  const settings = settleOptions(definition, options);
+  const state: State = {
+    settings,
+    places: createPlaces(settings.concurrency),
+    session: await register(settings, settings.chosenName ?? uniqueName(settings.type)),
+    isRegistrationOpen: true,
+    stopping: new AbortController(),
+    graceOver: new AbortController(),
+  };
+  const { ready, stopped } = live(state);
+  return {
+    get name() {
+      return state.session.name;
+    },
+    get executorId() {
+      return state.session.identity.id;
+    },
+    get running() {
+      return state.places.taken;
+    },
+    ready,
+    stopped,
+    stop: ({ graceMs = settings.graceMs } = {}) => stop(state, stopped, graceMs),
+  };
+}
+
+function live(state: State): Pick<Worker, 'ready' | 'stopped'> {
+  let stopped: Promise<void> = Promise.resolve();
+  const ready = new Promise<void>((resolve, reject) => {
+    stopped = work(state, resolve);
+    stopped.then(() => reject(new TerminalError('stopped before it was approved', { code: 'STOPPED' })), reject);
+  });
+  // Whoever starts a daemon may look at one of the two promises only, or at neither; a failure is in the log as well.
+  for (const promise of [ready, stopped]) promise.catch(() => {});
+  return { ready, stopped };
+}
+
+async function work(state: State, onReady: () => void): Promise<void> {
+  const { settings, graceOver } = state;
+  let graceTimer: NodeJS.Timeout | undefined;
+  try {
+    await takeWork(state, onReady);
+  } catch (thrown) {
+    settings.log.error({ executorName: state.session.name }, toError(thrown).message);
+    graceTimer = setTimeout(() => graceOver.abort(), settings.graceMs);
+    throw thrown;
+  } finally {
+    await state.places.waitForAll();
+    clearTimeout(graceTimer);
+    await unregister(settings, state.session);
+    settings.log.info({ executorName: state.session.name }, 'stopped');
+  }
+}
+
+/** Until told to stop: registered, approved, one process after the other. Only a TerminalError ends it before. */
+async function takeWork(state: State, onReady: () => void): Promise<void> {
+  const { settings, places, graceOver } = state;
+  const stopping = state.stopping.signal;
+  const outage = createOutage(settings.log);
+  while (!stopping.aborted) {
+    try {
+      await settleRegistration(state, onReady);
+      const process = await nextProcess(state);
+      outage.ended();
+      if (process !== undefined) places.occupy(runProcess(settings, state.session, process, graceOver.signal));
+    } catch (error) {
+      if (stopping.aborted) return;
+      if (error instanceof TerminalError) throw error;
+      state.isRegistrationOpen ||= isRegistrationLost(error);
+      await sleep(outage.failed(error), stopping).catch(() => {});
+    }
+  }
+}
+
+async function settleRegistration(state: State, onReady: () => void): Promise<void> {
+  if (!state.isRegistrationOpen) return;
+  state.session = await restoreRegistration(state.settings, state.session, state.stopping.signal);
+  state.isRegistrationOpen = false;
+  onReady();
+}
+
+/** Waits for a free place and then for work; a sign of life stands in for a poll while every place is taken. */
+async function nextProcess({ settings, places, session, stopping }: State): Promise<Process | undefined> {
+  const isFree = await places.waitForFree(settings.heartbeatMs, stopping.signal);
+  return isFree ? poll(settings, session, stopping.signal) : heartbeat(settings, session, stopping.signal);
+}
+
+async function stop(state: State, stopped: Promise<void>, graceMs: number): Promise<void> {
+  state.stopping.abort();
+  const timer = setTimeout(() => state.graceOver.abort(), graceMs);
+  try {
+    await stopped;
+  } finally {
+    clearTimeout(timer);
+  }
+}

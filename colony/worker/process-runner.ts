@@ -1,0 +1,144 @@
+import type { Logger } from 'pino';
+import { DEFAULT_RETRY, pauseMs, RETRY_FOREVER, sleep } from '../back-off.ts';
+import { ConnectionError, ColonyError, RetryableError, ServerError, toError } from '../errors.ts';
+import type { ColonyFunction } from '../executor.ts';
+import type { Process } from '../messages/processes.ts';
+import { AbortedError, createRunSignal, type RunSignal, unlessAborted } from './abort.ts';
+import { type Call, decodeCall, encodeOutput } from './function-call.ts';
+import type { Session } from './registration.ts';
+import type { WorkerSettings } from './settings.ts';
+import { watchProcess } from './watch.ts';
+
+/** What became of a process that the daemon was given. */
+export type Outcome = 'success' | 'failed' | 'dropped';
+
+/** One process in the hands of the daemon. */
+interface Run {
+  readonly settings: WorkerSettings;
+  readonly session: Session;
+  readonly process: Process;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs one assigned process from decoding to closing. Never throws: whatever goes wrong is told to the server, where
+ * that is of use, and to the log.
+ *
+ * @param stopping fires when the daemon must stop; the process is then left open, to be handed back
+ */
+export async function runProcess(
+  settings: WorkerSettings,
+  session: Session,
+  process: Process,
+  stopping: AbortSignal,
+): Promise<Outcome> {
+  const { processId, workflowId, spec } = process;
+  const log = settings.log.child({ processId, workflowId, functionName: spec.functionName });
+  using runSignal: RunSignal = createRunSignal(processId, spec.maxExecTimeSeconds, stopping);
+  void watchProcess(session, process, settings.watchMs, runSignal);
+  const startedAt = performance.now();
+  log.info({ nodeName: spec.nodeName, retries: process.retries }, 'assigned');
+  const outcome = await runAndClose({ settings, session, process, log, signal: runSignal.signal });
+  log.info({ outcome, durationMs: Math.round(performance.now() - startedAt) }, 'done');
+  return outcome;
+}
+
+async function runAndClose(run: Run): Promise<Outcome> {
+  try {
+    const output = await callUntilDone(run);
+    return await close(run, 'success', (options) =>
+      run.session.client.closeSuccessful({ processId: run.process.processId, output: [output] }, options),
+    );
+  } catch (thrown) {
+    const error = toError(thrown);
+    if (run.signal.aborted) return drop(run, error);
+    run.log.error(loggable(error), 'failed');
+    return closeAsFailed(run, wordsForServer(run, error));
+  }
+}
+
+async function closeAsFailed(run: Run, message: string): Promise<Outcome> {
+  try {
+    return await close(run, 'failed', (options) =>
+      run.session.client.closeFailed({ processId: run.process.processId, errors: [message] }, options),
+    );
+  } catch (thrown) {
+    return drop(run, toError(thrown));
+  }
+}
+
+/** Runs the function again, on the same data, for as long as it asks for that and the deadline allows. */
+async function callUntilDone(run: Run): Promise<string> {
+  const { colonyFunction, values } = await decodeCall(run.settings.definition, run.process.spec, run.process.input);
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const output = await unlessAborted(callOnce(run, colonyFunction, values), run.signal);
+      return await encodeOutput(colonyFunction, output);
+    } catch (error) {
+      if (!(error instanceof RetryableError)) throw error;
+      const pause = error.retryAfterMs ?? pauseMs(DEFAULT_RETRY, attempt);
+      run.log.warn({ attempt, code: error.code, pauseMs: Math.round(pause) }, `${error.message}; trying again`);
+      await sleep(pause, run.signal);
+    }
+  }
+}
+
+/** Asynchronous, so that a body that throws before its first await rejects like any other. */
+async function callOnce(
+  { process, session, log, signal }: Run,
+  colonyFunction: ColonyFunction,
+  values: Call['values'],
+) {
+  const { processId, workflowId, retries, spec } = process;
+  const report = async (message: string): Promise<void> => {
+    try {
+      await session.client.addLog({ processId, message }, { signal });
+    } catch (thrown) {
+      log.warn({ code: thrown instanceof ColonyError ? thrown.code : undefined }, 'could not add to the process log');
+    }
+  };
+  return colonyFunction.run({
+    ...values,
+    processId,
+    workflowId,
+    nodeName: spec.nodeName,
+    retries,
+    signal,
+    log,
+    report,
+  });
+}
+
+type Closing = (options: { signal: AbortSignal; retry: typeof RETRY_FOREVER }) => Promise<void>;
+
+/** Closes, through restarts of the server, until the deadline. A refusal means that the process is no longer ours. */
+async function close(run: Run, outcome: Outcome, closing: Closing): Promise<Outcome> {
+  try {
+    await closing({ signal: run.signal, retry: RETRY_FOREVER });
+    return outcome;
+  } catch (error) {
+    if (!(error instanceof ServerError)) throw error;
+    run.log.warn({ status: error.status }, `the result is dropped: ${error.serverMessage}`);
+    return 'dropped';
+  }
+}
+
+function drop(run: Run, error: Error): Outcome {
+  const code = error instanceof ColonyError ? error.code : error.name;
+  run.log.warn({ code }, `left open: ${error instanceof AbortedError ? error.message : 'could not be closed'}`);
+  return 'dropped';
+}
+
+/** The message of an unknown error may carry data, so only its class leaves the daemon. */
+function wordsForServer({ settings, session, process }: Run, error: Error): string {
+  if (error instanceof ColonyError) return error.message;
+  const kind = /^\w{1,64}$/u.test(error.name) ? error.name : 'Error';
+  return `${process.spec.functionName}: ${kind}; see the log of ${session.name} (${settings.type})`;
+}
+
+function loggable(error: Error): object {
+  if (error instanceof ColonyError && !(error instanceof ConnectionError))
+    return { code: error.code, reason: error.message };
+  return { err: error };
+}
