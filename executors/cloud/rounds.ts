@@ -43,10 +43,10 @@ export async function statisticsSumRound(
       { code: 'TOO_MANY_SUMMANDS' },
     );
   }
-  vectors.forEach((vector, index) => {
+  for (const [index, vector] of vectors.entries()) {
     requireAnswer(request, vector, index);
-    validateVector(publicKey, vector, `sum_statistics: input ${index}`, { refuseUnmasked: true });
-  });
+    await validateVector(publicKey, vector, `sum_statistics: input ${index}`, { refuseUnmasked: true, ...options });
+  }
   return rerandomizeVector(publicKey, await addVectors(publicKey, vectors, options), options);
 }
 
@@ -56,14 +56,16 @@ function requireAnswer(request: StatisticsRequest, vector: CiphertextVector, ind
     'scale-bits': request['scale-bits'],
     count: valueCount(request),
     packing: JSON.stringify(statisticsPacking(request)),
+    summands: 1n,
   };
   const got = {
     key: vector.keyId,
     'scale-bits': vector.scaleBits,
     count: vector.count,
     packing: JSON.stringify(vector.packing),
+    summands: vector.summands,
   };
-  for (const name of ['key', 'scale-bits', 'count', 'packing'] as const) {
+  for (const name of ['key', 'scale-bits', 'count', 'packing', 'summands'] as const) {
     if (expected[name] === got[name]) continue;
     throw new TerminalError(
       `sum_statistics: input ${index}: expected ${name} ${expected[name]}, got ${got[name]}; give every node of the ` +

@@ -40,12 +40,17 @@ export async function startHospital(options: HospitalOptions): Promise<Worker> {
       colonyIdentity: environment.colonyIdentity,
       log,
     });
-    void worker.stopped.finally(() => dataset.source.close());
+    void closeAfter(worker, dataset);
     return worker;
   } catch (error) {
     await dataset.source.close();
     throw error;
   }
+}
+
+async function closeAfter(worker: Worker, dataset: Dataset): Promise<void> {
+  await worker.stopped;
+  await dataset.source.close();
 }
 
 function openData(data: HospitalData): Promise<Dataset> {

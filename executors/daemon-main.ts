@@ -1,0 +1,19 @@
+import { pino, type Logger } from 'pino';
+import { type Environment, loadEnvironment } from '../colony/environment.ts';
+import { toError, UserError } from '../colony/errors.ts';
+import { runUntilSignal, type Worker } from '../colony/worker.ts';
+import { DataError } from '../data/errors.ts';
+
+/**
+ * Runs a daemon as a program of its own: starts it with the colony of the environment, and stops it gracefully on
+ * SIGINT or SIGTERM. What the user can mend is told in one line.
+ */
+export async function daemonMain(start: (environment: Environment, log: Logger) => Promise<Worker>): Promise<void> {
+  try {
+    await runUntilSignal(await start(loadEnvironment(), pino(pino.destination(2))));
+  } catch (error) {
+    const isMendable = error instanceof UserError || error instanceof DataError;
+    process.stderr.write(`${isMendable ? error.message : (toError(error).stack ?? toError(error).message)}\n`);
+    process.exitCode = isMendable ? 1 : 70;
+  }
+}
