@@ -74,17 +74,24 @@ const postgresSource = z
     return { ...rest, host, port: givenPort ?? 5432, database, user };
   });
 
+const namedQueries = z
+  .record(z.string().regex(/^[\w.-]{1,64}$/, 'expected 1 to 64 of A-Z a-z 0-9 _ . -'), nonEmpty)
+  .default({});
+
 const dataConfigSchema = z
   .strictObject({
     source: z.discriminatedUnion('kind', [numberSource, csvSource, parquetSource, sqliteSource, postgresSource]),
-    queries: z
-      .record(z.string().regex(/^[\w.-]{1,64}$/, 'expected 1 to 64 of A-Z a-z 0-9 _ . -'), nonEmpty)
-      .default({}),
+    queries: namedQueries,
+    numbers: namedQueries,
     columns: z.union([z.literal('*'), z.array(nonEmpty)], 'expected "*" or a list of column names').default([]),
     minimumRows: z.int().min(1).optional(),
   })
   .superRefine((config, context) => {
-    const problem = offerProblem(config.source, config.columns, Object.keys(config.queries).length);
+    const problem = offerProblem(
+      config.source,
+      config.columns,
+      Object.keys({ ...config.queries, ...config.numbers }).length,
+    );
     if (problem) context.addIssue({ code: 'custom', ...problem });
   })
   .transform((config) => ({
@@ -94,8 +101,8 @@ const dataConfigSchema = z
   }));
 
 /**
- * What an operator offers to workflows: one source, the queries and columns they may choose among, and the least
- * number of rows an aggregate may be made of. It holds no secret. The README beside this file describes every field.
+ * What an operator offers to workflows: one source, the columns, queries and numbers they may choose among, and the
+ * least number of rows an aggregate may be made of. It holds no secret. The README beside this file describes every field.
  */
 export type DataConfig = z.output<typeof dataConfigSchema>;
 /** Any source; paths are absolute. */
@@ -179,10 +186,13 @@ function offerProblem(
 ): { path: string[]; message: string } | undefined {
   if (source.kind === 'number') {
     if (queryCount === 0 && columns.length === 0) return undefined;
-    return { path: ['source'], message: 'a number has neither queries nor columns to choose among' };
+    return { path: ['source'], message: 'a number has no columns and no queries to choose among' };
   }
   if (queryCount === 0 && columns.length === 0) {
-    return { path: ['columns'], message: 'nothing is offered; list "columns" (or "*") or "queries" workflows may use' };
+    return {
+      path: ['columns'],
+      message: 'nothing is offered; list the "columns" (or "*"), "queries" or "numbers" that workflows may use',
+    };
   }
   const isDatabase = source.kind === 'sqlite' || source.kind === 'postgres';
   if (isDatabase && columns.length > 0 && source.table === undefined) {

@@ -7,6 +7,8 @@ export interface Dataset {
   readonly source: DataSource;
   /** Allowed queries: SQL by name. */
   readonly queries: ReadonlyMap<string, string>;
+  /** Queries that yield a single number, by name; the operator vouches that the number may be used as it is. */
+  readonly numbers: ReadonlyMap<string, string>;
   /** Columns of the source's own table that may be used. */
   readonly columns: '*' | readonly string[];
   /** The least number of values an aggregate may be made of. */
@@ -30,6 +32,7 @@ export async function openDataset(config: DataConfig): Promise<Dataset> {
   return {
     source: await openSource(config.source),
     queries: new Map(Object.entries(config.queries)),
+    numbers: new Map(Object.entries(config.numbers)),
     columns: config.columns,
     minimumRows: config.minimumRows,
   };
@@ -57,7 +60,7 @@ export async function resolveSelection(
   groupColumn: string | undefined,
   signal?: AbortSignal,
 ): Promise<ReadRequest> {
-  const query = resolveQuery(dataset, selection.query);
+  const query = selection.query === undefined ? undefined : allowedQuery(dataset, 'queries', selection.query);
   const allowed = await allowedColumns(dataset, query, signal);
   const column = selection.column ?? onlyColumn(dataset, allowed);
   const columns = groupColumn === undefined ? [column] : [column, groupColumn];
@@ -71,13 +74,17 @@ export async function resolveSelection(
   return { query, columns };
 }
 
-function resolveQuery(dataset: Dataset, name: string | undefined): string | undefined {
-  if (name === undefined) return undefined;
-  const sql = dataset.queries.get(name);
+/**
+ * The operator's SQL of a name that a workflow chose.
+ *
+ * @throws DataError `QUERY_UNKNOWN`, listing the names that may be chosen
+ */
+export function allowedQuery(dataset: Dataset, kind: 'queries' | 'numbers', name: string): string {
+  const sql = dataset[kind].get(name);
   if (sql !== undefined) return sql;
   throw new DataError(
     'QUERY_UNKNOWN',
-    `${dataset.source.description}: expected one of the queries ${listNames(dataset.queries.keys())}, got ${quoteName(name)}`,
+    `${dataset.source.description}: expected one of the ${kind} ${listNames(dataset[kind].keys())}, got ${quoteName(name)}`,
   );
 }
 

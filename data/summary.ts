@@ -11,7 +11,7 @@ import {
 import { DataError, quoteName } from './errors.ts';
 import type { Cell } from './source.ts';
 
-const MAX_GROUPS = 1000;
+const MAX_GROUPS = 1024;
 
 /**
  * What a party contributes to a mean and a variance over several parties; private until encrypted, `missing` too.
@@ -31,7 +31,7 @@ export interface Summary {
 export interface Grouping {
   /** The column that holds each row's group. */
   readonly column: string;
-  /** 1 to 1000 distinct groups. Decimal numbers are compared as numbers (`1` is `1.0`), other text exactly. */
+  /** 1 to 1024 distinct groups. Decimal numbers are compared as numbers (`1` is `1.0`), other text exactly. */
   readonly values: readonly string[];
 }
 

@@ -20,6 +20,7 @@ describe('a data configuration', () => {
     expect(config).toEqual({
       source: { kind: 'csv', path: resolve('/srv/hospital/patients.csv'), delimiter: ',', nullText: [] },
       queries: {},
+      numbers: {},
       columns: ['age'],
       minimumRows: 5,
     });
@@ -29,6 +30,7 @@ describe('a data configuration', () => {
     expect(numberConfig(5)).toEqual({
       source: { kind: 'number', value: '5' },
       queries: {},
+      numbers: {},
       columns: '*',
       minimumRows: 1,
     });
@@ -56,7 +58,7 @@ describe('a data configuration', () => {
     ['no source', {}, '$.source: Invalid input'],
     ['no number', { source: { kind: 'number', value: 'five' } }, '$.source.value: expected a decimal number'],
     ['an inexact number', { source: { kind: 'number', value: 2 ** 60 } }, '$.source.value: an integer beyond 2^53'],
-    ['columns of a number', { source: { kind: 'number', value: 5 }, columns: ['a'] }, '$.source: a number has neither'],
+    ['columns of a number', { source: { kind: 'number', value: 5 }, columns: ['a'] }, '$.source: a number has no columns and no queries'],
     ['nothing offered', { source: csv }, '$.columns: nothing is offered'],
     ['a wildcard path', { source: { ...csv, path: '*.csv' }, columns: '*' }, '$.source.path: the path may not contain'],
     ['columns of no table', { source: { kind: 'sqlite', path: 'a' }, columns: '*' }, '$.source.table: expected the table'],
