@@ -1,24 +1,18 @@
 import { bigIntEngine } from '../modular/bigint-engine.ts';
 import { OpenRings } from './open-rings.ts';
 import { runTask } from './tasks.ts';
-import type { Operation, Task, TaskKey } from './tasks.ts';
+import type { Task } from './tasks.ts';
 
 const rings = new OpenRings(bigIntEngine);
 
-/** A task without the place for its result. */
-export interface Computation {
-  readonly key: TaskKey;
-  readonly operation: Operation;
-  readonly count: number;
-  readonly inputs: readonly Uint8Array[];
-  readonly outBytes: number;
+/** A buffer of zeros that worker threads read and write without copying. */
+export function sharedBytes(length: number): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(length));
 }
 
-/** Performs a computation and gives its result. */
-export function compute(computation: Computation, signal?: AbortSignal): Promise<Uint8Array> {
+/** Performs a task and resolves when `task.out` holds its result. */
+export function compute(task: Task, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
-  const { outBytes, ...rest } = computation;
-  const task: Task = { ...rest, out: new Uint8Array(outBytes) };
   runTask(rings, task);
-  return Promise.resolve(task.out);
+  return Promise.resolve();
 }

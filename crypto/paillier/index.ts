@@ -27,3 +27,21 @@ export type { EncryptOptions } from './scheme.ts';
 export type { MaskingChoice } from './state.ts';
 export { validateCiphertexts } from './validate.ts';
 export type { CiphertextRequirements } from './validate.ts';
+export { decodeFixedPoint, encodeFixedPoint, formatFixedPoint } from './fixed-point.ts';
+export { explainPacking, planPacking } from './packing.ts';
+export type { PackingBounds, PackingPlan } from './packing.ts';
+export { CiphertextVector } from './vector.ts';
+export type { VectorHeader, VectorParts } from './vector.ts';
+export {
+  addVectors,
+  decryptVector,
+  dotVector,
+  encryptVector,
+  encryptVectorAsOwner,
+  rerandomizeVector,
+  scaleVector,
+  sumStream,
+  sumVector,
+  validateVector,
+} from './vector-operations.ts';
+export type { EncryptVectorOptions, VectorOptions } from './vector-operations.ts';

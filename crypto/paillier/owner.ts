@@ -1,7 +1,7 @@
 import { bigIntToBytes, bitLength } from '../modular/bytes.ts';
 import { mod, modInverse, modPower, oddPrimesBelow } from '../modular/number-theory.ts';
 import { randomBelow } from '../modular/random.ts';
-import { compute } from './compute.ts';
+import { compute, sharedBytes } from './compute.ts';
 import type { PublicState } from './state.ts';
 import type { SharedTable } from './tasks.ts';
 
@@ -26,22 +26,23 @@ export function ownerTables(state: PublicState, p: bigint, q: bigint): Promise<S
 async function buildOwnerTables(state: PublicState, p: bigint, q: bigint): Promise<SharedTable> {
   const exponentBits = Math.max(bitLength(p), bitLength(q));
   const { rootBytes, elementBytes, n } = state;
-  const base = await compute({
+  const base = sharedBytes(elementBytes);
+  const inputs = [bigIntToBytes(ownerGenerator(p, q), elementBytes)];
+  const exponent = bigIntToBytes(n, rootBytes);
+  await compute({
     key: { n },
-    operation: { kind: 'powerShared', exponent: bigIntToBytes(n, rootBytes), negative: false },
+    operation: { kind: 'powerShared', exponent, negative: false },
     count: 1,
-    inputs: [bigIntToBytes(ownerGenerator(p, q), elementBytes)],
-    outBytes: elementBytes,
+    inputs,
+    out: base,
   });
   const shape = { exponentBits, windowBits: WINDOW_BITS };
   const windows = Math.ceil(exponentBits / WINDOW_BITS);
-  const bytes = await compute({
-    key: { p, q },
-    operation: { kind: 'buildOwnerTables', ...shape },
-    count: 1,
-    inputs: [base],
-    outBytes: windows * 2 ** WINDOW_BITS * 2 * (Math.ceil(bitLength(p) / 8) + Math.ceil(bitLength(q) / 8)),
-  });
+  const bytes = sharedBytes(
+    windows * 2 ** WINDOW_BITS * 2 * (Math.ceil(bitLength(p) / 8) + Math.ceil(bitLength(q) / 8)),
+  );
+  const operation = { kind: 'buildOwnerTables', ...shape } as const;
+  await compute({ key: { p, q }, operation, count: 1, inputs: [base], out: bytes });
   lastTableId += 1;
   return { id: lastTableId, bytes, ...shape, constantTime: true };
 }

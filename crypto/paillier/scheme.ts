@@ -1,7 +1,7 @@
 import type { PrivateKey, PublicKey } from 'paillier-bigint';
 import { bytesToBigInt, byteLength, fromBigInts, toBigInts } from '../modular/bytes.ts';
 import { absolute } from '../modular/number-theory.ts';
-import { compute } from './compute.ts';
+import { compute, sharedBytes } from './compute.ts';
 import { ownerTables } from './owner.ts';
 import { decodeSigned, encodeSigned, maskingOf, privateState, publicState } from './state.ts';
 import type { MaskingChoice, PublicState } from './state.ts';
@@ -55,13 +55,9 @@ export async function decrypt(privateKey: PrivateKey, ciphertext: bigint): Promi
   const { state, p, q } = await privateState(privateKey);
   validateCiphertexts(state.publicKey, [ciphertext]);
   return state.calls.add('decrypt', [ciphertext], async (items) => {
-    const residues = await compute({
-      key: { p, q },
-      operation: { kind: 'decrypt' },
-      count: items.length,
-      inputs: [column(items, 0, state.elementBytes)],
-      outBytes: items.length * state.rootBytes,
-    });
+    const residues = sharedBytes(items.length * state.rootBytes);
+    const inputs = [column(items, 0, state.elementBytes)];
+    await compute({ key: { p, q }, operation: { kind: 'decrypt' }, count: items.length, inputs, out: residues });
     const plaintexts = toBigInts(residues, state.rootBytes).map((residue) => decodeSigned(state, residue));
     residues.fill(0);
     return plaintexts;
@@ -190,7 +186,8 @@ async function elementwise(
 ): Promise<bigint[]> {
   const [first = new Uint8Array(0)] = inputs;
   const count = first.length / (operation.kind.startsWith('encrypt') ? state.rootBytes : state.elementBytes);
-  const out = await compute({ key, operation, count, inputs, outBytes: count * state.elementBytes });
+  const out = sharedBytes(count * state.elementBytes);
+  await compute({ key, operation, count, inputs, out });
   return toBigInts(out, state.elementBytes);
 }
 
@@ -200,6 +197,7 @@ async function reduction(
   count: number,
   inputs: readonly Uint8Array[],
 ): Promise<bigint> {
-  const out = await compute({ key: { n: state.n }, operation, count, inputs, outBytes: state.elementBytes });
+  const out = sharedBytes(state.elementBytes);
+  await compute({ key: { n: state.n }, operation, count, inputs, out });
   return bytesToBigInt(out);
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { PrivateKey, PublicKey } from 'paillier-bigint';
 import { bigIntToBytes, byteLength, bytesToBigInt } from '../modular/bytes.ts';
 import { absolute, mod } from '../modular/number-theory.ts';
-import { compute } from './compute.ts';
+import { compute, sharedBytes } from './compute.ts';
 import { CallGatherer } from './gather.ts';
 import { isBlumKey, keyId, primesOf } from './keys.ts';
 import type { Masking } from './tasks.ts';
@@ -107,13 +107,20 @@ export function decodeSigned(state: PublicState, residue: bigint): bigint {
 function maskingBase(state: PublicState): Promise<Uint8Array> {
   const known = bases.get(state);
   if (known) return known;
-  const base = compute({
-    key: { n: state.n },
-    operation: { kind: 'powerShared', exponent: bigIntToBytes(state.n, state.rootBytes), negative: false },
-    count: 1,
-    inputs: [bigIntToBytes(derivedSquare(state.n), state.elementBytes)],
-    outBytes: state.elementBytes,
-  });
+  const base = deriveMaskingBase(state);
   bases.set(state, base);
+  return base;
+}
+
+async function deriveMaskingBase({ n, rootBytes, elementBytes }: PublicState): Promise<Uint8Array> {
+  const base = sharedBytes(elementBytes);
+  const exponent = bigIntToBytes(n, rootBytes);
+  await compute({
+    key: { n },
+    operation: { kind: 'powerShared', exponent, negative: false },
+    count: 1,
+    inputs: [bigIntToBytes(derivedSquare(n), elementBytes)],
+    out: base,
+  });
   return base;
 }

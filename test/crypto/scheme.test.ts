@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
-import { generateRandomKeys, PrivateKey, PublicKey } from 'paillier-bigint';
+import { generatePrimeSync } from 'node:crypto';
+import { PrivateKey, PublicKey } from 'paillier-bigint';
 import { expect, test } from 'vitest';
+import { modInverse } from '../../crypto/modular/number-theory.ts';
 import {
   addCiphertexts,
   addPlaintext,
@@ -8,6 +10,7 @@ import {
   dotProduct,
   encrypt,
   encryptAsOwner,
+  isBlumKey,
   rerandomize,
   scaleCiphertext,
   subtractCiphertexts,
@@ -44,12 +47,15 @@ test('paillier-bigint decrypts our ciphertexts and we decrypt its', async () => 
   );
 });
 
-test('a key pair of paillier-bigint works as it is, and its masks are drawn for a key of unknown structure', async () => {
-  const foreign = await generateRandomKeys(2048, true);
-  const ciphertext = await rerandomize(foreign.publicKey, await encrypt(foreign.publicKey, -60n));
-  expect(await decrypt(foreign.privateKey, ciphertext)).toBe(-60n);
-  expect(foreign.privateKey.decrypt(ciphertext)).toBe(foreign.publicKey.n - 60n);
-  expect(await decrypt(foreign.privateKey, await encryptAsOwner(foreign.privateKey, 7n))).toBe(7n);
+test('keys of other programs work as they are; a key that cannot be Blum gets standard masks', async () => {
+  for (const rem of [1n, 3n]) {
+    const foreign = foreignKeyPair(rem);
+    expect(isBlumKey(foreign.publicKey)).toBe(rem === 1n ? undefined : false);
+    const ciphertext = await rerandomize(foreign.publicKey, await encrypt(foreign.publicKey, -60n));
+    expect(await decrypt(foreign.privateKey, ciphertext)).toBe(-60n);
+    expect(foreign.privateKey.decrypt(ciphertext)).toBe(foreign.publicKey.n - 60n);
+    expect(await decrypt(foreign.privateKey, await encryptAsOwner(foreign.privateKey, 7n))).toBe(7n);
+  }
 });
 
 test('a private key without stored primes decrypts, because λ gives them', async () => {
@@ -118,3 +124,19 @@ test('a ciphertext under another key decrypts to something else or is refused, n
   const ciphertext = await encrypt(publicKey, 60n);
   await expect(decrypt(other.privateKey, ciphertext)).rejects.toThrow(/made under another key/);
 });
+
+/** A key pair as paillier-bigint makes it: p one bit longer than q, p ≡ rem and q ≡ 1 (mod 4), g = n + 1. */
+function foreignKeyPair(rem: bigint): { publicKey: PublicKey; privateKey: PrivateKey } {
+  for (;;) {
+    const p = generatePrimeSync(1025, { add: 4n, rem, bigint: true });
+    const q = generatePrimeSync(1024, { add: 4n, rem: 1n, bigint: true });
+    const foreignN = p * q;
+    if (foreignN >> 2047n !== 1n) continue;
+    const foreignKey = new PublicKey(foreignN, foreignN + 1n);
+    const lambda = (p - 1n) * (q - 1n);
+    return {
+      publicKey: foreignKey,
+      privateKey: new PrivateKey(lambda, modInverse(lambda, foreignN), foreignKey, p, q),
+    };
+  }
+}

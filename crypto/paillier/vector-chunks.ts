@@ -1,0 +1,102 @@
+import { compute, sharedBytes } from './compute.ts';
+import type { PublicState } from './state.ts';
+import type { Operation, TaskKey } from './tasks.ts';
+
+/** What a long computation listens to and tells. */
+export interface ChunkOptions {
+  /** Stops between chunks; the operation rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called after every chunk with the ciphertexts done and to do. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** An operation and its inputs, flat buffers of one number for each item. */
+export interface Work {
+  readonly operation: Operation;
+  readonly inputs: readonly Uint8Array[];
+  readonly key?: TaskKey;
+}
+
+/** Ciphertexts per chunk: enough for all cores, little enough to stop and report in between. */
+const CHUNK = 2048;
+
+/** Runs `step` on [start, end) after [start, end) until `total` is reached. */
+export async function forChunks(
+  total: number,
+  { signal, onProgress }: ChunkOptions,
+  step: (start: number, end: number) => Promise<void>,
+): Promise<void> {
+  for (let start = 0; start < total; start += CHUNK) {
+    signal?.throwIfAborted();
+    const end = Math.min(start + CHUNK, total);
+    await step(start, end);
+    onProgress?.(end, total);
+  }
+}
+
+/** Computes an elementwise operation chunk by chunk: one number of `width` bytes for each of `total` items. */
+export async function mapChunks(
+  state: PublicState,
+  total: number,
+  width: number,
+  options: ChunkOptions,
+  work: (start: number, end: number) => Work,
+): Promise<Uint8Array> {
+  const out = sharedBytes(total * width);
+  await forChunks(total, options, (start, end) =>
+    computeInto(state, out.subarray(start * width, end * width), work(start, end), end - start, options.signal),
+  );
+  return out;
+}
+
+/** Computes an operation that makes one element of all items, chunk by chunk; chunks multiply. */
+export async function reduceChunks(
+  state: PublicState,
+  total: number,
+  options: ChunkOptions,
+  work: (start: number, end: number) => Work,
+): Promise<Uint8Array> {
+  const result = sharedBytes(state.elementBytes);
+  result[result.length - 1] = 1;
+  const part = sharedBytes(state.elementBytes);
+  await forChunks(total, options, async (start, end) => {
+    await computeInto(state, part, work(start, end), end - start, options.signal);
+    await computeInto(state, result, { operation: { kind: 'multiply' }, inputs: [result, part] }, 1, options.signal);
+  });
+  return result;
+}
+
+/** Performs one piece of work on `count` items. */
+export function computeInto(
+  state: PublicState,
+  out: Uint8Array,
+  { operation, inputs, key = { n: state.n } }: Work,
+  count: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  return compute({ key, operation, inputs, count, out }, signal);
+}
+
+/** Cuts a stream of bytes into buffers of whole elements, at most a chunk of them each. */
+export async function* wholeElements(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  width: number,
+): AsyncGenerator<Uint8Array> {
+  const buffer = sharedBytes(CHUNK * width);
+  let filled = 0;
+  for await (const piece of pieces) {
+    for (let taken = 0; taken < piece.length;) {
+      const length = Math.min(piece.length - taken, buffer.length - filled);
+      buffer.set(piece.subarray(taken, taken + length), filled);
+      [taken, filled] = [taken + length, filled + length];
+      if (filled === buffer.length) {
+        yield buffer;
+        filled = 0;
+      }
+    }
+  }
+  if (filled % width !== 0) {
+    throw new RangeError(`stream: expected whole ciphertexts of ${width} bytes, got ${filled % width} bytes too many`);
+  }
+  if (filled > 0) yield buffer.subarray(0, filled);
+}
