@@ -5,7 +5,7 @@
  * - `LIBRARY_MISSING`: an optional library that this kind of source needs is not installed
  * - `SELECTION_INVALID`, `QUERY_UNKNOWN`, `COLUMN_UNKNOWN`: the workflow asked for something the operator does not offer
  * - `SOURCE_MISSING`: the file, database or table does not exist
- * - `SOURCE_UNREACHABLE`: the database cannot be reached at the moment; the only retryable code
+ * - `SOURCE_UNREACHABLE`: the database cannot be reached, or is locked, at the moment; the only retryable code
  * - `SOURCE_REFUSED`: the database refused user, password or privilege
  * - `SOURCE_MALFORMED`: the file is not a well-formed file of its kind
  * - `SOURCE_FAILED`: the source failed in another way, for instance an error in the operator's query

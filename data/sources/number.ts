@@ -1,8 +1,7 @@
 import type { NumberSourceConfig } from '../config.ts';
 import type { DataSource, Row } from '../source.ts';
 
-/** The only column of an inline number. */
-export const NUMBER_COLUMN = 'value';
+const NUMBER_COLUMN = 'value';
 
 /** A source of one row and one column, `value`: the number in the configuration itself. */
 export function openNumberSource(config: NumberSourceConfig): DataSource {

@@ -110,6 +110,9 @@ function sqliteError(error: unknown, description: string): DataError {
   if (code === 'SQLITE_NOTADB') {
     return new DataError('SOURCE_MALFORMED', `${description}: not an SQLite database; correct "source.path"`);
   }
+  if (code === 'SQLITE_BUSY') {
+    return new DataError('SOURCE_UNREACHABLE', `${description}: locked by another program (SQLITE_BUSY)`);
+  }
   const table = message.startsWith('no such table: ');
   const preparation = /^(no such |near |ambiguous |SQL logic error|incomplete input)/.test(message);
   return new DataError(

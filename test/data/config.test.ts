@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isLocalHost, loadDataConfig, numberConfig, parseDataConfig } from '../../data/config.ts';
@@ -90,6 +90,13 @@ describe('a data configuration', () => {
     expect(error.code).toBe('CONFIG_INVALID');
     expect(error.message).toContain('broken.json: expected JSON');
     expect(error.message).not.toContain('s3cret');
+  });
+
+  test('is accepted as each example of the documentation writes it', async () => {
+    const documentation = await readFile(new URL('../../data/README.md', import.meta.url), 'utf8');
+    const examples = Array.from(documentation.matchAll(/```json\n(.*?)```/gs), ([, json = '']) => json);
+    expect(examples).toHaveLength(5);
+    for (const example of examples) expect(() => parseDataConfig(JSON.parse(example), origin)).not.toThrow();
   });
 
   test('that does not exist is refused', async () => {

@@ -200,6 +200,17 @@ describe('an SQLite database', () => {
     expect(existsSync(`${path}-journal`) || existsSync(`${path}-wal`)).toBe(false);
   });
 
+  test('that another program has locked is worth another attempt', async () => {
+    const dataset = await open('patients');
+    const writer = new Database(path);
+    writer.exec('begin exclusive');
+    const error = await dataErrorOf(() => summarise(dataset, { column: 'age' }));
+    expect(error).toMatchObject({ code: 'SOURCE_UNREACHABLE', retryable: true });
+    writer.exec('rollback');
+    writer.close();
+    expect((await summarise(dataset, { column: 'age' })).count).toBe(2);
+  });
+
   test('stops reading when it is aborted', async () => {
     const dataset = await open('endless');
     const reason = new Error('the deadline has passed');
