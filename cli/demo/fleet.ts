@@ -1,7 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { UserError } from '../../colony/errors.ts';
+
+const execute = promisify(execFile);
 
 const KEPT_LOG_LINES = 20;
 const GRACE_MS = 8_000;
@@ -41,6 +44,24 @@ export class Fleet {
       member.log.splice(0, member.log.length - KEPT_LOG_LINES);
     });
     this.#members.push(member);
+  }
+
+  /**
+   * Runs `colonies <words>` to its end.
+   *
+   * @returns what it printed on standard output
+   * @throws UserError with what it said, when it failed or `signal` fired
+   */
+  async run(words: readonly string[], signal: AbortSignal): Promise<string> {
+    const options = { cwd: this.#directory, env: this.#env, signal };
+    try {
+      const { stdout } = await execute(process.execPath, [...programWords(), ...words], options);
+      return stdout;
+    } catch (error) {
+      signal.throwIfAborted();
+      const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
+      throw new UserError(`colonies ${words.join(' ')}: failed\n${said}`, { cause: error });
+    }
   }
 
   /**

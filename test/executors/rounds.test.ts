@@ -55,7 +55,7 @@ describe('statistics', () => {
         const summaries = await Promise.all(
           request.columns.map((column) =>
             // Two hospitals hold no value at all of some columns, which a hospital refuses to sum.
-            columns[column]?.n === 0 ? NOTHING : summarise({ ...dataset, minimumRows: 1 }, { column }),
+            columns[column]?.n === 0 ? Promise.resolve(NOTHING) : summarise({ ...dataset, minimumRows: 1 }, { column }),
           ),
         );
         await dataset.source.close();
