@@ -10,13 +10,13 @@ const MAX_HEADER_BYTES = 1 << 20;
  * We read it ourselves instead of letting DuckDB guess: a file without a header would otherwise turn its first
  * patient into column names, which errors list.
  *
- * @throws DataError `EMPTY` when the file is empty; `SOURCE_MALFORMED` when the line does not end within 1 MiB, or names are empty, repeated or numbers
+ * @throws DataError `EMPTY` when the file is empty; `SOURCE_MALFORMED` when the line is not well-formed, does not end within 1 MiB, or names are empty, repeated or numbers
  */
 export async function readCsvHeader(path: string, delimiter: string, description: string): Promise<string[]> {
   const start = await readStart(path);
   if (start.trim() === '') throw new DataError('EMPTY', `${description}: the file is empty`);
   const names = splitHeader(start, delimiter);
-  if (names === undefined) throw malformed(description, 'the first line does not end');
+  if (names === undefined) throw malformed(description, 'the first line is not well-formed or longer than 1 MiB');
   if (names.some((name) => name.includes('\uFFFD') || name.includes('\0'))) {
     throw malformed(description, 'the first line is not UTF-8 text');
   }
@@ -24,7 +24,9 @@ export async function readCsvHeader(path: string, delimiter: string, description
     throw malformed(description, 'the first line holds numbers instead of column names');
   }
   if (names.includes('')) throw malformed(description, 'the first line has a column without name');
-  if (new Set(names).size < names.length) throw malformed(description, 'two columns have the same name');
+  // DuckDB does not tell names apart that differ in capital letters only.
+  const distinct = new Set(names.map((name) => name.toLowerCase()));
+  if (distinct.size < names.length) throw malformed(description, 'two columns have the same name');
   return names;
 }
 
@@ -52,8 +54,8 @@ function splitHeader(text: string, delimiter: string): string[] | undefined {
     const { name, end } = nextField(text, position, delimiter);
     names.push(name);
     const separator = text[end];
-    if (separator === undefined) return undefined;
-    if (separator !== delimiter) return names;
+    if (separator === '\n' || separator === '\r') return names;
+    if (separator !== delimiter) return undefined;
     position = end + 1;
   }
 }

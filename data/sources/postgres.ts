@@ -67,7 +67,7 @@ class PostgresSource implements DataSource {
     signal?.throwIfAborted();
     const client = new this.#Client(await this.#clientConfig());
     const transaction = new Transaction(client, this.description, signal);
-    await transaction.begin(Math.round(this.#config.statementTimeoutSeconds * 1000));
+    await transaction.begin(Math.ceil(this.#config.statementTimeoutSeconds * 1000));
     return transaction;
   }
 

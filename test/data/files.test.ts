@@ -53,7 +53,9 @@ describe('a CSV file', () => {
     ['no header', `${secret},1\n2,3\n`, 'the first line holds numbers instead of column names'],
     ['two columns of one name', `a,a\n1,${secret}\n`, 'two columns have the same name'],
     ['a column without name', `a,\n1,${secret}\n`, 'the first line has a column without name'],
-    ['an endless header', 'a,'.repeat(600_000), 'the first line does not end'],
+    ['an endless header', 'a,'.repeat(600_000), 'the first line is not well-formed or longer than 1 MiB'],
+    ['text after a quoted name', `"a"x,b\n1,${secret}\n`, 'the first line is not well-formed'],
+    ['names that differ in capital letters only', `a,A\n1,${secret}\n`, 'two columns have the same name'],
   ])('is refused with %s, without showing a row, and read again once it is corrected', async (_problem, content, expected) => {
     const dataset = await openCsv(folder.path('bad.csv'), content);
     const error = await dataErrorOf(() => summarise(dataset, { column: 'b' }));
