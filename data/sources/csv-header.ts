@@ -10,7 +10,8 @@ const MAX_HEADER_BYTES = 1 << 20;
  * We read it ourselves instead of letting DuckDB guess: a file without a header would otherwise turn its first
  * patient into column names, which errors list.
  *
- * @throws DataError `EMPTY` when the file is empty; `SOURCE_MALFORMED` when the line is not well-formed, does not end within 1 MiB, or names are empty, repeated or numbers
+ * @throws DataError `EMPTY` when the file is empty; `SOURCE_MALFORMED` when the line is not
+ *   well-formed, does not end within 1 MiB, or names are empty, repeated or numbers
  */
 export async function readCsvHeader(path: string, delimiter: string, description: string): Promise<string[]> {
   const start = await readStart(path);
