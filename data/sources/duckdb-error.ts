@@ -25,7 +25,8 @@ function fileProblem(message: string): string | undefined {
   if (line !== undefined) return `line ${line}: ${csvProblem(message)}`;
   if (message.includes('CSV Parser state machine')) return 'expected RFC 4180 with the same line ending everywhere';
   if (message.startsWith('INTERNAL Error')) return 'DuckDB cannot parse a row; is it UTF-8 text?';
-  const isAboutParquet = /No magic bytes|Parquet/i.test(message) && !/^(Binder|Catalog|Parser|Permission) /.test(message);
+  const isAboutParquet =
+    /No magic bytes|Parquet/i.test(message) && !/^(Binder|Catalog|Parser|Permission) /.test(message);
   return isAboutParquet ? 'not a readable Parquet file' : undefined;
 }
 
