@@ -28,7 +28,7 @@ export const demo = defineCommand({
     const startedAt = performance.now();
     const say = (message: string): void =>
       context.say(`[${((performance.now() - startedAt) / 1000).toFixed(1)} s] ${message}`);
-    await using stage = await Stage.open(context.io.env, context.io.signal);
+    await using stage = await Stage.open(context.io.env, { signal: context.io.signal, note: context.note });
     const sum = await showSum(stage, bits, say, context);
     const figures = await showStatistics(stage, column, expected, say, context);
     showWhoLearnedWhat(context);

@@ -32,7 +32,7 @@ export class Fleet {
   }
 
   /** Starts `colonies <words>`; the caller waits until it is ready in its own way. */
-  start(title: string, words: readonly string[]): void {
+  start(title: string, words: readonly string[]): ChildProcess {
     const child = spawn(process.execPath, [...programWords(), ...words], {
       cwd: this.#directory,
       env: this.#env,
@@ -44,6 +44,7 @@ export class Fleet {
       member.log.splice(0, member.log.length - KEPT_LOG_LINES);
     });
     this.#members.push(member);
+    return child;
   }
 
   /**

@@ -12,31 +12,41 @@ import { Fleet } from './fleet.ts';
 const PATIENCE_MS = 30_000;
 const GLANCE_MS = 50;
 
+/** What a stage is told from outside. */
+export interface StageOptions {
+  /** Ends whatever is under way. */
+  readonly signal: AbortSignal;
+  /** Hears what is started. */
+  readonly note: (message: string) => void;
+}
+
 /** A directory, a development colony and a free port of their own, so that a demonstration touches nothing of the user's. */
 export class Stage implements AsyncDisposable {
   readonly directory: string;
   readonly #fleet: Fleet;
   readonly #env: NodeJS.ProcessEnv;
   readonly #signal: AbortSignal;
+  readonly #note: (message: string) => void;
 
-  private constructor(directory: string, env: NodeJS.ProcessEnv, signal: AbortSignal) {
+  private constructor(directory: string, env: NodeJS.ProcessEnv, { signal, note }: StageOptions) {
     this.directory = directory;
     this.#env = env;
     this.#signal = signal;
+    this.#note = note;
     this.#fleet = new Fleet(directory, env);
   }
 
   /** Sets the stage; dispose of it to end every process and remove every file. */
-  static async open(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Stage> {
+  static async open(env: NodeJS.ProcessEnv, options: StageOptions): Promise<Stage> {
     const directory = await mkdtemp(join(tmpdir(), 'sealed-colonies-demo-'));
     const inherited = Object.entries(env).filter(([name]) => !name.startsWith('COLONIES_'));
-    return new Stage(directory, { ...Object.fromEntries(inherited), SEALED_COLONIES_HOME: directory }, signal);
+    return new Stage(directory, { ...Object.fromEntries(inherited), SEALED_COLONIES_HOME: directory }, options);
   }
 
   /** Starts the embedded server and waits until it answers. */
   async startServer(): Promise<void> {
     const port = await freePort();
-    this.#fleet.start('the server', ['server', 'start', '--port', String(port)]);
+    this.#start('the server', ['server', 'start', '--port', String(port)]);
     const health = `http://127.0.0.1:${port}/health`;
     await this.#until('the server to answer', async () => (await fetch(health).catch(() => undefined))?.ok === true);
   }
@@ -45,7 +55,7 @@ export class Stage implements AsyncDisposable {
   async startExecutors(
     daemons: readonly { readonly executorType: string; readonly words: readonly string[] }[],
   ): Promise<void> {
-    for (const { executorType, words } of daemons) this.#fleet.start(executorType, ['executor', 'start', ...words]);
+    for (const { executorType, words } of daemons) this.#start(executorType, ['executor', 'start', ...words]);
     const { client, colonyName } = this.#connect();
     await this.#until('the executors to register', async () => {
       const executors = await client.getExecutors({ colonyName });
@@ -64,6 +74,11 @@ export class Stage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#fleet.stop();
     await rm(this.directory, { recursive: true, force: true });
+  }
+
+  #start(title: string, words: readonly string[]): void {
+    const { pid } = this.#fleet.start(title, words);
+    this.#note(`started ${title} as process ${pid}`);
   }
 
   #connect(): { client: ColoniesClient; colonyName: string } {

@@ -18,25 +18,14 @@ test('an interrupted demonstration ends what it started and removes its files', 
   await using desk = await openDesk();
   const temporary = async (): Promise<string[]> => (await readdir(tmpdir())).filter((name) => DIRECTORY.test(name));
   const before = await temporary();
-  const running = desk.start(['demo', '--bits', '2048']);
+  const running = desk.start(['demo', '--bits', '2048', '--verbose']);
   await until(() => running.stderr().includes('generating a Paillier key'), running.stderr);
-  const children = await childrenOf(running.child.pid ?? 0);
-  expect(children.length).toBeGreaterThanOrEqual(4);
+  const children = [...running.stderr().matchAll(/as process (\d+)/gu)].map(([, pid]) => Number(pid));
+  expect(children).toHaveLength(4);
   await running.end('SIGINT');
   expect(children.filter(isAlive)).toEqual([]);
   expect(await temporary()).toEqual(before);
 });
-
-async function childrenOf(parent: number): Promise<number[]> {
-  const { execFile } = await import('node:child_process');
-  const { promisify } = await import('node:util');
-  const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid=,ppid=']);
-  return stdout
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/u).map(Number))
-    .flatMap(([pid = 0, ppid]) => (ppid === parent ? [pid] : []));
-}
 
 function isAlive(pid: number): boolean {
   try {
