@@ -10,7 +10,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 if (existsSync(join(root, 'tsconfig.json')) && existsSync(join(root, 'node_modules', 'typescript'))) {
   run(join('scripts', 'build-wasm.mjs'));
   rmSync(join(root, 'dist'), { recursive: true, force: true });
-  run(join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json');
+  run(join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json');
   linkCommand();
 }
 
