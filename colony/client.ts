@@ -69,10 +69,10 @@ const DOUBLING: ReadonlySet<string> = new Set([
   messages.submitFunctionSpec.type,
   messages.submitWorkflowSpec.type,
   messages.addChild.type,
-  'runcronmsg',
-  'packgeneratormsg',
-  'channelappendmsg',
-  'addfilemsg',
+  messages.runCron.type,
+  messages.packGenerator.type,
+  messages.appendToChannel.type,
+  messages.addFile.type,
 ]);
 
 const DEFAULT_TIMEOUT_MS = 60_000;

@@ -149,6 +149,18 @@ export const getProcesses = defineMessage(
   list(Process),
 );
 
+/** Processes in one state of the last so many seconds, of one executor or (empty id) of all. Role: member. */
+export const getProcessHistory = defineMessage(
+  'getprocesshistmsg',
+  {
+    colonyName: field('colonyname', z.string()),
+    executorId: field('executorid', text),
+    seconds: field('seconds', z.number().int()),
+    state: field('state', z.number().int()),
+  },
+  list(Process),
+);
+
 /** Removes a process that is not running and not part of a workflow. Role: member. */
 export const removeProcess = defineMessage('removeprocessmsg', { processId }, Nothing);
 

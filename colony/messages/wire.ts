@@ -104,6 +104,19 @@ export function map<S extends z.ZodType>(schema: S) {
   );
 }
 
+/**
+ * Bytes: base64 text on the wire; a list of numbers from 0 to 255 is read too, which is how some clients write them.
+ * Missing or null means empty.
+ */
+export const bytes = z.codec(
+  z.union([z.base64(), z.array(z.number().int().min(0).max(255))]).nullish(),
+  z.instanceof(Uint8Array),
+  {
+    decode: (wire) => new Uint8Array(typeof wire === 'string' ? Buffer.from(wire, 'base64') : (wire ?? [])),
+    encode: (value) => Buffer.from(value).toString('base64'),
+  },
+);
+
 /** Go's zero time, which Colonies writes for a time that is not set. */
 export const UNSET_TIME = '0001-01-01T00:00:00Z';
 
