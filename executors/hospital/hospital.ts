@@ -26,7 +26,7 @@ export function defineHospital(dataset: Dataset) {
         run({ kwargs, signal }) {
           return refusing(async () => {
             const publicKey = kwargs['paillier-pubkey'];
-            const value = patientDataRound(await readSingleNumber(dataset, kwargs.query, signal), publicKey);
+            const value = patientDataRound(await readSingleNumber(dataset, kwargs.number, signal), publicKey);
             return await encrypt(publicKey, value);
           });
         },

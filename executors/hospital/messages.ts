@@ -4,8 +4,8 @@ import { CiphertextVectorText, PaillierPublicKey, TutorialCiphertext } from '../
 /** What `get_patient_data` is asked with. */
 export const PatientDataRequest = z.object({
   'paillier-pubkey': PaillierPublicKey,
-  /** The operator's query that yields the number, where the hospital does not hold just one. */
-  query: z.string().min(1).optional(),
+  /** The name of one of the operator's `numbers`, where the hospital does not hold just one. */
+  number: z.string().min(1).optional(),
 });
 
 /** What `sum_patient_data` is asked with. */

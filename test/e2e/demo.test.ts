@@ -16,16 +16,19 @@ test('the demonstration computes the sum 60 and the figures of four hospitals, a
 
 test('an interrupted demonstration ends what it started and removes its files', async () => {
   await using desk = await openDesk();
-  const temporary = async (): Promise<string[]> => (await readdir(tmpdir())).filter((name) => DIRECTORY.test(name));
-  const before = await temporary();
+  const before = await temporaryDirectories();
   const running = desk.start(['demo', '--bits', '2048', '--verbose']);
   await until(() => running.stderr().includes('generating a Paillier key'), running.stderr);
   const children = [...running.stderr().matchAll(/as process (\d+)/gu)].map(([, pid]) => Number(pid));
   expect(children).toHaveLength(4);
   await running.end('SIGINT');
   expect(children.filter(isAlive)).toEqual([]);
-  expect(await temporary()).toEqual(before);
+  expect(await temporaryDirectories()).toEqual(before);
 });
+
+async function temporaryDirectories(): Promise<string[]> {
+  return (await readdir(tmpdir())).filter((name) => DIRECTORY.test(name));
+}
 
 function isAlive(pid: number): boolean {
   try {

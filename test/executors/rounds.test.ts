@@ -140,7 +140,7 @@ describe("the tutorial's sum", () => {
   test.each([
     ['zero', () => 0n],
     ['n', () => publicKey.n],
-    ['n²', () => publicKey._n2],
+    ['n²', () => publicKey.n ** 2n],
     ['a multiple of a prime factor', () => 3n * privateKeyPrime()],
     ['an unmasked number', () => 1n + 7n * publicKey.n],
   ])('%s is refused as a ciphertext, and the message says which input it was', async (_, forge) => {

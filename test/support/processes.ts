@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -19,8 +19,8 @@ export interface Outcome {
 export interface RunningProgram {
   readonly child: ChildProcess;
   readonly outcome: Promise<Outcome>;
-  stderr(): string;
-  stdout(): string;
+  readonly stderr: () => string;
+  readonly stdout: () => string;
   /** Sends a signal and waits for the end. */
   end(signal?: NodeJS.Signals): Promise<Outcome>;
 }
@@ -84,10 +84,17 @@ export async function openDesk(): Promise<Desk> {
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = listeningPort(server);
   server.close();
   await once(server, 'close');
   return port;
+}
+
+/** The TCP port a server listens on. */
+export function listeningPort(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('listeningPort: expected a TCP address');
+  return address.port;
 }
 
 const PATIENCE_MS = 60_000;

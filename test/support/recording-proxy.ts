@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { listeningPort } from './processes.ts';
 
 /** A wire between a party and a server that notes everything that passes, in both directions. */
 export interface RecordingProxy extends AsyncDisposable {
@@ -11,7 +12,7 @@ export interface RecordingProxy extends AsyncDisposable {
 /** Listens on a free port of this machine and forwards every connection to `targetPort`. */
 export async function startRecordingProxy(targetPort: number): Promise<RecordingProxy> {
   const recordings: Buffer[][] = [];
-  const sockets = new Set<Socket>();
+  const sockets = new Set<ReturnType<typeof connect>>();
   const server = createServer((client) => {
     const upstream = connect(targetPort, '127.0.0.1');
     for (const [from, to] of [
@@ -33,7 +34,7 @@ export async function startRecordingProxy(targetPort: number): Promise<Recording
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    port: (server.address() as AddressInfo).port,
+    port: listeningPort(server),
     readableText: () => readable(recordings.map((parts) => Buffer.concat(parts).toString('latin1')).join('\n')),
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
