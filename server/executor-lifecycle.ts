@@ -1,0 +1,29 @@
+import { requeue } from './process-lifecycle.ts';
+import { EXECUTOR_STATE, type ExecutorRow } from './store/members.ts';
+import { type ProcessRow, specOf } from './store/processes.ts';
+import type { Transaction } from './transaction.ts';
+import { refreshWorkflow } from './workflow-lifecycle.ts';
+
+/** Unregisters an executor: its name stays taken, its functions are forgotten, what it was running waits again. */
+export function unregisterExecutor(transaction: Transaction, executor: ExecutorRow): void {
+  const { database } = transaction;
+  const { colony_name: colonyName, executor_name: executorName } = executor;
+  database.run(
+    `UPDATE executors SET state = ${EXECUTOR_STATE.unregistered} WHERE colony_name = ? AND executor_name = ?`,
+    colonyName,
+    executorName,
+  );
+  database.run('DELETE FROM functions WHERE colony_name = ? AND executor_name = ?', colonyName, executorName);
+  for (const process of runningProcesses(transaction, executor)) {
+    requeue(transaction, process, specOf(process).maxWaitTimeSeconds, process.retries);
+    refreshWorkflow(transaction, process.workflow_id);
+  }
+}
+
+function runningProcesses({ database }: Transaction, executor: ExecutorRow): ProcessRow[] {
+  return database.all<ProcessRow>(
+    'SELECT * FROM processes WHERE assigned_executor_id = ? AND state = 1 AND colony_name = ?',
+    executor.executor_id,
+    executor.colony_name,
+  );
+}

@@ -1,0 +1,179 @@
+/**
+ * The logic of workflows, free of any storage: which specs form a DAG, which nodes are ready, what a failure takes with
+ * it, what a node receives, and how a picture of it is laid out.
+ */
+
+/** A node of a workflow that is about to be submitted. */
+export interface GraphNodeSpec {
+  readonly nodeName: string;
+  /** Names of the nodes whose output it needs, in the order in which it wants them. */
+  readonly dependencies: readonly string[];
+}
+
+/** Why a workflow cannot be accepted. */
+export class InvalidGraphError extends Error {
+  override readonly name = 'InvalidGraphError';
+}
+
+/**
+ * Checks that nodes form a DAG: at least one node, every node named, names unique, dependencies known, no cycle.
+ *
+ * @throws InvalidGraphError that names the nodes at fault
+ */
+export function validateGraph(nodes: readonly GraphNodeSpec[]): void {
+  if (nodes.length === 0) throw new InvalidGraphError('Failed to submit workflow, the workflow has no nodes');
+  const byName = indexByName(nodes);
+  for (const node of nodes) requireKnownDependencies(node, byName);
+  const cycle = findCycle(nodes, byName);
+  if (cycle !== undefined) {
+    throw new InvalidGraphError(`Failed to submit workflow, the dependencies form a cycle: ${cycle.join(' -> ')}`);
+  }
+}
+
+function indexByName(nodes: readonly GraphNodeSpec[]): ReadonlyMap<string, GraphNodeSpec> {
+  const byName = new Map<string, GraphNodeSpec>();
+  for (const node of nodes) {
+    if (node.nodeName === '') throw new InvalidGraphError('Nodename is missing, check function spec for errors');
+    if (byName.has(node.nodeName)) throw new InvalidGraphError(`Duplicate nodename: ${node.nodeName}`);
+    byName.set(node.nodeName, node);
+  }
+  return byName;
+}
+
+function requireKnownDependencies(node: GraphNodeSpec, byName: ReadonlyMap<string, GraphNodeSpec>): void {
+  for (const dependency of node.dependencies) {
+    if (!byName.has(dependency)) {
+      throw new InvalidGraphError(
+        `Failed to submit workflow, invalid dependencies, are you depending on a nodename that does not exits? (${node.nodeName} depends on ${dependency})`,
+      );
+    }
+  }
+}
+
+/** Removes nodes whose dependencies are all removed (Kahn 1962) until none is left; what stays holds a cycle. */
+function findCycle(
+  nodes: readonly GraphNodeSpec[],
+  byName: ReadonlyMap<string, GraphNodeSpec>,
+): readonly string[] | undefined {
+  const dependents = new Map<string, string[]>();
+  const missing = new Map<string, number>();
+  for (const { nodeName, dependencies } of nodes) {
+    missing.set(nodeName, dependencies.length);
+    for (const dependency of dependencies) {
+      const known = dependents.get(dependency);
+      if (known === undefined) dependents.set(dependency, [nodeName]);
+      else known.push(nodeName);
+    }
+  }
+  const removable = nodes.filter(({ dependencies }) => dependencies.length === 0).map(({ nodeName }) => nodeName);
+  for (let name = removable.pop(); name !== undefined; name = removable.pop()) {
+    missing.delete(name);
+    for (const dependent of dependents.get(name) ?? []) {
+      const left = (missing.get(dependent) ?? 0) - 1;
+      missing.set(dependent, left);
+      if (left === 0) removable.push(dependent);
+    }
+  }
+  const [start] = missing.keys();
+  return start === undefined ? undefined : walkToCycle(start, byName, missing);
+}
+
+/** Every node that stays depends on another one that stays, so following these must come back to a node seen before. */
+function walkToCycle(
+  start: string,
+  byName: ReadonlyMap<string, GraphNodeSpec>,
+  staying: ReadonlyMap<string, number>,
+): readonly string[] {
+  const path: string[] = [];
+  const seenAt = new Map<string, number>();
+  let name: string | undefined = start;
+  while (name !== undefined && !seenAt.has(name)) {
+    seenAt.set(name, path.length);
+    path.push(name);
+    name = byName.get(name)?.dependencies.find((dependency) => staying.has(dependency));
+  }
+  return [...path.slice(seenAt.get(name ?? start)), name ?? start].reverse();
+}
+
+/** The numbers of the states of processes and workflows on the wire and in the store. */
+export const STATE = { waiting: 0, running: 1, success: 2, failed: 3, cancelled: 4 } as const;
+
+/** Whether a process in this state will not change any more. */
+export function isFinalState(state: number): boolean {
+  return state >= STATE.success;
+}
+
+/** Whether a node may run: every parent has succeeded. A node without parents is ready from the start. */
+export function isReady(parentStates: readonly number[]): boolean {
+  return parentStates.every((state) => state === STATE.success);
+}
+
+/** The state of a workflow, from how many of its processes are in which state. */
+export function workflowState(countByState: ReadonlyMap<number, number>): number {
+  const count = (state: number): number => countByState.get(state) ?? 0;
+  if (count(STATE.failed) > 0) return STATE.failed;
+  if (count(STATE.cancelled) > 0) return STATE.cancelled;
+  if (count(STATE.waiting) + count(STATE.running) === 0) return STATE.success;
+  return count(STATE.success) + count(STATE.running) > 0 ? STATE.running : STATE.waiting;
+}
+
+/**
+ * Every node below a node, each once, nearest first.
+ *
+ * @param childrenOf the direct children of a node
+ */
+export function descendants(nodeId: string, childrenOf: (nodeId: string) => readonly string[]): readonly string[] {
+  const found = new Set<string>();
+  let level: readonly string[] = [nodeId];
+  while (level.length > 0) {
+    level = [...new Set(level.flatMap(childrenOf))].filter((child) => !found.has(child));
+    for (const child of level) found.add(child);
+  }
+  return [...found];
+}
+
+/** What a node receives: the outputs of its parents one after the other, in the order of its dependencies. */
+export function joinOutputs(parentOutputs: readonly (readonly unknown[])[]): readonly unknown[] {
+  return parentOutputs.flat(1);
+}
+
+/** Where a node stands in a picture of its workflow. */
+export interface NodePosition {
+  readonly x: number;
+  readonly y: number;
+}
+
+const COLUMN_WIDTH = 200;
+const ROW_HEIGHT = 80;
+
+/**
+ * Lays a DAG out in rows: a node stands one row below the lowest of its parents, rows are centred.
+ *
+ * @param parents the parents of every node, nodes in the order in which they shall stand in their rows
+ */
+export function layOut(parents: ReadonlyMap<string, readonly string[]>): ReadonlyMap<string, NodePosition> {
+  const rows = groupByDepth(parents);
+  const widest = Math.max(0, ...rows.map((row) => row.length));
+  const positions = new Map<string, NodePosition>();
+  for (const [depth, row] of rows.entries()) {
+    const left = ((widest - row.length) * COLUMN_WIDTH) / 2;
+    for (const [column, nodeId] of row.entries()) {
+      positions.set(nodeId, { x: left + column * COLUMN_WIDTH, y: depth * ROW_HEIGHT });
+    }
+  }
+  return positions;
+}
+
+function groupByDepth(parents: ReadonlyMap<string, readonly string[]>): readonly (readonly string[])[] {
+  const depths = new Map<string, number>();
+  const depthOf = (nodeId: string): number => {
+    const known = depths.get(nodeId);
+    if (known !== undefined) return known;
+    const depth = Math.max(0, ...(parents.get(nodeId) ?? []).map((parent) => depthOf(parent) + 1));
+    depths.set(nodeId, depth);
+    return depth;
+  };
+  const rows: string[][] = [];
+  for (const nodeId of parents.keys()) (rows[depthOf(nodeId)] ??= []).push(nodeId);
+  return rows;
+}

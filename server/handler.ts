@@ -1,0 +1,149 @@
+import type { Logger } from 'pino';
+import * as z from 'zod';
+import type { Message } from '../colony/messages/message.ts';
+import { Refusal } from './refusal.ts';
+import type { RoleContext } from './roles.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { ExecutorRow } from './store/members.ts';
+import type { Transaction } from './transaction.ts';
+
+/** What the server says of itself. */
+export interface ServerFacts {
+  readonly version: string;
+  readonly startedAt: Date;
+  readonly host: string;
+  /** Known once the server listens. */
+  readonly port: () => number;
+  readonly tls: boolean;
+}
+
+/** One call: a unit of work, who asks for it, and the parts of the server it may use. */
+export interface Call extends Transaction, RoleContext {
+  readonly scheduler: Scheduler;
+  readonly facts: ServerFacts;
+  readonly log: Logger;
+  /** When an executor was last heard from, in milliseconds since 1970; null if never. */
+  readonly lastHeardMs: (executor: ExecutorRow) => number | null;
+}
+
+/** How one kind of message is answered. */
+export interface Handler {
+  /** The message's type, such as `getprocessmsg`. */
+  readonly type: string;
+  /** The type in the reply's envelope. */
+  readonly replyType: string;
+  readonly texts: FaultTexts;
+  /**
+   * `read` changes nothing; `write` runs in one transaction; `poll` waits, and opens transactions of its own;
+   * `unsigned` is a read that needs no signature.
+   */
+  readonly kind: 'read' | 'write' | 'poll' | 'unsigned';
+  /**
+   * Decodes the request, checks the caller's role, does what is asked, encodes the reply.
+   *
+   * @param wire the inner JSON of the envelope
+   * @param disconnected fires when nobody listens for the answer any more
+   * @throws Refusal when the request is malformed, not allowed, or impossible
+   */
+  answer(wire: object, call: Call, disconnected: AbortSignal): unknown;
+}
+
+/** The words in which a message's faults are described, where they are not about its content. */
+export interface FaultTexts {
+  readonly invalidJson: string;
+  readonly typeMismatch: string;
+  /** Wire names of objects without which the message means nothing, and what their absence is answered with. */
+  readonly absent: Readonly<Record<string, string>>;
+}
+
+/**
+ * The texts of a message, which mostly repeat what failed: `Failed to get process, invalid JSON`.
+ *
+ * @param failure what could not be done
+ * @param mismatch the same, where the text for a wrong message type words it differently
+ */
+export function faultTexts(
+  failure: string,
+  mismatch: string = failure,
+  absent: Readonly<Record<string, string>> = {},
+): FaultTexts {
+  return {
+    invalidJson: `${failure}, invalid JSON`,
+    typeMismatch: `${mismatch}, msg.MsgType does not match payloadType`,
+    absent,
+  };
+}
+
+/** How a message is answered: whom it is for, and what is done for them. */
+interface Definition<Request, Reply, Subject> {
+  readonly message: Message<Request, Reply>;
+  readonly texts: FaultTexts;
+  /** Admits or refuses the caller; what it finds on the way is handed on. */
+  readonly role: (request: Request, call: Call) => Subject;
+  readonly handle: (request: Request, subject: Subject, call: Call) => Reply;
+  /** Another type than the request's for the reply, which then carries it as `msgtype` too. */
+  readonly replyType?: string;
+}
+
+/** Declares how a message is answered without changing anything. */
+export function reads<Request, Reply, Subject>(definition: Definition<Request, Reply, Subject>): Handler {
+  return synchronous('read', definition);
+}
+
+/** Declares how a message is answered without signature. */
+export function readsUnsigned<Request, Reply>(
+  definition: Omit<Definition<Request, Reply, undefined>, 'role'>,
+): Handler {
+  return synchronous('unsigned', { ...definition, role: () => undefined });
+}
+
+/** Declares how a message changes what is stored. */
+export function writes<Request, Reply, Subject>(definition: Definition<Request, Reply, Subject>): Handler {
+  return synchronous('write', definition);
+}
+
+/** Declares how a message waits for something. */
+export function polls<Request, Reply, Subject>(
+  definition: Omit<Definition<Request, Reply, Subject>, 'handle'> & {
+    readonly handle: (request: Request, subject: Subject, call: Call, disconnected: AbortSignal) => Promise<Reply>;
+  },
+): Handler {
+  const { message, texts, role, handle } = definition;
+  return {
+    type: message.type,
+    replyType: message.type,
+    texts,
+    kind: 'poll',
+    async answer(wire, call, disconnected) {
+      const request = decodeRequest(message, texts, wire);
+      return z.encode(message.reply, await handle(request, role(request, call), call, disconnected));
+    },
+  };
+}
+
+function synchronous<Request, Reply, Subject>(
+  kind: Handler['kind'],
+  definition: Definition<Request, Reply, Subject>,
+): Handler {
+  const { message, texts, role, handle, replyType } = definition;
+  return {
+    type: message.type,
+    replyType: replyType ?? message.type,
+    texts,
+    kind,
+    answer(wire, call) {
+      const request = decodeRequest(message, texts, wire);
+      const reply = z.encode(message.reply, handle(request, role(request, call), call));
+      return replyType === undefined ? reply : { msgtype: replyType, ...(reply as object) };
+    },
+  };
+}
+
+function decodeRequest<Request>(message: Message<Request>, texts: FaultTexts, wire: object): Request {
+  for (const [key, text] of Object.entries(texts.absent)) {
+    if (!(key in wire) || wire[key as keyof typeof wire] === null) throw new Refusal(400, text);
+  }
+  const request = z.safeDecode(message.request, wire);
+  if (!request.success) throw new Refusal(400, texts.invalidJson);
+  return request.data;
+}

@@ -1,0 +1,42 @@
+import { addAttribute, getAttribute } from '../../colony/messages/processes.ts';
+import { STATE } from '../graph.ts';
+import { faultTexts, type Handler, reads, writes } from '../handler.ts';
+import { attributeIdOf } from '../process-lifecycle.ts';
+import { Refusal, required } from '../refusal.ts';
+import { requireMember, requireProcess } from '../roles.ts';
+import { findAttribute, insertAttribute } from '../store/processes.ts';
+
+/** Keys and values attached to processes. */
+export const attributeHandlers: readonly Handler[] = [
+  writes({
+    message: addAttribute,
+    texts: faultTexts('Failed to add attribute', undefined, { attribute: 'Failed to add attribute, invalid JSON' }),
+    role: ({ attribute }, call) =>
+      requireProcess(call, attribute.processId, [404, 'Failed to add attribute, process not found']),
+    handle({ attribute }, { process, member }, { database }) {
+      if (process.state !== STATE.running) throw new Refusal(403, 'Failed to add attribute, process is not running');
+      if (process.assigned_executor_id !== member.id) {
+        throw new Refusal(
+          403,
+          `Failed to add attribute, only executor with id <${process.assigned_executor_id}> is allowed to set attributes`,
+        );
+      }
+      const attributeId = attributeIdOf(process.process_id, attribute.key, attribute.attributeType);
+      if (findAttribute(database, attributeId) !== undefined) {
+        throw new Refusal(400, `Failed to add attribute, the process has one with key <${attribute.key}> already`);
+      }
+      insertAttribute(database, { ...attribute, attributeId });
+      return required(findAttribute(database, attributeId), 500, 'Failed to add attribute').attribute;
+    },
+  }),
+  reads({
+    message: getAttribute,
+    texts: faultTexts('Failed to get attribute'),
+    role({ attributeId }, call) {
+      const found = required(findAttribute(call.database, attributeId), 400, 'Attribute does not exists');
+      requireMember(call, found.process.colony_name);
+      return found.attribute;
+    },
+    handle: (_request, attribute) => attribute,
+  }),
+];

@@ -1,0 +1,206 @@
+import {
+  assignProcess,
+  cancelProcess,
+  closeFailed,
+  closeSuccessful,
+  getProcess,
+  getProcesses,
+  removeAllProcesses,
+  removeProcess,
+  setOutput,
+  submitFunctionSpec,
+} from '../../colony/messages/processes.ts';
+import { STATE } from '../graph.ts';
+import { type Call, faultTexts, type Handler, polls, reads, writes } from '../handler.ts';
+import { MAX_PRIORITY, MAX_PROCESSES_PER_LIST } from '../limits.ts';
+import { insertProcess, requireClosable, storeOutput } from '../process-lifecycle.ts';
+import { Refusal, required } from '../refusal.ts';
+import { parseCpuMilli, parseMebibytes } from '../resources.ts';
+import { colonyOwner, member, memberOfProcess, type ProcessAccess, requireMember } from '../roles.ts';
+import { countCall } from '../store/functions.ts';
+import { findUser } from '../store/members.ts';
+import { findProcessRow, listProcesses, type ProcessRow, specOf, toProcess } from '../store/processes.ts';
+import { finish } from '../workflow-lifecycle.ts';
+
+/** Submitting, giving out and ending processes. */
+export const processHandlers: readonly Handler[] = [
+  writes({
+    message: submitFunctionSpec,
+    texts: faultTexts('Failed to submit process', 'Failed to submit process spec', {
+      spec: 'Failed to submit process spec, msg.FunctionSpec is nil',
+    }),
+    role: ({ spec }, call) => requireMember(call, spec.conditions.colonyName),
+    handle({ spec }, initiator, call) {
+      if (Math.abs(spec.priority) > MAX_PRIORITY) {
+        throw new Refusal(
+          400,
+          `Failed to submit function spec, priority outside range [${-MAX_PRIORITY}, ${MAX_PRIORITY}]`,
+        );
+      }
+      const processId = insertProcess(call, { spec, initiator, workflowId: undefined, waitsForParents: false });
+      const row = required(
+        findProcessRow(call.database, processId),
+        500,
+        'Failed to submit process spec, addedProcess is nil',
+      );
+      return toProcess(call.database, row);
+    },
+  }),
+  polls({
+    message: assignProcess,
+    texts: {
+      ...faultTexts('Failed to assign process'),
+      typeMismatch: 'Failed to assign process, msg.msgType does not match payloadType',
+    },
+    role: member,
+    handle(request, { executor }, { scheduler }, disconnected) {
+      if (request.timeoutSeconds === 0) throw new Refusal(400, 'Invalid timeout value, timeout cannot be zero');
+      const want = {
+        executor: required(executor, 500, 'Failed to assign process, executor not found'),
+        cpuMilli: request.availableCpu === '' ? undefined : parseCpuMilli(request.availableCpu),
+        memoryMebibytes: request.availableMemory === '' ? undefined : parseMebibytes(request.availableMemory),
+      };
+      return scheduler.next(want, request.timeoutSeconds, disconnected);
+    },
+  }),
+  writes({
+    message: closeSuccessful,
+    texts: faultTexts('Failed to close successful', 'Failed to close process as successful'),
+    role: memberOfProcess([500, 'Failed to close process as successful, process is nil']),
+    handle({ output }, access, call) {
+      requireAssigned(access, 'successful');
+      requireClosable(access.process, 'successful');
+      finish(call, access.process, { state: STATE.success, output });
+      countSuccess(call, access);
+    },
+  }),
+  writes({
+    message: closeFailed,
+    texts: faultTexts('Failed to close failed', 'Failed to close process as failed'),
+    role: memberOfProcess([500, 'Failed to close process as failed, process is nil']),
+    handle({ errors }, access, call) {
+      requireAssigned(access, 'failed');
+      requireClosable(access.process, 'failed');
+      finish(call, access.process, { state: STATE.failed, errors });
+    },
+  }),
+  writes({
+    message: setOutput,
+    texts: faultTexts('Failed to set output'),
+    role: memberOfProcess([500, 'Failed to set output, process is nil']),
+    handle({ output }, access, call) {
+      if (access.process.assigned_executor_id !== access.member.id) {
+        throw new Refusal(403, 'Failed to close process as successful, not allowed to close process as successful');
+      }
+      if (access.process.state !== STATE.running)
+        throw new Refusal(403, 'Failed to set output, process is not running');
+      if (output.length > 0) storeOutput(call, access.process.process_id, output);
+    },
+  }),
+  writes({
+    message: cancelProcess,
+    texts: faultTexts('Failed to cancel process'),
+    role: memberOfProcess([500, 'Failed to cancel process, process is nil']),
+    handle(_request, { process }, call) {
+      if (process.workflow_id !== null) {
+        throw new Refusal(
+          400,
+          'Failed to cancel, cannot cancel a process part of a workflow, cancel the entire workflow instead',
+        );
+      }
+      const refusal = CANCEL_REFUSALS.get(process.state);
+      if (refusal !== undefined) throw new Refusal(400, refusal);
+      finish(call, process, { state: STATE.cancelled });
+    },
+  }),
+];
+
+const CANCEL_REFUSALS: ReadonlyMap<number, string> = new Map([
+  [STATE.success, 'Tried to cancel successful process'],
+  [STATE.failed, 'Tried to cancel failed process'],
+  [STATE.cancelled, 'Tried to cancel already cancelled process'],
+]);
+
+function requireAssigned({ process, member: caller }: ProcessAccess, ending: 'successful' | 'failed'): void {
+  const failure = `Failed to close process as ${ending}`;
+  if (process.assigned_executor_id === '') throw new Refusal(403, `${failure}, process is not assigned`);
+  if (process.assigned_executor_id !== caller.id) {
+    throw new Refusal(403, `${failure}, not allowed to close process as ${ending}`);
+  }
+}
+
+function countSuccess({ database, nowMs }: Call, { process, member: caller }: ProcessAccess): void {
+  if (caller.executor === undefined) return;
+  const startMs = process.start_ms ?? nowMs;
+  const waitSeconds = (startMs - process.submission_ms) / 1000;
+  countCall(database, caller.executor, specOf(process).functionName, waitSeconds, (nowMs - startMs) / 1000);
+}
+
+/** Looking processes up and removing them. */
+export const processListHandlers: readonly Handler[] = [
+  reads({
+    message: getProcess,
+    texts: faultTexts('Failed to get process'),
+    role: memberOfProcess([404, 'Failed to get process, process not found']),
+    handle: (_request, { process }, { database }) => toProcess(database, process),
+  }),
+  reads({
+    message: getProcesses,
+    texts: faultTexts('Failed to get processes'),
+    role: member,
+    handle(request, _member, { database }) {
+      requireCount(request.count);
+      if (request.state < STATE.waiting || request.state > STATE.cancelled) {
+        throw new Refusal(400, 'Failed to get processes, invalid msg.State');
+      }
+      const { colonyName, initiator } = request;
+      if (initiator !== '' && findUser(database, colonyName, initiator) === undefined) {
+        throw new Refusal(400, `User <${initiator}> does not exist`);
+      }
+      return listProcesses(database, { ...request, initiatorName: initiator });
+    },
+  }),
+  writes({
+    message: removeProcess,
+    texts: faultTexts('Failed to remove process'),
+    role: memberOfProcess([500, 'Failed to remove process, process is nil']),
+    handle(_request, { process }, { database }) {
+      requireRemovable(process);
+      database.run('DELETE FROM processes WHERE process_id = ?', process.process_id);
+    },
+  }),
+  writes({
+    message: removeAllProcesses,
+    texts: faultTexts('Failed to remove all processes'),
+    role: colonyOwner,
+    handle({ colonyName, state }, _subject, { database }) {
+      if (state === STATE.running) throw new Refusal(400, 'Not possible to remove running processes');
+      if (state < -1 || state > STATE.cancelled) throw new Refusal(400, 'Invalid state when deleting all processes');
+      database.run(
+        'DELETE FROM processes WHERE colony_name = ? AND workflow_id IS NULL AND (? = -1 OR state = ?)',
+        colonyName,
+        state,
+        state,
+      );
+    },
+  }),
+];
+
+/** @throws Refusal 400 when a list of that length cannot be asked for */
+export function requireCount(count: number): void {
+  if (count > MAX_PROCESSES_PER_LIST) {
+    throw new Refusal(400, `Count is larger than MaxCount limit <${MAX_PROCESSES_PER_LIST}>`);
+  }
+  if (count < 0) throw new Refusal(400, 'Count must not be negative');
+}
+
+function requireRemovable(process: ProcessRow): void {
+  if (process.workflow_id !== null) {
+    throw new Refusal(
+      400,
+      'Failed to remove, cannot remove a process part of a workflow, delete the entire workflow instead',
+    );
+  }
+  if (process.state === STATE.running)
+    throw new Refusal(400, 'Failed to remove process, cannot remove a running process');
+}

@@ -1,0 +1,55 @@
+import type { HttpBindings } from '@hono/node-server';
+import { type Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { cors } from 'hono/cors';
+import { sealFailure } from '../colony/envelope.ts';
+import { type Answer, dispatch, type Services, toFailure } from './dispatch.ts';
+
+type Env = { Bindings: HttpBindings };
+
+const TEXT = 'text/plain; charset=utf-8';
+
+/** The HTTP side: every RPC at `POST /api`, and whether the server is alive at `GET /health`. */
+export function createHttpApp(services: Services, maxBodyBytes: number): Hono<Env> {
+  const app = new Hono<Env>();
+  app.use(
+    cors({
+      origin: '*',
+      allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'],
+      allowHeaders: ['Origin', 'Content-Length', 'Content-Type'],
+      maxAge: 43_200,
+    }),
+  );
+  app.post(
+    '/api',
+    bodyLimit({ maxSize: maxBodyBytes, onError: (context) => tooLarge(context, maxBodyBytes) }),
+    (context) => answerApi(context, services),
+  );
+  app.get('/health', (context) => context.body('', 200, { 'content-type': TEXT }));
+  app.get('/pubsub', (context) => context.body('Bad Request\n', 400, { 'content-type': TEXT }));
+  app.notFound((context) => context.body('404 page not found', 404, { 'content-type': 'text/plain' }));
+  app.onError((error, context) => respond(context, toFailure(services.log, '', error)));
+  return app;
+}
+
+async function answerApi(context: Context<Env>, services: Services): Promise<Response> {
+  const { outgoing } = context.env;
+  const gone = new AbortController();
+  const onClose = (): void => gone.abort();
+  outgoing.once('close', onClose);
+  try {
+    const body = await context.req.text();
+    return respond(context, await dispatch(services, body, gone.signal));
+  } finally {
+    outgoing.off('close', onClose);
+  }
+}
+
+function tooLarge(context: Context, maxBodyBytes: number): Response {
+  const message = `Request too large, expected at most ${maxBodyBytes} bytes`;
+  return respond(context, { status: 413, envelope: sealFailure(413, message) });
+}
+
+function respond(_context: Context, { status, envelope }: Answer): Response {
+  return new Response(JSON.stringify(envelope), { status, headers: { 'content-type': TEXT } });
+}

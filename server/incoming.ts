@@ -1,0 +1,86 @@
+import { InvalidSignatureError, recoverId } from '../colony/signature-recovery.ts';
+import type { RequestEnvelope } from '../colony/envelope.ts';
+import { Refusal } from './refusal.ts';
+
+/**
+ * Reads the envelope of a request. Missing fields are empty, unknown ones ignored.
+ *
+ * @throws Refusal 400 in the words of Go's JSON decoder where they are known
+ */
+export function parseEnvelope(body: string): RequestEnvelope {
+  const envelope = parseJson(body);
+  if (typeof envelope !== 'object' || envelope === null || Array.isArray(envelope)) {
+    throw new Refusal(400, `json: cannot unmarshal ${kindOf(envelope)} into Go value of type rpc.RPCMsg`);
+  }
+  return {
+    payloadtype: textField(envelope, 'payloadtype'),
+    payload: textField(envelope, 'payload'),
+    signature: textField(envelope, 'signature'),
+  };
+}
+
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw new Refusal(400, /^\s*[[{"]?/.exec(body)?.[0] === body || isCutOff(body) ? CUT_OFF : strayCharacter(body));
+  }
+}
+
+const CUT_OFF = 'unexpected end of JSON input';
+
+/** Whether text that is no JSON starts like an object and lacks its end. */
+function isCutOff(body: string): boolean {
+  const text = body.trim();
+  return text === '' || (text.startsWith('{') && !text.endsWith('}'));
+}
+
+function strayCharacter(body: string): string {
+  return `invalid character '${body.trim()[0] ?? ''}' looking for beginning of value`;
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}
+
+function textField(envelope: object, name: string): string {
+  const value = Object.getOwnPropertyDescriptor(envelope, name)?.value as unknown;
+  if (value === undefined || value === null) return '';
+  if (typeof value !== 'string') {
+    throw new Refusal(
+      400,
+      `json: cannot unmarshal ${kindOf(value)} into Go struct field RPCMsg.${name} of type string`,
+    );
+  }
+  return value;
+}
+
+/**
+ * The id of whoever signed the envelope.
+ *
+ * @throws Refusal 403 when nobody can have signed it
+ */
+export function callerOf(envelope: RequestEnvelope): string {
+  try {
+    return recoverId(envelope.payload, envelope.signature);
+  } catch (thrown) {
+    throw thrown instanceof InvalidSignatureError ? new Refusal(403, thrown.message) : thrown;
+  }
+}
+
+/**
+ * The inner JSON of an envelope.
+ *
+ * @returns undefined when the payload is not base64 of a JSON object
+ */
+export function parsePayload(payload: string): { readonly msgtype?: unknown; readonly nonce?: unknown } | undefined {
+  if (payload.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(payload)) return undefined;
+  try {
+    const inner: unknown = JSON.parse(Buffer.from(payload, 'base64').toString());
+    return typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? inner : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,18 @@
+/** Priorities lie within ± this. */
+export const MAX_PRIORITY = 50_000;
+/** At most so many processes or workflows in one list. */
+export const MAX_PROCESSES_PER_LIST = 100;
+/** At most so many log lines in one answer. */
+export const MAX_LOGS_PER_LIST = 500;
+/** At most so many log lines in the answer to a search. */
+export const MAX_LOGS_PER_SEARCH = 100;
+/** A search goes back so many days at most. */
+export const MAX_SEARCH_DAYS = 30;
+/** The longest line of a log, in UTF-16 units. */
+export const MAX_LOG_CHARACTERS = 64 * 1024;
+/** The largest HTTP body or WebSocket frame by default, in bytes. */
+export const DEFAULT_MAX_BODY_BYTES = 64 * 1024 * 1024;
+/** An executor not heard from for so long is unregistered by default. */
+export const DEFAULT_STALE_EXECUTOR_SECONDS = 600;
+/** For so long an identical request with a nonce is answered with the first one's answer instead of being done again. */
+export const REPEAT_WINDOW_MS = 10 * 60 * 1000;

@@ -1,0 +1,37 @@
+import type { Database } from './store/database.ts';
+import type { ExecutorRow } from './store/members.ts';
+
+/**
+ * When each executor was last heard from. Every signed call of an executor counts, reads included, so moments are kept
+ * in memory and stored now and then: a crash forgets the last seconds at most.
+ */
+export interface Presence {
+  heardFrom(executor: ExecutorRow): void;
+  /** Milliseconds since 1970, null if never. */
+  lastHeardMs(executor: ExecutorRow): number | null;
+  /** Stores what is new. */
+  flush(database: Database): void;
+}
+
+/** @param clock milliseconds since 1970 */
+export function createPresence(clock: () => number): Presence {
+  const fresh = new Map<string, { readonly executor: ExecutorRow; readonly heardMs: number }>();
+  const keyOf = (executor: ExecutorRow): string => `${executor.colony_name}\0${executor.executor_name}`;
+  return {
+    heardFrom(executor) {
+      fresh.set(keyOf(executor), { executor, heardMs: clock() });
+    },
+    lastHeardMs: (executor) => fresh.get(keyOf(executor))?.heardMs ?? executor.last_heard_ms,
+    flush(database) {
+      for (const { executor, heardMs } of fresh.values()) {
+        database.run(
+          'UPDATE executors SET last_heard_ms = ? WHERE colony_name = ? AND executor_name = ?',
+          heardMs,
+          executor.colony_name,
+          executor.executor_name,
+        );
+      }
+      fresh.clear();
+    },
+  };
+}

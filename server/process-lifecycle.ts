@@ -1,0 +1,243 @@
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import { type Conditions, FunctionSpec } from '../colony/messages/processes.ts';
+import { STATE } from './graph.ts';
+import { Refusal } from './refusal.ts';
+import { parseCpuMilli, parseMebibytes } from './resources.ts';
+import { findProcessRow, insertAttribute, type ProcessRow } from './store/processes.ts';
+import { randomId } from './store/values.ts';
+import type { Transaction } from './transaction.ts';
+
+/** The state changes of a single process. What they mean for its workflow is in workflow-lifecycle.ts. */
+
+/** Who submits. */
+export interface Initiator {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** A process that is about to be stored. */
+export interface NewProcess {
+  readonly spec: FunctionSpec;
+  readonly initiator: Initiator;
+  /** Undefined outside workflows. */
+  readonly workflowId: string | undefined;
+  readonly waitsForParents: boolean;
+}
+
+const MILLISECONDS_PER_SECOND = 1000;
+const MILLISECONDS_PER_DAY = 86_400_000;
+const ENVIRONMENT_ATTRIBUTE = 3;
+
+/**
+ * Stores a process in state waiting.
+ *
+ * @returns its id
+ * @throws Refusal 400 when the spec asks for an amount of processors or memory that cannot be read
+ */
+export function insertProcess(transaction: Transaction, submitted: NewProcess): string {
+  const processId = randomId();
+  const spec = normalizeSpec(submitted.spec);
+  const { conditions } = spec;
+  const { nowMs } = transaction;
+  transaction.database.run(
+    `INSERT INTO processes (process_id, colony_name, workflow_id, initiator_id, initiator_name, state, executor_type,
+       executor_names, location_name, cpu_milli, memory_mebibytes, label, node_name, priority_ms, submission_ms,
+       wait_deadline_ms, waits_for_parents, spec)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    processId,
+    conditions.colonyName,
+    submitted.workflowId ?? null,
+    submitted.initiator.id,
+    submitted.initiator.name,
+    STATE.waiting,
+    conditions.executorType,
+    conditions.executorNames.length === 0 ? null : JSON.stringify(conditions.executorNames),
+    conditions.locationName?.toLowerCase() ?? '',
+    parseCpuMilli(conditions.cpu),
+    parseMebibytes(conditions.memory),
+    spec.label,
+    spec.nodeName,
+    nowMs - spec.priority * MILLISECONDS_PER_DAY,
+    nowMs,
+    deadline(nowMs, spec.maxWaitTimeSeconds),
+    submitted.waitsForParents ? 1 : 0,
+    JSON.stringify(z.encode(FunctionSpec, spec)),
+  );
+  for (const [key, value] of Object.entries(spec.env)) insertEnvironment(transaction, spec, processId, key, value);
+  announce(transaction, processId);
+  return processId;
+}
+
+/** The identity of an attribute: one per process, key and type. */
+export function attributeIdOf(processId: string, key: string, attributeType: number): string {
+  return createHash('sha3-256').update(`${processId}${key}${attributeType}`).digest('hex');
+}
+
+function insertEnvironment(
+  { database }: Transaction,
+  spec: FunctionSpec,
+  processId: string,
+  key: string,
+  value: string,
+): void {
+  insertAttribute(database, {
+    attributeId: attributeIdOf(processId, key, ENVIRONMENT_ATTRIBUTE),
+    processId,
+    colonyName: spec.conditions.colonyName,
+    workflowId: '',
+    state: STATE.waiting,
+    attributeType: ENVIRONMENT_ATTRIBUTE,
+    key,
+    value,
+  });
+}
+
+/** Fills in what was left out and writes amounts the way every client reads them. */
+function normalizeSpec(spec: FunctionSpec): FunctionSpec {
+  return {
+    ...spec,
+    filesystem: spec.filesystem ?? { mount: '', snapshots: null, dirs: null },
+    conditions: normalizeConditions(spec.conditions),
+  };
+}
+
+function normalizeConditions(conditions: Conditions): Conditions {
+  const { executorNames, gpu } = conditions;
+  return {
+    ...conditions,
+    executorNames: executorNames.length === 1 && executorNames[0] === '*' ? [] : executorNames,
+    cpu: `${parseCpuMilli(conditions.cpu)}m`,
+    memory: normalizeMemory(conditions.memory),
+    storage: normalizeMemory(conditions.storage),
+    gpu: {
+      name: gpu?.name ?? '',
+      memory: normalizeMemory(gpu?.memory ?? ''),
+      count: gpu?.count ?? 0,
+      nodeCount: gpu?.nodeCount ?? 0,
+    },
+  };
+}
+
+function normalizeMemory(amount: string): string {
+  return `${parseMebibytes(amount)}Mi`;
+}
+
+/** When a limit of so many seconds from now is reached; never for 0 or less. */
+function deadline(nowMs: number, limitSeconds: number): number | null {
+  return limitSeconds > 0 ? nowMs + limitSeconds * MILLISECONDS_PER_SECOND : null;
+}
+
+/** Hands a waiting process to an executor. `input` is what its parents gave it. */
+export function markRunning(
+  transaction: Transaction,
+  process: ProcessRow,
+  executorId: string,
+  input: readonly unknown[],
+  maxExecTimeSeconds: number,
+): void {
+  const { database, nowMs } = transaction;
+  database.run(
+    `UPDATE processes SET state = ${STATE.running}, assigned_executor_id = ?, start_ms = ?, end_ms = NULL,
+       exec_deadline_ms = ?, input = ? WHERE process_id = ?`,
+    executorId,
+    nowMs,
+    deadline(nowMs, maxExecTimeSeconds),
+    JSON.stringify(input),
+    process.process_id,
+  );
+  announce(transaction, process.process_id);
+}
+
+/** How a process ends. */
+export interface Ending {
+  readonly state: typeof STATE.success | typeof STATE.failed | typeof STATE.cancelled;
+  /** Replaces what was stored, unless it is empty. */
+  readonly output?: readonly unknown[];
+  readonly errors?: readonly string[];
+}
+
+/** Ends a process that is not final yet. */
+export function markFinal(transaction: Transaction, processId: string, ending: Ending): void {
+  const { database, nowMs } = transaction;
+  const { state, output = [], errors = [] } = ending;
+  if (output.length > 0) storeOutput(transaction, processId, output);
+  database.run(
+    'UPDATE processes SET state = ?, end_ms = ?, errors = ? WHERE process_id = ?',
+    state,
+    nowMs,
+    JSON.stringify(errors),
+    processId,
+  );
+  announce(transaction, processId);
+}
+
+/** Stores what a process has produced. */
+export function storeOutput({ database }: Transaction, processId: string, output: readonly unknown[]): void {
+  database.run('UPDATE processes SET output = ? WHERE process_id = ?', JSON.stringify(output), processId);
+}
+
+/** Lets a running process wait again; `retries` counts the attempts that ran out of time. */
+export function requeue(
+  transaction: Transaction,
+  process: ProcessRow,
+  maxWaitTimeSeconds: number,
+  retries: number,
+): void {
+  const { database, nowMs } = transaction;
+  database.run(
+    `UPDATE processes SET state = ${STATE.waiting}, assigned_executor_id = '', start_ms = NULL, end_ms = NULL,
+       exec_deadline_ms = NULL, wait_deadline_ms = ?, retries = ? WHERE process_id = ?`,
+    deadline(nowMs, maxWaitTimeSeconds),
+    retries,
+    process.process_id,
+  );
+  announce(transaction, process.process_id);
+}
+
+/** Lets a process that was waiting for its parents be taken. */
+export function markReady(transaction: Transaction, processId: string): void {
+  transaction.database.run('UPDATE processes SET waits_for_parents = 0 WHERE process_id = ?', processId);
+  announce(transaction, processId);
+}
+
+/** Adds a process, in the state it has now, to what is told after the commit. */
+export function announce(transaction: Transaction, processId: string): void {
+  const row = findProcessRow(transaction.database, processId);
+  if (row === undefined) throw new Error(`process ${processId}: expected it in the store, got nothing`);
+  transaction.changes.push({
+    processId,
+    colonyName: row.colony_name,
+    executorType: row.executor_type,
+    state: row.state,
+    isAssignable: row.state === STATE.waiting && row.waits_for_parents === 0,
+  });
+}
+
+/** What stands between a process and a successful or failed end. */
+const CLOSE_REFUSALS: Readonly<Record<'successful' | 'failed', readonly string[]>> = {
+  successful: [
+    'Tried to set waiting process as successful without being running',
+    '',
+    'Tried to set successful process as successful',
+    'Tried to set failed process as successful',
+    'Tried to set cancelled process as successful',
+  ],
+  failed: [
+    'Tried to set waiting process as failed without being running',
+    '',
+    'Tried to set successful process as failed',
+    'Tried to set failed process as failed',
+    'Tried to set cancelled process as failed',
+  ],
+};
+
+/** @throws Refusal 400 unless the process is running */
+export function requireClosable(process: ProcessRow, ending: 'successful' | 'failed'): void {
+  if (process.state !== STATE.running) {
+    throw new Refusal(
+      400,
+      CLOSE_REFUSALS[ending][process.state] ?? `Tried to close a process in state ${process.state}`,
+    );
+  }
+}

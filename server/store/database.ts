@@ -1,0 +1,101 @@
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Sqlite from 'libsql';
+import { toError, UserError } from '../../colony/errors.ts';
+import { migrate } from './schema.ts';
+
+/** What SQLite stores in a cell, as this project uses it. */
+export type SqlValue = string | number | null;
+
+type Statement = ReturnType<InstanceType<typeof Sqlite>['prepare']>;
+
+/**
+ * One connection to one SQLite file. Everything is synchronous, so between two awaits a caller sees and makes a
+ * consistent state. Row types are promised by the caller: the schema is ours alone.
+ */
+export interface Database {
+  /** All rows. */
+  all<Row>(sql: string, ...values: readonly SqlValue[]): Row[];
+  /** The first row, if any. */
+  get<Row>(sql: string, ...values: readonly SqlValue[]): Row | undefined;
+  /** Changes rows; returns how many. */
+  run(sql: string, ...values: readonly SqlValue[]): number;
+  /** Runs `work` as one transaction: all of it is durable when this returns, none of it when it throws. */
+  transaction<T>(work: () => T): T;
+  close(): void;
+}
+
+/**
+ * Opens the server's database and brings its schema up to date. The file is created readable by its owner only, and the
+ * connection holds SQLite's exclusive lock until it is closed or the process dies, in whatever way.
+ *
+ * @param path a file (its directory is created), or `:memory:`
+ * @throws UserError when another server has the database open, or it was written by a newer version of this one
+ */
+export function openDatabase(path: string): Database {
+  if (path !== ':memory:') createPrivateFile(path);
+  const connection = new Sqlite(path);
+  try {
+    connection.pragma('locking_mode = EXCLUSIVE');
+    connection.pragma('journal_mode = WAL');
+    // WAL with FULL: a commit survives a power cut, not only the end of this process.
+    connection.pragma('synchronous = FULL');
+    connection.pragma('foreign_keys = ON');
+    const database = wrap(connection);
+    migrate(database, path);
+    return database;
+  } catch (thrown) {
+    connection.close();
+    throw isBusy(thrown) ? inUse(path, thrown) : thrown;
+  }
+}
+
+function createPrivateFile(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, 'a', 0o600));
+  chmodSync(path, 0o600);
+}
+
+function isBusy(thrown: unknown): boolean {
+  const error: Error & { readonly code?: unknown } = toError(thrown);
+  return error.code === 'SQLITE_BUSY';
+}
+
+function inUse(path: string, cause: unknown): UserError {
+  return new UserError(
+    `server database: expected to be the only server on ${path}, got one that another process holds; stop that server, or choose another database file`,
+    { cause },
+  );
+}
+
+function wrap(connection: InstanceType<typeof Sqlite>): Database {
+  const statements = new Map<string, Statement>();
+  const prepared = (sql: string): Statement => {
+    const known = statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = connection.prepare(sql);
+    statements.set(sql, statement);
+    return statement;
+  };
+  return {
+    all: <Row>(sql: string, ...values: readonly SqlValue[]) => prepared(sql).all(values) as Row[],
+    get: <Row>(sql: string, ...values: readonly SqlValue[]) => prepared(sql).get(values) as Row | undefined,
+    run: (sql, ...values) => prepared(sql).run(values).changes,
+    transaction: (work) => inTransaction(connection, work),
+    close() {
+      if (connection.open) connection.close();
+    },
+  };
+}
+
+function inTransaction<T>(connection: InstanceType<typeof Sqlite>, work: () => T): T {
+  connection.exec('BEGIN IMMEDIATE');
+  try {
+    const result = work();
+    connection.exec('COMMIT');
+    return result;
+  } catch (thrown) {
+    if (connection.inTransaction) connection.exec('ROLLBACK');
+    throw thrown;
+  }
+}

@@ -1,0 +1,106 @@
+import type { Colony, User } from '../../colony/messages/colonies.ts';
+import { EXECUTOR_STATES, type Executor } from '../../colony/messages/executors.ts';
+import type { Database } from './database.ts';
+import { parseStored, toDate } from './values.ts';
+
+/** One row of `colonies`. */
+export interface ColonyRow {
+  readonly colony_name: string;
+  readonly colony_id: string;
+  readonly is_paused: number;
+}
+
+/** One row of `executors`. */
+export interface ExecutorRow {
+  readonly colony_name: string;
+  readonly executor_name: string;
+  readonly executor_id: string;
+  readonly executor_type: string;
+  readonly state: number;
+  readonly require_function_registration: number;
+  readonly commission_ms: number;
+  readonly last_heard_ms: number | null;
+  readonly location_name: string;
+  readonly capabilities: string;
+  readonly allocations: string;
+  readonly blueprint_id: string;
+  readonly blueprint_generation: number;
+}
+
+/** One row of `users`. */
+export interface UserRow {
+  readonly colony_name: string;
+  readonly name: string;
+  readonly user_id: string;
+  readonly email: string;
+  readonly phone: string;
+}
+
+/** The numbers of the states of executors. */
+export const EXECUTOR_STATE = { pending: 0, approved: 1, rejected: 2, unregistered: 3 } as const;
+
+/** The row of a colony, if there is such a colony. */
+export function findColony(database: Database, colonyName: string): ColonyRow | undefined {
+  return database.get<ColonyRow>('SELECT * FROM colonies WHERE colony_name = ?', colonyName);
+}
+
+/** A colony as clients see it. */
+export function toColony(row: ColonyRow): Colony {
+  return { colonyId: row.colony_id, name: row.colony_name };
+}
+
+/** The executor of that name, in whatever state. */
+export function findExecutor(database: Database, colonyName: string, executorName: string): ExecutorRow | undefined {
+  return database.get<ExecutorRow>(
+    'SELECT * FROM executors WHERE colony_name = ? AND executor_name = ?',
+    colonyName,
+    executorName,
+  );
+}
+
+/**
+ * The executor with that id in that colony. A key that was registered under several names speaks for the approved one
+ * that was registered last, else for the one registered last.
+ */
+export function findExecutorById(database: Database, colonyName: string, executorId: string): ExecutorRow | undefined {
+  return database.get<ExecutorRow>(
+    `SELECT * FROM executors WHERE colony_name = ? AND executor_id = ?
+     ORDER BY state = ${EXECUTOR_STATE.approved} DESC, commission_ms DESC LIMIT 1`,
+    colonyName,
+    executorId,
+  );
+}
+
+/** An executor as clients see it. */
+export function toExecutor(row: ExecutorRow): Executor {
+  return {
+    executorId: row.executor_id,
+    executorType: row.executor_type,
+    executorName: row.executor_name,
+    colonyName: row.colony_name,
+    state: EXECUTOR_STATES[row.state],
+    requireFunctionRegistration: row.require_function_registration === 1,
+    commissionTime: toDate(row.commission_ms),
+    lastHeardFromTime: toDate(row.last_heard_ms),
+    locationName: row.location_name === '' ? undefined : row.location_name,
+    capabilities: parseStored(row.capabilities),
+    allocations: parseStored(row.allocations),
+    blueprintId: row.blueprint_id === '' ? undefined : row.blueprint_id,
+    blueprintGeneration: row.blueprint_generation === 0 ? undefined : row.blueprint_generation,
+  };
+}
+
+/** The user with that id in that colony. */
+export function findUserById(database: Database, colonyName: string, userId: string): UserRow | undefined {
+  return database.get<UserRow>('SELECT * FROM users WHERE colony_name = ? AND user_id = ?', colonyName, userId);
+}
+
+/** The user of that name. */
+export function findUser(database: Database, colonyName: string, name: string): UserRow | undefined {
+  return database.get<UserRow>('SELECT * FROM users WHERE colony_name = ? AND name = ?', colonyName, name);
+}
+
+/** A user as clients see it. */
+export function toUser(row: UserRow): User {
+  return { colonyName: row.colony_name, userId: row.user_id, name: row.name, email: row.email, phone: row.phone };
+}

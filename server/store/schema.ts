@@ -1,0 +1,172 @@
+import { UserError } from '../../colony/errors.ts';
+import type { Database } from './database.ts';
+
+/**
+ * The schema's history: entry i brings a database from version i to i + 1 (`PRAGMA user_version`). Never change an
+ * entry that has been released; add one. Times are milliseconds since 1970, NULL when not set; specs, values and errors
+ * are JSON texts with the names of the wire.
+ */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE colonies (
+    colony_name TEXT PRIMARY KEY,
+    colony_id TEXT NOT NULL UNIQUE,
+    is_paused INTEGER NOT NULL DEFAULT 0
+  ) WITHOUT ROWID;
+
+  CREATE TABLE users (
+    colony_name TEXT NOT NULL REFERENCES colonies ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    email TEXT NOT NULL,
+    phone TEXT NOT NULL,
+    PRIMARY KEY (colony_name, name),
+    UNIQUE (colony_name, user_id)
+  ) WITHOUT ROWID;
+
+  CREATE TABLE executors (
+    colony_name TEXT NOT NULL REFERENCES colonies ON DELETE CASCADE,
+    executor_name TEXT NOT NULL,
+    executor_id TEXT NOT NULL,
+    executor_type TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    require_function_registration INTEGER NOT NULL,
+    commission_ms INTEGER NOT NULL,
+    last_heard_ms INTEGER,
+    location_name TEXT NOT NULL,
+    capabilities TEXT NOT NULL,
+    allocations TEXT NOT NULL,
+    blueprint_id TEXT NOT NULL,
+    blueprint_generation INTEGER NOT NULL,
+    PRIMARY KEY (colony_name, executor_name)
+  ) WITHOUT ROWID;
+  CREATE INDEX executors_by_id ON executors (colony_name, executor_id);
+
+  CREATE TABLE functions (
+    function_id TEXT PRIMARY KEY,
+    colony_name TEXT NOT NULL,
+    executor_name TEXT NOT NULL,
+    executor_type TEXT NOT NULL,
+    function_name TEXT NOT NULL,
+    description TEXT,
+    args TEXT,
+    location_name TEXT NOT NULL,
+    counter INTEGER NOT NULL DEFAULT 0,
+    min_wait_seconds REAL NOT NULL DEFAULT 0,
+    max_wait_seconds REAL NOT NULL DEFAULT 0,
+    min_exec_seconds REAL NOT NULL DEFAULT 0,
+    max_exec_seconds REAL NOT NULL DEFAULT 0,
+    average_wait_seconds REAL NOT NULL DEFAULT 0,
+    average_exec_seconds REAL NOT NULL DEFAULT 0,
+    UNIQUE (colony_name, executor_name, function_name),
+    FOREIGN KEY (colony_name, executor_name) REFERENCES executors ON DELETE CASCADE
+  ) WITHOUT ROWID;
+
+  CREATE TABLE workflows (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    workflow_id TEXT NOT NULL UNIQUE,
+    colony_name TEXT NOT NULL REFERENCES colonies ON DELETE CASCADE,
+    initiator_id TEXT NOT NULL,
+    initiator_name TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    submission_ms INTEGER NOT NULL,
+    start_ms INTEGER,
+    end_ms INTEGER
+  );
+  CREATE INDEX workflows_by_state ON workflows (colony_name, state, sequence);
+
+  CREATE TABLE processes (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    process_id TEXT NOT NULL UNIQUE,
+    colony_name TEXT NOT NULL REFERENCES colonies ON DELETE CASCADE,
+    workflow_id TEXT REFERENCES workflows (workflow_id) ON DELETE CASCADE,
+    initiator_id TEXT NOT NULL,
+    initiator_name TEXT NOT NULL,
+    assigned_executor_id TEXT NOT NULL DEFAULT '',
+    state INTEGER NOT NULL,
+    executor_type TEXT NOT NULL,
+    executor_names TEXT,
+    location_name TEXT NOT NULL,
+    cpu_milli INTEGER NOT NULL,
+    memory_mebibytes INTEGER NOT NULL,
+    label TEXT NOT NULL,
+    node_name TEXT NOT NULL,
+    priority_ms INTEGER NOT NULL,
+    submission_ms INTEGER NOT NULL,
+    start_ms INTEGER,
+    end_ms INTEGER,
+    wait_deadline_ms INTEGER,
+    exec_deadline_ms INTEGER,
+    retries INTEGER NOT NULL DEFAULT 0,
+    waits_for_parents INTEGER NOT NULL,
+    spec TEXT NOT NULL,
+    input TEXT NOT NULL DEFAULT '[]',
+    output TEXT NOT NULL DEFAULT '[]',
+    errors TEXT NOT NULL DEFAULT '[]'
+  );
+  CREATE INDEX process_queue ON processes (colony_name, executor_type, priority_ms, sequence)
+    WHERE state = 0 AND waits_for_parents = 0;
+  CREATE INDEX process_wait_deadlines ON processes (wait_deadline_ms) WHERE state = 0 AND wait_deadline_ms IS NOT NULL;
+  CREATE INDEX process_exec_deadlines ON processes (exec_deadline_ms) WHERE state = 1 AND exec_deadline_ms IS NOT NULL;
+  CREATE INDEX processes_by_state ON processes (colony_name, state, end_ms);
+  CREATE INDEX processes_by_workflow ON processes (workflow_id, sequence) WHERE workflow_id IS NOT NULL;
+  CREATE INDEX running_processes_by_executor ON processes (assigned_executor_id) WHERE state = 1;
+
+  CREATE TABLE edges (
+    child_id TEXT NOT NULL REFERENCES processes (process_id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    parent_id TEXT NOT NULL REFERENCES processes (process_id) ON DELETE CASCADE,
+    PRIMARY KEY (child_id, position)
+  ) WITHOUT ROWID;
+  CREATE INDEX edges_by_parent ON edges (parent_id);
+
+  CREATE TABLE attributes (
+    attribute_id TEXT PRIMARY KEY,
+    process_id TEXT NOT NULL REFERENCES processes (process_id) ON DELETE CASCADE,
+    colony_name TEXT NOT NULL,
+    attribute_type INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX attributes_by_process ON attributes (process_id);
+
+  CREATE TABLE logs (
+    timestamp_us INTEGER PRIMARY KEY,
+    colony_name TEXT NOT NULL REFERENCES colonies ON DELETE CASCADE,
+    process_id TEXT NOT NULL,
+    executor_name TEXT NOT NULL,
+    message TEXT NOT NULL
+  );
+  CREATE INDEX logs_by_process ON logs (process_id, timestamp_us);
+  CREATE INDEX logs_by_executor ON logs (colony_name, executor_name, timestamp_us);
+
+  CREATE TABLE answered_requests (
+    digest TEXT PRIMARY KEY,
+    answered_ms INTEGER NOT NULL,
+    reply TEXT NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX answered_requests_by_time ON answered_requests (answered_ms);
+  `,
+];
+
+/**
+ * Brings a database to the newest version of the schema, one transaction per step.
+ *
+ * @throws UserError when the database is newer than this server
+ */
+export function migrate(database: Database, path: string): void {
+  const version = database.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
+  if (version > migrations.length) {
+    throw new UserError(
+      `server database: expected version ${migrations.length} or older in ${path}, got ${version}; use the newer server that wrote it`,
+    );
+  }
+  for (const [index, step] of migrations.entries()) {
+    if (index >= version) database.transaction(() => applyStep(database, step, index + 1));
+  }
+}
+
+function applyStep(database: Database, step: string, version: number): void {
+  const statements = step.split(';').filter((statement) => statement.trim() !== '');
+  for (const statement of [...statements, `PRAGMA user_version = ${version}`]) database.run(statement);
+}

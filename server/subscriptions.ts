@@ -1,0 +1,182 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import * as z from 'zod';
+import { type RequestEnvelope, sealReply } from '../colony/envelope.ts';
+import type { Message } from '../colony/messages/message.ts';
+import { PROCESS_STATES, Process } from '../colony/messages/processes.ts';
+import { subscribeProcess, subscribeProcesses } from '../colony/messages/subscriptions.ts';
+import { type Services, toFailure } from './dispatch.ts';
+import { callerOf, parseEnvelope, parsePayload } from './incoming.ts';
+import { Refusal, required } from './refusal.ts';
+import { requireMember, type RoleContext } from './roles.ts';
+import { findProcessRow, toProcess } from './store/processes.ts';
+import type { ProcessChange, Transaction } from './transaction.ts';
+
+/** The WebSocket side: tells clients what happens to processes. */
+export interface Subscriptions {
+  /** Takes over a connection that asks to become a WebSocket. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  onChanges(changes: readonly ProcessChange[]): void;
+  /** Closes all sockets with a close frame. */
+  stop(): void;
+}
+
+interface Subscription {
+  readonly socket: WebSocket;
+  readonly timer: NodeJS.Timeout;
+  isMeant(change: ProcessChange): boolean;
+}
+
+/** The longest delay of a timer in Node. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+const NORMAL_CLOSURE = 1000;
+const GOING_AWAY = 1001;
+const POLICY_VIOLATION = 1008;
+
+/** @param maxFrameBytes larger frames end their socket */
+export function createSubscriptions(services: Services, maxFrameBytes: number): Subscriptions {
+  const server = new WebSocketServer({ noServer: true, maxPayload: maxFrameBytes, clientTracking: true });
+  const open = new Set<Subscription>();
+
+  const end = (socket: WebSocket): void => {
+    for (const subscription of open) {
+      if (subscription.socket !== socket) continue;
+      clearTimeout(subscription.timer);
+      open.delete(subscription);
+    }
+  };
+  const accept = (socket: WebSocket): void => {
+    socket.on('close', () => end(socket));
+    socket.on('error', (error) => services.log.debug({ err: error }, 'a WebSocket failed'));
+    socket.on('message', (data) => {
+      const subscription = subscribe(services, socket, (data as Buffer).toString());
+      if (subscription !== undefined && socket.readyState === socket.OPEN) open.add(subscription);
+    });
+  };
+
+  return {
+    upgrade(request, socket, head) {
+      server.handleUpgrade(request, socket, head, accept);
+    },
+    onChanges(changes) {
+      for (const change of changes) {
+        const meant = [...open].filter((subscription) => subscription.isMeant(change));
+        if (meant.length === 0) continue;
+        const event = services.transactor.read((transaction) => eventOf(transaction, change.processId));
+        if (event !== undefined) for (const { socket } of meant) socket.send(event);
+      }
+    },
+    stop() {
+      for (const { timer } of open) clearTimeout(timer);
+      open.clear();
+      for (const socket of server.clients) socket.close(GOING_AWAY, 'the server stops');
+      server.close();
+    },
+  };
+}
+
+/** The event about a process as it is now. Events of both subscriptions carry the same label. */
+function eventOf({ database }: Transaction, processId: string): string | undefined {
+  const row = findProcessRow(database, processId);
+  if (row === undefined) return undefined;
+  return JSON.stringify(sealReply(subscribeProcess.type, z.encode(Process, toProcess(database, row))));
+}
+
+/** Reads a frame and starts what it asks for. A frame that nobody can have signed ends the socket. */
+function subscribe(services: Services, socket: WebSocket, frame: string): Subscription | undefined {
+  let envelope: RequestEnvelope;
+  let callerId: string;
+  try {
+    envelope = parseEnvelope(frame);
+    callerId = callerOf(envelope);
+  } catch (thrown) {
+    services.log.debug({ err: thrown }, 'a WebSocket frame was refused');
+    socket.close(POLICY_VIOLATION, 'expected a signed Colonies message');
+    return undefined;
+  }
+  try {
+    return services.transactor.read((transaction) => start(services, transaction, socket, envelope, callerId));
+  } catch (thrown) {
+    socket.send(JSON.stringify(toFailure(services.log, envelope.payloadtype, thrown).envelope));
+    return undefined;
+  }
+}
+
+function start(
+  services: Services,
+  transaction: Transaction,
+  socket: WebSocket,
+  envelope: RequestEnvelope,
+  callerId: string,
+): Subscription | undefined {
+  const context: RoleContext = {
+    database: transaction.database,
+    callerId,
+    serverId: services.serverId,
+    heardFrom: services.presence.heardFrom,
+  };
+  switch (envelope.payloadtype) {
+    case subscribeProcess.type:
+      return startOne(transaction, context, socket, decode(subscribeProcess, envelope, 'process'));
+    case subscribeProcesses.type:
+      return startMany(context, socket, decode(subscribeProcesses, envelope, 'processes'));
+    default:
+      // The official server ignores messages of other types here.
+      return undefined;
+  }
+}
+
+function decode<Request>(message: Message<Request>, envelope: RequestEnvelope, what: string): Request {
+  const failure = `Failed to subscribe to ${what}`;
+  const inner = parsePayload(envelope.payload);
+  const request = z.safeDecode(message.request, inner);
+  if (!request.success) throw new Refusal(400, `${failure}, invalid JSON`);
+  if (inner?.msgtype !== message.type) {
+    throw new Refusal(403, `${failure}, msg.msgType does not match rpcMsg.PayloadType`);
+  }
+  return request.data;
+}
+
+type OneRequest = ReturnType<typeof decode<z.output<typeof subscribeProcess.request>>>;
+type ManyRequest = ReturnType<typeof decode<z.output<typeof subscribeProcesses.request>>>;
+
+function startOne(
+  transaction: Transaction,
+  context: RoleContext,
+  socket: WebSocket,
+  request: OneRequest,
+): Subscription {
+  const { processId, executorType } = request;
+  const row = required(findProcessRow(transaction.database, processId), 403, `Invalid process with Id ${processId}`);
+  requireMember(context, row.colony_name);
+  const state = PROCESS_STATES.indexOf(request.state);
+  const isRightType = executorType === '' || executorType === row.executor_type;
+  if (isRightType && row.state === state) {
+    const event = eventOf(transaction, processId);
+    if (event !== undefined) socket.send(event);
+  }
+  return {
+    socket,
+    timer: closeAfter(socket, request.timeoutSeconds),
+    isMeant: (change) => isRightType && change.processId === processId && change.state === state,
+  };
+}
+
+function startMany(context: RoleContext, socket: WebSocket, request: ManyRequest): Subscription {
+  const { colonyName, executorType } = request;
+  requireMember(context, colonyName);
+  const state = PROCESS_STATES.indexOf(request.state);
+  return {
+    socket,
+    timer: closeAfter(socket, request.timeoutSeconds),
+    isMeant: (change) =>
+      change.colonyName === colonyName && change.executorType === executorType && change.state === state,
+  };
+}
+
+/** Several subscriptions may share a socket; the first whose time is up closes it, as on the official server. */
+function closeAfter(socket: WebSocket, timeoutSeconds: number): NodeJS.Timeout {
+  const delayMs = Math.min(Math.max(0, timeoutSeconds) * 1000, MAX_TIMER_MS);
+  return setTimeout(() => socket.close(NORMAL_CLOSURE, 'the time of the subscription is up'), delayMs);
+}

@@ -1,0 +1,66 @@
+import { unregisterExecutor } from './executor-lifecycle.ts';
+import { STATE } from './graph.ts';
+import type { Presence } from './presence.ts';
+import { requeue } from './process-lifecycle.ts';
+import { forgetOldAnswers } from './repeats.ts';
+import { EXECUTOR_STATE, type ExecutorRow } from './store/members.ts';
+import { type ProcessRow, specOf } from './store/processes.ts';
+import type { Transaction } from './transaction.ts';
+import { finish, refreshWorkflow } from './workflow-lifecycle.ts';
+
+/** What time alone does: deadlines, stale executors, forgetting. Run about once a second. */
+export function sweep(transaction: Transaction, presence: Presence, staleAfterMs: number): void {
+  presence.flush(transaction.database);
+  expireRunning(transaction);
+  expireWaiting(transaction);
+  unregisterStaleExecutors(transaction, staleAfterMs);
+  forgetOldAnswers(transaction);
+}
+
+function expireRunning(transaction: Transaction): void {
+  const expired = transaction.database.all<ProcessRow>(
+    'SELECT * FROM processes WHERE state = 1 AND exec_deadline_ms IS NOT NULL AND exec_deadline_ms < ?',
+    transaction.nowMs,
+  );
+  for (const process of expired) {
+    const { maxRetries, maxWaitTimeSeconds } = specOf(process);
+    if (maxRetries >= 0 && process.retries >= maxRetries) {
+      finish(transaction, process, { state: STATE.failed, errors: ['Maximum execution time limit exceeded'] });
+    } else {
+      requeue(transaction, process, maxWaitTimeSeconds, process.retries + 1);
+      refreshWorkflow(transaction, process.workflow_id);
+    }
+  }
+}
+
+function expireWaiting(transaction: Transaction): void {
+  const expired = transaction.database.all<{ process_id: string }>(
+    'SELECT process_id FROM processes WHERE state = 0 AND wait_deadline_ms IS NOT NULL AND wait_deadline_ms < ?',
+    transaction.nowMs,
+  );
+  for (const { process_id } of expired) {
+    // One that failed with an earlier one of this list is final by now.
+    const process = transaction.database.get<ProcessRow>(
+      'SELECT * FROM processes WHERE process_id = ? AND state = 0',
+      process_id,
+    );
+    if (process === undefined) continue;
+    finish(transaction, process, { state: STATE.failed, errors: ['Maximum waiting time limit exceeded'] });
+  }
+}
+
+function unregisterStaleExecutors(transaction: Transaction, staleAfterMs: number): void {
+  const stale = transaction.database.all<ExecutorRow>(
+    `SELECT * FROM executors WHERE state = ${EXECUTOR_STATE.approved} AND last_heard_ms < ?`,
+    transaction.nowMs - staleAfterMs,
+  );
+  for (const executor of stale) unregisterExecutor(transaction, executor);
+}
+
+/** After a pause of the server every executor gets the full time again: it could not be heard meanwhile. */
+export function forgiveDowntime({ database, nowMs }: Transaction): void {
+  database.run(
+    `UPDATE executors SET last_heard_ms = ? WHERE state = ${EXECUTOR_STATE.approved} AND last_heard_ms IS NOT NULL`,
+    nowMs,
+  );
+}
