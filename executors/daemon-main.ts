@@ -1,7 +1,8 @@
 import { pino, type Logger } from 'pino';
 import { type Environment, loadEnvironment } from '../colony/environment.ts';
 import { toError, UserError } from '../colony/errors.ts';
-import { runUntilSignal, type Worker } from '../colony/worker.ts';
+import { runUntilSignal } from '../colony/run-until-signal.ts';
+import type { Worker } from '../colony/worker.ts';
 import { DataError } from '../data/errors.ts';
 
 /**

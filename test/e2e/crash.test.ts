@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { createColoniesClient } from '../../colony/client.ts';
 import { loadEnvironment } from '../../colony/environment.ts';
 import { openDesk, until, type Desk } from '../support/processes.ts';
+import { functionSpec } from '../support/test-colony.ts';
 
 const SPEC = join(import.meta.dirname, '..', '..', 'workflows', 'hospital-sum', 'workflow.json');
 const SUM = 'The sum of all patient data is: 60\n';
@@ -61,8 +62,8 @@ test('two daemons of one type share the work', async () => {
   await desk.run(['keys', 'generate', '--bits', '2048']);
   const publicKey = (await readFile(join(desk.directory, 'public_key.b64'), 'utf8')).trim();
   const { client, colonyName } = connect(desk);
-  const conditions = { ...NO_CONDITIONS, colonyName, executorType: 'shared' };
-  const spec = { ...NO_SPEC, functionName: 'get_patient_data', kwargs: { 'paillier-pubkey': publicKey }, conditions };
+  const kwargs = { 'paillier-pubkey': publicKey };
+  const spec = functionSpec(colonyName, 'shared', { functionName: 'get_patient_data', kwargs });
   await Promise.all(Array.from({ length: 20 }, () => client.submitFunctionSpec({ spec })));
   await until(() => countInState(desk, 'success', 20));
   const finished = await client.getProcesses({ ...QUERY, colonyName, state: 2, executorType: 'shared' });
@@ -70,32 +71,6 @@ test('two daemons of one type share the work', async () => {
 });
 
 const QUERY = { count: 100, label: '', initiator: '' };
-const NO_CONDITIONS = {
-  executorNames: [],
-  locationName: undefined,
-  dependencies: [],
-  nodes: 0,
-  cpu: '',
-  processes: 0,
-  processesPerNode: 0,
-  memory: '',
-  storage: '',
-  gpu: undefined,
-  wallTimeSeconds: 0,
-};
-const NO_SPEC = {
-  nodeName: '',
-  args: [],
-  priority: 0,
-  maxWaitTimeSeconds: -1,
-  maxExecTimeSeconds: 60,
-  maxRetries: 3,
-  label: '',
-  filesystem: undefined,
-  env: {},
-  channels: undefined,
-};
-
 function connect(desk: Desk) {
   const { server, identity, colonyName } = loadEnvironment(desk.env);
   return { client: createColoniesClient({ server, identity }), colonyName };
