@@ -9,9 +9,14 @@ import { toError, UserError } from '../colony/errors.ts';
  * `{"p": "<decimal>", "q": "<decimal>"}`. This file knows nothing of cryptography: numbers in, numbers out.
  */
 
-/** The modulus. */
+/** The modulus, and what its owner says of it. */
 export interface PublicKeyNumbers {
   readonly n: bigint;
+  /**
+   * p ≡ q ≡ 3 (mod 4) and gcd(p−1, q−1) = 2: others may encrypt with short exponents, several times faster. Programs
+   * that do not know this word, such as the Python example, ignore it.
+   */
+  readonly blum?: boolean | undefined;
 }
 
 /** The primes; secret. */
@@ -44,12 +49,12 @@ const decimal = z
   .string()
   .regex(/^[1-9]\d{0,9999}$/u)
   .transform(BigInt);
-const PublicKeyJson = z.object({ n: decimal });
+const PublicKeyJson = z.object({ n: decimal, blum: z.boolean().optional() });
 const PrivateKeyJson = z.object({ p: decimal, q: decimal });
 
 /** A public key as it stands in files and in workflows. */
-export function encodePublicKey({ n }: PublicKeyNumbers): string {
-  return toBase64(`{"n": "${n}"}`);
+export function encodePublicKey({ n, blum }: PublicKeyNumbers): string {
+  return toBase64(`{"n": "${n}"${blum === true ? ', "blum": true' : ''}}`);
 }
 
 /** A private key as it stands in its file; secret. */
@@ -64,7 +69,7 @@ export function encodePrivateKey({ p, q }: PrivateKeyNumbers): string {
  * @throws UserError when it has another form
  */
 export function decodePublicKey(text: string, where: string): PublicKeyFile {
-  return { n: decode(text, where, PublicKeyJson, '{"n": "<decimal>"}').n, text: text.trim() };
+  return { ...decode(text, where, PublicKeyJson, '{"n": "<decimal>"}'), text: text.trim() };
 }
 
 /**
@@ -113,24 +118,27 @@ export interface KeyPairPaths {
  */
 export async function saveKeyPair(
   directory: string,
-  key: PrivateKeyNumbers,
+  key: PrivateKeyNumbers & Pick<PublicKeyNumbers, 'blum'>,
   options: { readonly overwrite?: boolean } = {},
 ): Promise<KeyPairPaths> {
-  const paths = {
-    publicKeyPath: join(directory, PUBLIC_KEY_FILE),
-    privateKeyPath: join(directory, PRIVATE_KEY_FILE),
-  };
+  const paths = keyPairPaths(directory);
   const overwrite = options.overwrite === true;
-  if (!overwrite) await refuseExisting(paths);
+  if (!overwrite) await refuseExistingKeyPair(directory);
   await mkdir(directory, { recursive: true });
   // The private key first: a public key alone would collect ciphertexts that nobody can read.
   await writeWhole(paths.privateKeyPath, `${encodePrivateKey(key)}\n`, 0o600, overwrite);
-  await writeWhole(paths.publicKeyPath, `${encodePublicKey({ n: key.p * key.q })}\n`, 0o644, overwrite);
+  await writeWhole(paths.publicKeyPath, `${encodePublicKey({ n: key.p * key.q, blum: key.blum })}\n`, 0o644, overwrite);
   return paths;
 }
 
-async function refuseExisting({ publicKeyPath, privateKeyPath }: KeyPairPaths): Promise<void> {
+/** @throws UserError when one of the files exists in the directory */
+export async function refuseExistingKeyPair(directory: string): Promise<void> {
+  const { publicKeyPath, privateKeyPath } = keyPairPaths(directory);
   for (const path of [privateKeyPath, publicKeyPath]) if (await exists(path)) throw alreadyExists(path);
+}
+
+function keyPairPaths(directory: string): KeyPairPaths {
+  return { publicKeyPath: join(directory, PUBLIC_KEY_FILE), privateKeyPath: join(directory, PRIVATE_KEY_FILE) };
 }
 
 function alreadyExists(path: string): UserError {

@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { defineCommand } from './command.ts';
+import { packageVersion } from './framework/version.ts';
 
 /** `colonies version` */
 export const version = defineCommand({
@@ -10,12 +10,6 @@ export const version = defineCommand({
       node: process.version,
       platform: `${process.platform}-${process.arch}`,
     };
-    return { json: facts, show: (terminal) => terminal.facts(Object.entries(facts)) };
+    return { json: facts, show: (out) => out.facts(Object.entries(facts)) };
   },
 });
-
-function packageVersion(): string {
-  const description: unknown = createRequire(import.meta.url)('sealed-colonies/package.json');
-  if (typeof description !== 'object' || description === null || !('version' in description)) return 'unknown';
-  return String(description.version);
-}

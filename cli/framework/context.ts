@@ -5,7 +5,6 @@ import type { GlobalArguments } from './global-options.ts';
 import type { Io } from './io.ts';
 import type { Report } from './report.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
-import { printable } from './text.ts';
 
 /** Whose key signs: nobody's, a user's or executor's, the colony owner's, the server owner's. */
 export type Role = 'anyone' | 'member' | 'colony' | 'server';
@@ -29,14 +28,14 @@ export interface Connection {
 export interface Context {
   readonly io: Io;
   readonly flags: GlobalArguments;
-  /** Standard output, for data; with `--json` use {@link Context.print} alone. */
-  readonly terminal: Terminal;
+  /** Standard error, for everything that is no data. */
+  readonly talk: Terminal;
   /** Prints a report now, for commands that go on afterwards. */
   print(report: Report): void;
   /** Says something to the user on standard error. */
-  say(message: string): void;
+  readonly say: (message: string) => void;
   /** Says something on standard error when the user asked for more with `--verbose`. */
-  note(message: string): void;
+  readonly note: (message: string) => void;
   /** Flags, then the environment, then the development colony, then defaults. */
   environment(keys?: KeyArguments): Promise<Environment>;
   /**
@@ -46,14 +45,13 @@ export interface Context {
    * @throws UserError when the role's key is missing
    */
   connect(role: Role, keys?: KeyArguments, options?: { readonly bridgeMs?: number }): Promise<Connection>;
-  /** The structured log of daemons, on standard error. */
-  log(): Promise<Logger>;
+  /** The structured log of daemons, on standard error, from `level` on; with `--verbose` everything. */
+  log(level?: 'info' | 'warn'): Promise<Logger>;
 }
 
 /** Makes the context of one run. What is heavy is loaded when a command asks for it, so that help stays fast. */
 export function createContext(io: Io, flags: GlobalArguments): Context {
-  const terminal = openTerminal(io);
-  const say = (message: string): void => void io.stderr.write(`${printable(message)}\n`);
+  const talk = openTerminal(io.stderr, io.env);
   const environment = async (keys: KeyArguments = {}): Promise<Environment> => {
     const { resolveEnvironment } = await import('./settings.ts');
     return resolveEnvironment(io.env, flags, keys);
@@ -61,23 +59,23 @@ export function createContext(io: Io, flags: GlobalArguments): Context {
   return {
     io,
     flags,
-    terminal,
-    say,
+    talk,
+    say: (message) => talk.line(message),
     environment,
     note: (message) => {
-      if (flags.verbose) say(message);
+      if (flags.verbose) talk.line(message);
     },
     print(report) {
       if (flags.json) io.stdout.write(`${JSON.stringify(report.json, null, 2)}\n`);
-      else report.show(terminal);
+      else report.show(openTerminal(io.stdout, io.env), talk);
     },
     async connect(role, keys = {}, { bridgeMs = 0 } = {}) {
       const { openConnection } = await import('./settings.ts');
       return openConnection(await environment(keys), role, bridgeMs);
     },
-    async log() {
+    async log(level = 'info') {
       const { createLog } = await import('./log.ts');
-      return createLog(io, flags.verbose);
+      return createLog(io, flags.verbose ? 'debug' : level);
     },
   };
 }

@@ -28,3 +28,10 @@ export const colonyKey = {
 export const serverKey = {
   serverprvkey: { type: 'string', describe: `private key of the server (${VISIBLE} COLONIES_SERVER_PRVKEY)` },
 } as const;
+
+/** How commands that submit a process stay with it. */
+export const stayOptions = {
+  wait: { type: 'boolean', describe: 'wait until the process has finished; exit code 3 when it failed' },
+  out: { type: 'boolean', describe: 'wait, and print the output instead of the process id' },
+  follow: { type: 'boolean', describe: 'wait, and print the log of the process on standard error' },
+} as const;

@@ -7,12 +7,12 @@ const HIDDEN = new Set(['level', 'time', 'msg', 'pid', 'hostname', 'err']);
 /**
  * The log of daemons on standard error: JSON lines, or on a terminal lines for people.
  *
- * @param isVerbose whether debug messages are written, too
+ * @param level the least important messages that are written
  */
-export function createLog(io: Io, isVerbose: boolean): Logger {
+export function createLog(io: Io, level: 'debug' | 'info' | 'warn'): Logger {
   const write = (line: string): void =>
     void io.stderr.write(io.stderr.isTTY === true ? `${formatLogLine(line)}\n` : line);
-  return pino({ level: isVerbose ? 'debug' : 'info', base: null }, { write });
+  return pino({ level, base: null }, { write });
 }
 
 /** A JSON line of pino as `08:53:44 info  message  name=value ...`. */

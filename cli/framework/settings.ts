@@ -4,6 +4,7 @@ import {
   type Environment,
   loadEnvironment,
   requireColonyIdentity,
+  requireColonyName,
   requireIdentity,
   requireServerIdentity,
 } from '../../colony/environment.ts';
@@ -12,9 +13,6 @@ import { type Identity, identityFromPrivateKey } from '../../colony/identity.ts'
 import type { Connection, KeyArguments, Role } from './context.ts';
 import type { GlobalArguments } from './global-options.ts';
 import type { Io } from './io.ts';
-
-/** How long following and waiting commands bridge a lost connection, such as a server that is being restarted. */
-export const PATIENT_BRIDGE_MS = 60_000;
 
 /**
  * Where the command line works and with which keys: flags, then ColonyOS variables, then the development colony, then
@@ -40,7 +38,8 @@ export function openConnection(environment: Environment, role: Role, bridgeMs: n
     identity: IDENTITY_OF[role](environment),
     retry: { forMs: bridgeMs },
   });
-  return { client, environment, colonyName: environment.colonyName };
+  const isWithinColony = role === 'member' || role === 'colony';
+  return { client, environment, colonyName: isWithinColony ? requireColonyName(environment) : environment.colonyName };
 }
 
 function resolveServer(env: Io['env'], flags: GlobalArguments, server: ServerAddress): ServerAddress {

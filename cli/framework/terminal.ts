@@ -1,29 +1,27 @@
-import type { Io } from './io.ts';
+import type { Io, TextStream } from './io.ts';
 import { type Column, drawTable, type TableStyle } from './table.ts';
 import { printable } from './text.ts';
 
-/** Standard output, for data. */
+/** A stream for people: standard output for data, standard error for talk. */
 export interface Terminal {
-  /** One line of text. */
+  /** One line of text, or several. */
   line(text: string): void;
-  /** A table with a title row; prints `empty` on standard error instead when there are no rows. */
-  table(columns: readonly Column[], rows: readonly (readonly string[])[], empty?: string): void;
+  /** A table with a title row; nothing when it has no rows. */
+  table(columns: readonly Column[], rows: readonly (readonly string[])[]): void;
   /** Names and values, one pair per row. */
   facts(rows: readonly (readonly [name: string, value: string])[]): void;
 }
 
-/** Opens standard output: boxes on a terminal (`COLONIES_CLI_ASCII=true`: of plain characters), aligned text elsewhere. */
-export function openTerminal(io: Io): Terminal {
-  const isTerminal = io.stdout.isTTY === true;
-  const style: TableStyle = isTerminal ? (io.env['COLONIES_CLI_ASCII'] === 'true' ? 'ascii' : 'rounded') : 'plain';
-  const draw = (columns: readonly Column[], rows: readonly (readonly string[])[]): unknown =>
-    io.stdout.write(drawTable(columns, rows, style, isTerminal ? io.stdout.columns : undefined));
+/** Opens a stream: boxes on a terminal (`COLONIES_CLI_ASCII=true`: of plain characters), aligned text elsewhere. */
+export function openTerminal(stream: TextStream, env: Io['env']): Terminal {
+  const isTerminal = stream.isTTY === true;
+  const style: TableStyle = isTerminal ? (env['COLONIES_CLI_ASCII'] === 'true' ? 'ascii' : 'rounded') : 'plain';
+  const table: Terminal['table'] = (columns, rows) => {
+    if (rows.length > 0) stream.write(drawTable(columns, rows, style, isTerminal ? stream.columns : undefined));
+  };
   return {
-    line: (text) => void io.stdout.write(`${printable(text)}\n`),
-    table(columns, rows, empty) {
-      if (rows.length === 0 && empty !== undefined) io.stderr.write(`${empty}\n`);
-      else draw(columns, rows);
-    },
-    facts: (rows) => void draw([{ title: '' }, { title: '', shrinks: true }], rows),
+    line: (text) => void stream.write(`${printable(text)}\n`),
+    table,
+    facts: (rows) => table([{ title: '' }, { title: '', shrinks: true }], rows),
   };
 }

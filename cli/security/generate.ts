@@ -10,8 +10,8 @@ export const securityGenerate = defineCommand({
     const { id, privateKey } = generateIdentity();
     return {
       json: { id, privateKey },
-      show: (terminal) =>
-        terminal.facts([
+      show: (out) =>
+        out.facts([
           ['Id', id],
           ['PrivateKey', privateKey],
         ]),

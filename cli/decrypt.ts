@@ -1,0 +1,89 @@
+import { resolve } from 'node:path';
+import { ServerError, UserError } from '../colony/errors.ts';
+import type { Process } from '../colony/messages/processes.ts';
+import type { HospitalResult } from '../executors/hospital/result.ts';
+import { defineCommand } from './command.ts';
+import type { Connection } from './framework/context.ts';
+import { memberKey } from './framework/global-options.ts';
+import { isEntryPoint, runAsProgram } from './framework/program.ts';
+import type { Report } from './framework/report.ts';
+import { loadPrivateKey, PRIVATE_KEY_FILE } from './key-files.ts';
+
+/** `colonies decrypt` */
+export const decrypt = defineCommand({
+  describe: 'Read the result of a hospital workflow with the local private key',
+  details: 'The private key never leaves this machine.',
+  positional: {
+    processid: { type: 'string', alias: 'p', describe: 'id of the process that computed the result', required: true },
+  },
+  options: {
+    key: { type: 'string', describe: 'file with the private key', default: PRIVATE_KEY_FILE },
+    ...memberKey,
+  },
+  examples: [['decrypt <processid>', 'prints "The sum of all patient data is: 60"']],
+  async run({ processid, key, prvkey }, context): Promise<Report> {
+    const keyPath = resolve(context.io.cwd, key);
+    const { p, q, isReadableByOthers } = await loadPrivateKey(keyPath);
+    if (isReadableByOthers) context.say(`warning: ${keyPath} can be read by other users; run "chmod 600 ${keyPath}"`);
+    const process = await getSuccessful(await context.connect('member', { prvkey }), processid);
+    const { privateKeyFromPrimes } = await import('../crypto/paillier/keys.ts');
+    const { readResult } = await import('../executors/hospital/result.ts');
+    // Executors refuse short keys; whoever made one for a trial may still read with it.
+    const privateKey = await privateKeyFromPrimes(p, q, { minimumBits: 256 }).catch((thrown: unknown) => {
+      throw thrown instanceof RangeError ? new UserError(`${keyPath}: ${thrown.message}`) : thrown;
+    });
+    return resultReport(processid, await readResult(process, privateKey));
+  },
+});
+
+async function getSuccessful({ client }: Connection, processId: string): Promise<Process> {
+  const process = await client.getProcess({ processId }).catch((thrown: unknown) => {
+    if (!(thrown instanceof ServerError) || thrown.status === 403) throw thrown;
+    throw new UserError(
+      `process ${processId}: expected the id of a process, got an answer of the server: ${thrown.serverMessage}; "colonies workflow submit" printed the ids`,
+      { cause: thrown },
+    );
+  });
+  const { state, errors } = process;
+  if (state !== 'success') {
+    const reasons = errors.map((error) => `\n  ${error}`).join('');
+    const advice =
+      state === 'waiting' || state === 'running' ? `; wait for it with "colonies process wait ${processId}"` : '';
+    throw new UserError(`process ${processId}: expected a successful process, got a ${state} one${advice}${reasons}`);
+  }
+  if (process.output.length > 0) return process;
+  throw new UserError(
+    `process ${processId}: expected an encrypted output, got none; give the process that computed the result`,
+  );
+}
+
+function resultReport(processId: string, result: HospitalResult): Report {
+  if (result.kind === 'sum') {
+    const sum = result.sum.toString();
+    return { json: { processId, kind: 'sum', sum }, show: (out) => out.line(`The sum of all patient data is: ${sum}`) };
+  }
+  const { rows } = result;
+  const hasGroups = rows.some(({ group }) => group !== undefined);
+  const titles = ['COLUMN', ...(hasGroups ? ['GROUP'] : []), 'COUNT', 'SUM', 'MEAN', 'VARIANCE'];
+  return {
+    json: { processId, kind: 'statistics', rows },
+    show: (out) =>
+      out.table(
+        titles.map((title) => ({ title })),
+        rows.map(({ column, group, count, sum, mean, variance }) => [
+          column,
+          ...(hasGroups ? [group ?? ''] : []),
+          ...[count, sum, mean, variance].map(formatNumber),
+        ]),
+      ),
+  };
+}
+
+function formatNumber(value: number | undefined): string {
+  return value === undefined ? '-' : String(Number(value.toPrecision(10)));
+}
+
+if (isEntryPoint(import.meta.url)) {
+  const { main } = await import('./main.ts');
+  await runAsProgram((argv, io) => main(['decrypt', ...argv], io), process.argv.slice(2));
+}

@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { toError, UserError } from '../../colony/errors.ts';
+import { parseFunctionSpec } from '../../workflows/function-spec.ts';
+import { defineCommand } from '../command.ts';
+import type { Context } from '../framework/context.ts';
+import { memberKey, stayOptions } from '../framework/global-options.ts';
+import { PATIENT_BRIDGE_MS } from '../framework/patience.ts';
+
+/** `colonies function submit` */
+export const functionSubmit = defineCommand({
+  describe: 'Submit one function as described in a file',
+  options: {
+    spec: { type: 'string', describe: 'the function spec, a JSON file', required: true },
+    label: { type: 'string', describe: 'label of the process, instead of the one in the file' },
+    ...stayOptions,
+    ...memberKey,
+  },
+  async run(args, context) {
+    const { reportSubmitted } = await import('../views/process-wait.ts');
+    const { client, colonyName } = await context.connect('member', args, { bridgeMs: PATIENT_BRIDGE_MS });
+    const spec = await loadFunctionSpec(args.spec, colonyName, context);
+    const label = args.label ?? spec.label;
+    return reportSubmitted(client, await client.submitFunctionSpec({ spec: { ...spec, label } }), args, context);
+  },
+});
+
+async function loadFunctionSpec(file: string, colonyName: string, { io, say }: Context) {
+  const text = await readFile(resolve(io.cwd, file), 'utf8').catch((thrown: unknown) => {
+    throw new UserError(`${file}: expected a readable JSON file, got "${toError(thrown).message}"`);
+  });
+  const { spec, warnings } = parseFunctionSpec(text, file, colonyName);
+  for (const warning of warnings) say(`warning: ${warning}`);
+  return spec;
+}

@@ -1,0 +1,56 @@
+import { resolve } from 'node:path';
+import { UserError } from '../../colony/errors.ts';
+import { defineCommand } from '../command.ts';
+import type { Report } from '../framework/report.ts';
+import { refuseExistingKeyPair, saveKeyPair } from '../key-files.ts';
+
+/** `colonies keys generate` */
+export const keysGenerate = defineCommand({
+  describe: 'Generate a Paillier key pair: public_key.b64 for workflows, private_key.b64 to read results',
+  details:
+    'Whoever has private_key.b64 can read every result; only its owner may read the file. The files have the form of the Python example.',
+  options: {
+    bits: {
+      type: 'number',
+      describe: 'length of the modulus in bits, even',
+      default: 3072,
+      minimum: 256,
+      maximum: 16_384,
+    },
+    out: { type: 'string', describe: 'directory for the files', default: '.' },
+    force: { type: 'boolean', describe: 'overwrite existing files; what they encrypted can never be read again' },
+    'allow-short-key': {
+      type: 'boolean',
+      describe: 'accept fewer than 2048 bits, for tests only: such keys can be broken',
+    },
+  },
+  examples: [['keys generate', 'a key pair of 3072 bits in this directory']],
+  async run({ bits, out: directory, force, allowShortKey }, context): Promise<Report> {
+    const path = resolve(context.io.cwd, directory);
+    // Before the primes are searched, which takes seconds.
+    if (!force) await refuseExistingKeyPair(path);
+    const { generateKeyPair, keyId, primesOf } = await import('../../crypto/paillier/keys.ts');
+    const keyPair = await generateKeyPair({ keyBits: bits, allowShortKey }).catch(explainRange);
+    const { publicKeyPath, privateKeyPath } = await saveKeyPair(path, await primesOf(keyPair.privateKey), {
+      overwrite: force,
+    });
+    const id = keyId(keyPair.publicKey);
+    return {
+      json: { publicKeyPath, privateKeyPath, bits, keyId: id },
+      show(out, talk) {
+        out.facts([
+          ['PublicKey', publicKeyPath],
+          ['PrivateKey', privateKeyPath],
+          ['Bits', String(bits)],
+          ['KeyId', id],
+        ]);
+        talk.line('Keep the private key secret and safe: without it no result can be read.');
+      },
+    };
+  },
+});
+
+function explainRange(thrown: unknown): never {
+  if (thrown instanceof RangeError) throw new UserError(thrown.message);
+  throw thrown;
+}

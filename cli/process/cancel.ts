@@ -1,0 +1,17 @@
+import { defineCommand } from '../command.ts';
+import { memberKey } from '../framework/global-options.ts';
+import { doneReport } from '../framework/report.ts';
+
+/** `colonies process cancel` */
+export const processCancel = defineCommand({
+  describe: 'Cancel a process that is not part of a workflow',
+  positional: {
+    processid: { type: 'string', alias: 'p', describe: 'id of the process', required: true },
+  },
+  options: memberKey,
+  async run({ processid: processId, prvkey }, context) {
+    const { client } = await context.connect('member', { prvkey });
+    await client.cancelProcess({ processId });
+    return doneReport(`Process cancelled: ${processId}`, { processId });
+  },
+});

@@ -1,0 +1,9 @@
+import { defineProcessList } from '../views/process-list.ts';
+
+/** `colonies process ps` */
+export const processPs = defineProcessList({
+  state: 'running',
+  adjective: 'running',
+  timeTitle: 'START TIME',
+  time: 'startTime',
+});

@@ -1,0 +1,9 @@
+import { defineProcessList } from '../views/process-list.ts';
+
+/** `colonies process psc` */
+export const processPsc = defineProcessList({
+  state: 'cancelled',
+  adjective: 'cancelled',
+  timeTitle: 'END TIME',
+  time: 'endTime',
+});

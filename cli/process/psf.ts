@@ -1,0 +1,9 @@
+import { defineProcessList } from '../views/process-list.ts';
+
+/** `colonies process psf` */
+export const processPsf = defineProcessList({
+  state: 'failed',
+  adjective: 'failed',
+  timeTitle: 'END TIME',
+  time: 'endTime',
+});

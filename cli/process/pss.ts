@@ -1,0 +1,9 @@
+import { defineProcessList } from '../views/process-list.ts';
+
+/** `colonies process pss` */
+export const processPss = defineProcessList({
+  state: 'success',
+  adjective: 'successful',
+  timeTitle: 'END TIME',
+  time: 'endTime',
+});

@@ -1,0 +1,9 @@
+import { defineProcessList } from '../views/process-list.ts';
+
+/** `colonies process psw` */
+export const processPsw = defineProcessList({
+  state: 'waiting',
+  adjective: 'waiting',
+  timeTitle: 'SUBMISSION TIME',
+  time: 'submissionTime',
+});

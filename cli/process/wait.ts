@@ -1,0 +1,22 @@
+import { defineCommand } from '../command.ts';
+import { memberKey } from '../framework/global-options.ts';
+import { PATIENT_BRIDGE_MS } from '../framework/patience.ts';
+
+/** `colonies process wait` */
+export const processWait = defineCommand({
+  describe: 'Wait until a process has finished; exit code 3 when it failed or was cancelled',
+  positional: {
+    processid: { type: 'string', alias: 'p', describe: 'id of the process', required: true },
+  },
+  options: {
+    timeout: { type: 'number', describe: 'give up after so many seconds (default: never)', minimum: 0, fraction: true },
+    out: { type: 'boolean', describe: 'print its output instead of its id' },
+    ...memberKey,
+  },
+  async run({ processid, timeout, out, prvkey }, context) {
+    const { finishedReport, outputReport, waitForProcess } = await import('../views/process-wait.ts');
+    const { client } = await context.connect('member', { prvkey }, { bridgeMs: PATIENT_BRIDGE_MS });
+    const process = await waitForProcess(client, processid, context.io, timeout);
+    return out ? outputReport(process) : finishedReport(process);
+  },
+});

@@ -1,0 +1,54 @@
+import { resolve } from 'node:path';
+import type { Logger } from 'pino';
+import type { Environment } from '../../colony/environment.ts';
+import type { Worker } from '../../colony/worker.ts';
+import type { Context } from '../framework/context.ts';
+import { colonyKey } from '../framework/global-options.ts';
+
+/** Options of every command that runs a daemon. */
+export const daemonOptions = {
+  concurrency: { type: 'number', describe: 'processes worked on at a time', default: 1, minimum: 1, maximum: 10_000 },
+  key: {
+    type: 'string',
+    describe: "file with the daemon's own private key, made where missing (default: a fresh key)",
+  },
+  ...colonyKey,
+} as const;
+
+/** What every daemon is started with. */
+export interface DaemonSettings {
+  readonly concurrency: number;
+  readonly identityFile: string | undefined;
+  readonly environment: Environment;
+  readonly log: Logger;
+}
+
+/** Starts a daemon and waits until it has stopped: gracefully when the user interrupts, or by itself. */
+export async function runDaemon(
+  context: Context,
+  executorType: string,
+  args: { readonly concurrency: number; readonly key: string | undefined; readonly colonyprvkey: string | undefined },
+  start: (settings: DaemonSettings) => Promise<Worker>,
+): Promise<undefined> {
+  const { signal, cwd } = context.io;
+  const worker = await start({
+    concurrency: args.concurrency,
+    identityFile: args.key === undefined ? undefined : resolve(cwd, args.key),
+    environment: await context.environment(args),
+    log: await context.log(),
+  });
+  const stop = (): void => void worker.stop().catch(() => {});
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, { once: true });
+  const { name: executorName, executorId } = worker;
+  context.print({
+    json: { executorName, executorId, executorType },
+    show: (_out, talk) => talk.line(`Executor ${executorName} of type ${executorType} started; Ctrl-C stops it.`),
+  });
+  try {
+    await worker.stopped;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+  return undefined;
+}

@@ -1,0 +1,90 @@
+import type { ColoniesClient } from '../../colony/client.ts';
+import { isFinal, Process } from '../../colony/messages/processes.ts';
+import { EXIT_CODES } from '../command.ts';
+import type { Context } from '../framework/context.ts';
+import { pollUntil } from '../framework/polling.ts';
+import type { Report } from '../framework/report.ts';
+import { formatValue } from '../framework/text.ts';
+import { followLogs } from './logs.ts';
+import { toWire } from './wire.ts';
+
+/** Waits until nothing more will happen to a process. */
+export function waitForProcess(
+  client: ColoniesClient,
+  processId: string,
+  { signal }: Context['io'],
+  timeoutSeconds?: number,
+): Promise<Process> {
+  return pollUntil(
+    async () => {
+      const process = await client.getProcess({ processId }, { signal });
+      return isFinal(process.state) ? process : undefined;
+    },
+    {
+      signal,
+      timeoutMs: timeoutSeconds === undefined ? undefined : timeoutSeconds * 1000,
+      timeoutMessage: `process ${processId}: still not finished after ${timeoutSeconds} s; it goes on, look at it with "colonies process get ${processId}"`,
+    },
+  );
+}
+
+/** How to stay with a process that was submitted. */
+export interface StayArguments {
+  readonly wait: boolean;
+  readonly out: boolean;
+  readonly follow: boolean;
+}
+
+/** Reports a submitted process: at once, or when it has finished. */
+export async function reportSubmitted(
+  client: ColoniesClient,
+  submitted: Process,
+  args: StayArguments,
+  context: Context,
+): Promise<Report> {
+  const { processId } = submitted;
+  if (!args.wait && !args.out && !args.follow)
+    return { json: toWire(Process, submitted), show: (out) => out.line(processId) };
+  context.say(`Process submitted: ${processId}`);
+  if (args.follow) {
+    const source = { processId, executorName: '' };
+    await followLogs(client, submitted.spec.conditions.colonyName, source, context.io.signal, (line) =>
+      context.say(line.message),
+    );
+  }
+  const process = await waitForProcess(client, processId, context.io);
+  return args.out ? outputReport(process) : finishedReport(process);
+}
+
+/** Reports how a process ended, and its errors. */
+export function finishedReport(process: Process): Report {
+  return {
+    json: toWire(Process, process),
+    show(out, talk) {
+      out.line(process.processId);
+      talk.line(endOf(process));
+    },
+    exitCode: exitCodeOf(process),
+  };
+}
+
+/** Reports the output of a process, one line per element. */
+export function outputReport(process: Process): Report {
+  return {
+    json: process.output,
+    show(out, talk) {
+      for (const value of process.output) out.line(formatValue(value));
+      if (process.state !== 'success') talk.line(endOf(process));
+    },
+    exitCode: exitCodeOf(process),
+  };
+}
+
+function exitCodeOf({ state }: Process): number {
+  return state === 'failed' || state === 'cancelled' ? EXIT_CODES.failedWork : EXIT_CODES.success;
+}
+
+function endOf({ processId, state, errors }: Process): string {
+  const reasons = errors.map((error) => `\n  ${error}`).join('');
+  return state === 'success' ? 'Process successful' : `Process ${processId}: ${state}${reasons}`;
+}

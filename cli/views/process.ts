@@ -1,0 +1,76 @@
+import type { FunctionSpec, Process } from '../../colony/messages/processes.ts';
+import type { Terminal } from '../framework/terminal.ts';
+import { formatDuration, formatTime, formatValue } from '../framework/text.ts';
+import { STATE_TITLES } from './states.ts';
+
+/** Prints everything about a process. */
+export function showProcess(process: Process, out: Terminal): void {
+  out.facts([...processFacts(process), ...specFacts(process.spec)]);
+  if (process.attributes.length === 0) return;
+  out.line('');
+  out.table(
+    [{ title: 'ATTRIBUTE' }, { title: 'VALUE', shrinks: true }],
+    process.attributes.map(({ key, value }) => [key, value]),
+  );
+}
+
+/** The named arguments on one line, as the official command line writes them. */
+export function formatKwargs(kwargs: FunctionSpec['kwargs']): string {
+  return Object.entries(kwargs)
+    .map(([name, value]) => `${name}:${formatValue(value)}`)
+    .join(' ');
+}
+
+/** Values on one line. */
+export function formatValues(values: readonly unknown[]): string {
+  return values.map(formatValue).join(' ');
+}
+
+function processFacts(process: Process): [string, string][] {
+  return [
+    ['Id', process.processId],
+    ['State', STATE_TITLES[process.state]],
+    ['WorkflowId', process.workflowId || '-'],
+    ['NodeName', process.spec.nodeName || '-'],
+    ['Initiator', process.initiatorName || process.initiatorId],
+    ['AssignedExecutorId', process.assignedExecutorId || '-'],
+    ['SubmissionTime', formatTime(process.submissionTime)],
+    ['StartTime', formatTime(process.startTime)],
+    ['EndTime', formatTime(process.endTime)],
+    ['WaitDeadline', formatTime(process.waitDeadline)],
+    ['ExecDeadline', formatTime(process.execDeadline)],
+    ['WaitingTime', durationBetween(process.submissionTime, process.startTime)],
+    ['ProcessingTime', durationBetween(process.startTime, process.endTime)],
+    ['Retries', String(process.retries)],
+    ['WaitingForParents', process.waitForParents ? 'yes' : 'no'],
+    ['Input', formatValues(process.input)],
+    ['Output', formatValues(process.output)],
+    ['Errors', process.errors.join('; ')],
+  ];
+}
+
+function specFacts(spec: FunctionSpec): [string, string][] {
+  const { conditions } = spec;
+  return [
+    ['Function', spec.functionName],
+    ['Args', formatValues(spec.args)],
+    ['KwArgs', formatKwargs(spec.kwargs)],
+    ['MaxWaitTime', formatLimit(spec.maxWaitTimeSeconds)],
+    ['MaxExecTime', formatLimit(spec.maxExecTimeSeconds)],
+    ['MaxRetries', spec.maxRetries < 0 ? 'unlimited' : String(spec.maxRetries)],
+    ['Priority', String(spec.priority)],
+    ['Label', spec.label],
+    ['Colony', conditions.colonyName],
+    ['ExecutorType', conditions.executorType],
+    ['ExecutorNames', conditions.executorNames.join(' ') || '-'],
+    ['Dependencies', conditions.dependencies.join(' ') || '-'],
+  ];
+}
+
+function formatLimit(seconds: number): string {
+  return seconds <= 0 ? 'unlimited' : `${seconds} s`;
+}
+
+function durationBetween(start: Date | undefined, end: Date | undefined): string {
+  return start === undefined || end === undefined ? '-' : formatDuration(end.getTime() - start.getTime());
+}

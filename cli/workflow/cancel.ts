@@ -1,0 +1,15 @@
+import { defineCommand } from '../command.ts';
+import { memberKey } from '../framework/global-options.ts';
+import { doneReport } from '../framework/report.ts';
+
+/** `colonies workflow cancel` */
+export const workflowCancel = defineCommand({
+  describe: 'Cancel everything of a workflow that has not finished',
+  positional: { workflowid: { type: 'string', describe: 'id of the workflow', required: true } },
+  options: memberKey,
+  async run({ workflowid: workflowId, prvkey }, context) {
+    const { client } = await context.connect('member', { prvkey });
+    await client.cancelWorkflow({ workflowId });
+    return doneReport(`Workflow cancelled: ${workflowId}`, { workflowId });
+  },
+});

@@ -1,0 +1,9 @@
+import { defineWorkflowList } from '../views/workflow-list.ts';
+
+/** `colonies workflow ps` */
+export const workflowPs = defineWorkflowList({
+  state: 'running',
+  adjective: 'running',
+  timeTitle: 'STARTTIME',
+  time: 'startTime',
+});

@@ -1,0 +1,9 @@
+import { defineWorkflowList } from '../views/workflow-list.ts';
+
+/** `colonies workflow psc` */
+export const workflowPsc = defineWorkflowList({
+  state: 'cancelled',
+  adjective: 'cancelled',
+  timeTitle: 'ENDTIME',
+  time: 'endTime',
+});

@@ -1,0 +1,9 @@
+import { defineWorkflowList } from '../views/workflow-list.ts';
+
+/** `colonies workflow psf` */
+export const workflowPsf = defineWorkflowList({
+  state: 'failed',
+  adjective: 'failed',
+  timeTitle: 'ENDTIME',
+  time: 'endTime',
+});

@@ -1,0 +1,9 @@
+import { defineWorkflowList } from '../views/workflow-list.ts';
+
+/** `colonies workflow pss` */
+export const workflowPss = defineWorkflowList({
+  state: 'success',
+  adjective: 'successful',
+  timeTitle: 'ENDTIME',
+  time: 'endTime',
+});

@@ -1,0 +1,144 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Process } from '../../colony/messages/processes.ts';
+import type { Workflow, WorkflowSpec } from '../../colony/messages/workflows.ts';
+import { toError, UserError } from '../../colony/errors.ts';
+import { leafNames, needsPublicKey, parseWorkflow, withPublicKey } from '../../workflows/spec.ts';
+import { defineCommand, EXIT_CODES } from '../command.ts';
+import type { Connection, Context } from '../framework/context.ts';
+import { memberKey } from '../framework/global-options.ts';
+import { PATIENT_BRIDGE_MS } from '../framework/patience.ts';
+import type { Report } from '../framework/report.ts';
+import { loadPublicKey, PUBLIC_KEY_FILE } from '../key-files.ts';
+
+/** `colonies workflow submit` */
+export const workflowSubmit = defineCommand({
+  describe: 'Submit a workflow',
+  details: [
+    'The file is a list of function specs, as the official command line takes it, or {"colonyname", "functionspecs"}. It is checked before anything is sent.',
+    'A named argument with the value "${public_key}" is replaced by the public key of the local key pair; a key that the file carries itself is left alone.',
+    'Prints the ids of the workflow and of its processes by node name; with --wait, the process id of the result (of every node that nothing depends on).',
+  ].join('\n'),
+  options: {
+    spec: { type: 'string', describe: 'the workflow, a JSON file', required: true },
+    'public-key': {
+      type: 'string',
+      describe: 'file with the public key that the workflow asks for',
+      default: PUBLIC_KEY_FILE,
+    },
+    wait: { type: 'boolean', describe: 'follow the workflow to its end; exit code 3 when it fails' },
+    timeout: {
+      type: 'number',
+      describe: 'with --wait, give up after so many seconds (default: never)',
+      minimum: 0,
+      fraction: true,
+    },
+    ...memberKey,
+  },
+  examples: [
+    ['workflow submit --spec workflows/hospital-sum/workflow.json', 'the sum of two hospitals'],
+    ['decrypt $(colonies workflow submit --spec workflow.json --wait)', 'submit, wait and read the result'],
+  ],
+  async run(args, context) {
+    const bridgeMs = args.wait ? PATIENT_BRIDGE_MS : 0;
+    const connection = await context.connect('member', args, { bridgeMs });
+    const spec = await loadWorkflow(args.spec, args.publicKey, connection.colonyName, context);
+    const submitted = await submit(connection, spec, context);
+    if (!args.wait) return submittedReport(submitted);
+    showIds(submitted, context);
+    return waitForEnd(connection, spec, submitted, args.timeout, context);
+  },
+});
+
+/** A submitted workflow: the process id of every node, in the order of the spec. */
+interface Submitted {
+  readonly workflow: Workflow;
+  readonly processIds: ReadonlyMap<string, string>;
+}
+
+async function loadWorkflow(
+  file: string,
+  publicKeyFile: string,
+  colonyName: string,
+  { io, say }: Context,
+): Promise<WorkflowSpec> {
+  const { spec, warnings } = parseWorkflow(await readText(resolve(io.cwd, file), file), file, colonyName);
+  for (const warning of warnings) say(`warning: ${warning}`);
+  if (!needsPublicKey(spec)) return spec;
+  return withPublicKey(spec, (await loadPublicKey(resolve(io.cwd, publicKeyFile))).text);
+}
+
+async function readText(path: string, name: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (thrown) {
+    throw new UserError(`${name}: expected a readable JSON file, got "${toError(thrown).message}"`, { cause: thrown });
+  }
+}
+
+async function submit({ client }: Connection, spec: WorkflowSpec, { io }: Context): Promise<Submitted> {
+  const { getNodes } = await import('../views/workflow.ts');
+  const { workflowId } = await client.submitWorkflowSpec({ spec });
+  const workflow = await client.getWorkflow({ workflowId });
+  const ids = new Map(
+    (await getNodes(client, workflow.processIds, io.signal)).map((node) => [node.spec.nodeName, node.processId]),
+  );
+  const processIds = new Map(spec.functionSpecs.map(({ nodeName }) => [nodeName, ids.get(nodeName) ?? '']));
+  return { workflow, processIds };
+}
+
+function submittedReport(submitted: Submitted): Report {
+  return { json: describeSubmitted(submitted), show: (out) => out.facts(idRows(submitted)) };
+}
+
+function describeSubmitted({ workflow, processIds }: Submitted) {
+  const { workflowId, colonyName } = workflow;
+  return { workflowId, colonyName, processIds: Object.fromEntries(processIds) };
+}
+
+function idRows({ workflow, processIds }: Submitted): [string, string][] {
+  return [['Workflow', workflow.workflowId], ...processIds];
+}
+
+function showIds(submitted: Submitted, context: Context): void {
+  context.talk.facts(idRows(submitted));
+}
+
+async function waitForEnd(
+  { client }: Connection,
+  spec: WorkflowSpec,
+  submitted: Submitted,
+  timeoutSeconds: number | undefined,
+  { io }: Context,
+): Promise<Report> {
+  const { createProgress, waitForWorkflow } = await import('../views/workflow-wait.ts');
+  const { state, nodes } = await waitForWorkflow(client, [...submitted.processIds.values()], {
+    workflowId: submitted.workflow.workflowId,
+    signal: io.signal,
+    timeoutSeconds,
+    onProgress: createProgress(io.stderr),
+  });
+  const results = leafNames(spec).map((name): [string, string] => [name, submitted.processIds.get(name) ?? '']);
+  const failures = nodes.filter(({ errors }) => errors.length > 0);
+  return {
+    json: {
+      ...describeSubmitted(submitted),
+      state,
+      results: Object.fromEntries(results),
+      ...(results.length === 1 ? { resultProcessId: results[0]?.[1] } : {}),
+      errors: Object.fromEntries(failures.map(({ spec: { nodeName }, errors }) => [nodeName, errors])),
+    },
+    show(out, talk) {
+      const [first] = results;
+      if (state !== 'success') talk.line(describeFailure(submitted, state, failures));
+      else if (results.length === 1 && first !== undefined) out.line(first[1]);
+      else out.facts(results);
+    },
+    exitCode: state === 'success' ? EXIT_CODES.success : EXIT_CODES.failedWork,
+  };
+}
+
+function describeFailure({ workflow }: Submitted, state: string, failures: readonly Process[]): string {
+  const lines = failures.flatMap(({ spec, errors }) => errors.map((error) => `  ${spec.nodeName}: ${error}`));
+  return [`Workflow ${workflow.workflowId}: ${state}`, ...lines].join('\n');
+}
