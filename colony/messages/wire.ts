@@ -31,13 +31,15 @@ export type WireOf<F extends Fields> = { [K in keyof F as F[K]['wire']]: z.input
 /** A codec between an object with wire names and one with our names. Unknown keys are dropped. */
 export function wireObject<F extends Fields>(fields: F): z.ZodType<DomainOf<F>, WireOf<F>> {
   const entries = Object.entries(fields);
+  const toWire = entries.map(([name, { wire }]) => [name, wire] as const);
+  const fromWire = entries.map(([name, { wire }]) => [wire, name] as const);
   const wireSchema = z.object(Object.fromEntries(entries.map(([, { wire, schema }]) => [wire, schema])));
   return z.codec(
     wireSchema as unknown as z.ZodType<WireOf<F>, WireOf<F>>,
     z.custom<DomainOf<F>>(isObject, 'expected an object'),
     {
-      decode: (wire) => rename(wire, entries, (name, wireName) => [wireName, name]) as DomainOf<F>,
-      encode: (domain) => rename(domain, entries, (name, wireName) => [name, wireName]) as WireOf<F>,
+      decode: (wire) => rename(wire, fromWire) as DomainOf<F>,
+      encode: (domain) => rename(domain, toWire) as WireOf<F>,
     },
   );
 }
@@ -46,18 +48,11 @@ function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function rename(
-  source: object,
-  entries: readonly (readonly [string, Field])[],
-  order: (name: string, wireName: string) => readonly [from: string, to: string],
-): Record<string, unknown> {
-  const values = new Map<string, unknown>(Object.entries(source));
-  return Object.fromEntries(
-    entries.map(([name, { wire }]) => {
-      const [from, to] = order(name, wire);
-      return [to, values.get(from)];
-    }),
-  );
+function rename(source: object, pairs: readonly (readonly [from: string, to: string])[]): Record<string, unknown> {
+  const values = source as Readonly<Record<string, unknown>>;
+  const renamed: Record<string, unknown> = {};
+  for (const [from, to] of pairs) renamed[to] = values[from];
+  return renamed;
 }
 
 /** Text that may be missing or null on the wire; empty then. */
