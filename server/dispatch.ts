@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { type ReplyEnvelope, type RequestEnvelope, sealFailure, sealReply } from '../colony/envelope.ts';
 import { toError } from '../colony/errors.ts';
-import type { Call, Handler, ServerFacts } from './handler.ts';
+import type { Call, Handler, ServerFacts, WireRequest } from './handler.ts';
 import { handlers } from './handlers/index.ts';
 import { callerOf, parseEnvelope, parsePayload } from './incoming.ts';
 import type { Presence } from './presence.ts';
@@ -77,7 +77,7 @@ function unknownType(messageType: string): Refusal {
   return new Refusal(403, `invalid rpcMsg.PayloadType: ${detail}`);
 }
 
-function innerOf(handler: Handler, envelope: RequestEnvelope): object {
+function innerOf(handler: Handler, envelope: RequestEnvelope): WireRequest {
   const inner = parsePayload(envelope.payload);
   if (inner === undefined) throw new Refusal(400, handler.texts.invalidJson);
   if (inner.msgtype !== handler.type) throw new Refusal(400, handler.texts.typeMismatch);
@@ -87,7 +87,7 @@ function innerOf(handler: Handler, envelope: RequestEnvelope): object {
 async function run(
   services: Services,
   handler: Handler,
-  inner: object,
+  inner: WireRequest,
   callerId: string,
   payload: string,
   disconnected: AbortSignal,

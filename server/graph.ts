@@ -92,7 +92,7 @@ function walkToCycle(
     path.push(name);
     name = byName.get(name)?.dependencies.find((dependency) => staying.has(dependency));
   }
-  return [...path.slice(seenAt.get(name ?? start)), name ?? start].reverse();
+  return [...path.slice(seenAt.get(name ?? start)), name ?? start].toReversed();
 }
 
 /** The numbers of the states of processes and workflows on the wire and in the store. */

@@ -26,6 +26,9 @@ export interface Call extends Transaction, RoleContext {
   readonly lastHeardMs: (executor: ExecutorRow) => number | null;
 }
 
+/** The inner JSON of a request. */
+export type WireRequest = Readonly<Record<string, unknown>>;
+
 /** How one kind of message is answered. */
 export interface Handler {
   /** The message's type, such as `getprocessmsg`. */
@@ -45,7 +48,7 @@ export interface Handler {
    * @param disconnected fires when nobody listens for the answer any more
    * @throws Refusal when the request is malformed, not allowed, or impossible
    */
-  answer(wire: object, call: Call, disconnected: AbortSignal): unknown;
+  answer(wire: WireRequest, call: Call, disconnected: AbortSignal): unknown;
 }
 
 /** The words in which a message's faults are described, where they are not about its content. */
@@ -134,14 +137,14 @@ function synchronous<Request, Reply, Subject>(
     answer(wire, call) {
       const request = decodeRequest(message, texts, wire);
       const reply = z.encode(message.reply, handle(request, role(request, call), call));
-      return replyType === undefined ? reply : { msgtype: replyType, ...(reply as object) };
+      return replyType === undefined ? reply : Object.assign({ msgtype: replyType }, reply);
     },
   };
 }
 
-function decodeRequest<Request>(message: Message<Request>, texts: FaultTexts, wire: object): Request {
+function decodeRequest<Request>(message: Message<Request>, texts: FaultTexts, wire: WireRequest): Request {
   for (const [key, text] of Object.entries(texts.absent)) {
-    if (!(key in wire) || wire[key as keyof typeof wire] === null) throw new Refusal(400, text);
+    if (wire[key] === undefined || wire[key] === null) throw new Refusal(400, text);
   }
   const request = z.safeDecode(message.request, wire);
   if (!request.success) throw new Refusal(400, texts.invalidJson);

@@ -1,5 +1,6 @@
 import { InvalidSignatureError, recoverId } from '../colony/signature-recovery.ts';
 import type { RequestEnvelope } from '../colony/envelope.ts';
+import type { WireRequest } from './handler.ts';
 import { Refusal } from './refusal.ts';
 
 /**
@@ -9,7 +10,7 @@ import { Refusal } from './refusal.ts';
  */
 export function parseEnvelope(body: string): RequestEnvelope {
   const envelope = parseJson(body);
-  if (typeof envelope !== 'object' || envelope === null || Array.isArray(envelope)) {
+  if (!isJsonObject(envelope)) {
     throw new Refusal(400, `json: cannot unmarshal ${kindOf(envelope)} into Go value of type rpc.RPCMsg`);
   }
   return {
@@ -45,8 +46,8 @@ function kindOf(value: unknown): string {
   return typeof value === 'boolean' ? 'bool' : typeof value;
 }
 
-function textField(envelope: object, name: string): string {
-  const value = Object.getOwnPropertyDescriptor(envelope, name)?.value as unknown;
+function textField(envelope: WireRequest, name: string): string {
+  const value = envelope[name];
   if (value === undefined || value === null) return '';
   if (typeof value !== 'string') {
     throw new Refusal(
@@ -75,12 +76,16 @@ export function callerOf(envelope: RequestEnvelope): string {
  *
  * @returns undefined when the payload is not base64 of a JSON object
  */
-export function parsePayload(payload: string): { readonly msgtype?: unknown; readonly nonce?: unknown } | undefined {
+export function parsePayload(payload: string): WireRequest | undefined {
   if (payload.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(payload)) return undefined;
   try {
     const inner: unknown = JSON.parse(Buffer.from(payload, 'base64').toString());
-    return typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? inner : undefined;
+    return isJsonObject(inner) ? inner : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isJsonObject(value: unknown): value is WireRequest {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,6 @@
-import type { Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import { createAdaptorServer } from '@hono/node-server';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import { getRequestListener } from '@hono/node-server';
 import { type Logger, pino } from 'pino';
 import { UserError } from '../colony/errors.ts';
 import { applyBootstrap, type Bootstrap } from './bootstrap.ts';
@@ -53,6 +53,8 @@ export interface RunningServer extends AsyncDisposable {
   /** Ends polls and sockets, then closes the database. May be called again. */
   stop(): Promise<void>;
 }
+
+type Listener = Server | TlsServer;
 
 const DEFAULT_SWEEP_INTERVAL_MS = 1000;
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
@@ -131,12 +133,13 @@ function createListener(
   subscriptions: Subscriptions,
   maxBodyBytes: number,
   tls: ServerOptions['tls'],
-): Server {
+): Listener {
   const app = createHttpApp(services, maxBodyBytes);
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    ...(tls === undefined ? {} : { createServer: createTlsServer, serverOptions: tls }),
-  }) as Server;
+  const handleRequest = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    void handleRequest(request, response);
+  };
+  const server = tls === undefined ? createServer(onRequest) : createTlsServer(tls, onRequest);
   // Only the header must come soon; a long poll's answer takes as long as it takes.
   server.headersTimeout = 10_000;
   server.requestTimeout = 0;
@@ -148,7 +151,7 @@ function createListener(
   return server;
 }
 
-function listen(server: Server, host: string, port: number): Promise<number> {
+function listen(server: Listener, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {
@@ -172,7 +175,7 @@ function startSweeping({ transactor, presence, log }: Services, options: ServerO
 }
 
 /** Lets answers that are on their way go out, then drops idle connections. */
-async function closeListener(server: Server): Promise<void> {
+async function closeListener(server: Listener): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   const drop = setTimeout(() => server.closeAllConnections(), 1000);
   server.closeIdleConnections();

@@ -6,9 +6,9 @@ import type { ExecutorRow } from './store/members.ts';
  * in memory and stored now and then: a crash forgets the last seconds at most.
  */
 export interface Presence {
-  heardFrom(executor: ExecutorRow): void;
+  readonly heardFrom: (executor: ExecutorRow) => void;
   /** Milliseconds since 1970, null if never. */
-  lastHeardMs(executor: ExecutorRow): number | null;
+  readonly lastHeardMs: (executor: ExecutorRow) => number | null;
   /** Stores what is new. */
   flush(database: Database): void;
 }
@@ -16,7 +16,6 @@ export interface Presence {
 /** @param clock milliseconds since 1970 */
 export function createPresence(clock: () => number): Presence {
   const fresh = new Map<string, { readonly executor: ExecutorRow; readonly heardMs: number }>();
-  const keyOf = (executor: ExecutorRow): string => `${executor.colony_name}\0${executor.executor_name}`;
   return {
     heardFrom(executor) {
       fresh.set(keyOf(executor), { executor, heardMs: clock() });
@@ -34,4 +33,8 @@ export function createPresence(clock: () => number): Presence {
       fresh.clear();
     },
   };
+}
+
+function keyOf(executor: ExecutorRow): string {
+  return `${executor.colony_name}\0${executor.executor_name}`;
 }

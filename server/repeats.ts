@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { WireRequest } from './handler.ts';
 import { REPEAT_WINDOW_MS } from './limits.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -11,7 +12,7 @@ import type { Transaction } from './transaction.ts';
 const MAX_NONCE_CHARACTERS = 128;
 
 /** What identifies a request, or undefined when it carries no nonce. */
-export function digestOf(inner: { readonly nonce?: unknown }, callerId: string, payload: string): string | undefined {
+export function digestOf(inner: WireRequest, callerId: string, payload: string): string | undefined {
   const { nonce } = inner;
   if (typeof nonce !== 'string' || nonce === '' || nonce.length > MAX_NONCE_CHARACTERS) return undefined;
   return createHash('sha256').update(`${callerId}.${payload}`).digest('hex');

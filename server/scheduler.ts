@@ -25,7 +25,7 @@ export interface Scheduler {
    */
   next(want: Want, timeoutSeconds: number, disconnected: AbortSignal): Promise<Process>;
   /** Gives out what has become assignable. */
-  onChanges(changes: readonly ProcessChange[]): void;
+  readonly onChanges: (changes: readonly ProcessChange[]) => void;
   /** Lets everybody who waits in a colony try again, after it was resumed or an executor was removed. */
   retryColony(colonyName: string): void;
   /** Refuses everybody who waits, as if their time were up. */

@@ -17,7 +17,7 @@ import type { ProcessChange, Transaction } from './transaction.ts';
 export interface Subscriptions {
   /** Takes over a connection that asks to become a WebSocket. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  onChanges(changes: readonly ProcessChange[]): void;
+  readonly onChanges: (changes: readonly ProcessChange[]) => void;
   /** Closes all sockets with a close frame. */
   stop(): void;
 }
@@ -50,7 +50,7 @@ export function createSubscriptions(services: Services, maxFrameBytes: number): 
     socket.on('close', () => end(socket));
     socket.on('error', (error) => services.log.debug({ err: error }, 'a WebSocket failed'));
     socket.on('message', (data) => {
-      const subscription = subscribe(services, socket, (data as Buffer).toString());
+      const subscription = subscribe(services, socket, Buffer.isBuffer(data) ? data.toString() : '');
       if (subscription !== undefined && socket.readyState === socket.OPEN) open.add(subscription);
     });
   };

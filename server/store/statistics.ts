@@ -24,9 +24,12 @@ function countStates(database: Database, table: string, condition: string, value
   return new Map(rows.map(({ state, count }) => [state, count]));
 }
 
+function of(counts: Counts, state: number): number {
+  return counts.get(state) ?? 0;
+}
+
 function summarize(colonies: number, count: (table: string) => Counts): Statistics {
   const [executors, processes, workflows] = [count('executors'), count('processes'), count('workflows')];
-  const of = (counts: Counts, state: number): number => counts.get(state) ?? 0;
   return {
     colonies,
     executors: [...executors.values()].reduce((sum, number) => sum + number, 0),

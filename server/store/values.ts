@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/no-unnecessary-type-parameters, typescript/no-unsafe-type-assertion -- what is stored was checked when it was written */
 import { randomBytes } from 'node:crypto';
 
 /** A fresh id for a process, workflow or function: 256 random bits, 64 lower-case hexadecimal characters. */

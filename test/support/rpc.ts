@@ -52,6 +52,6 @@ export async function rpc<Request, Reply>(
   request: Request,
   { signal, extra = {} }: { readonly signal?: AbortSignal; readonly extra?: object } = {},
 ): Promise<Reply> {
-  const inner = { ...(z.encode(message.request, request) as object), ...extra };
+  const inner = Object.assign({}, z.encode(message.request, request), extra);
   return z.decode(message.reply, await rpcRaw(address, identity, message.type, inner, signal));
 }
