@@ -60,8 +60,8 @@ export class Fleet {
       return stdout;
     } catch (error) {
       signal.throwIfAborted();
-      const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
-      throw new UserError(`colonies ${words.join(' ')}: failed\n${said}`, { cause: error });
+      const said = error instanceof Error ? ['stderr', 'stdout'].map((name) => String(Reflect.get(error, name)).trim()) : [];
+      throw new UserError(`colonies ${words.join(' ')}: failed\n${said.join('\n')}`, { cause: error });
     }
   }
 
@@ -99,9 +99,8 @@ function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-/** How Node.js is told to run this program: from its sources in development, else as it was built. */
+/** How Node.js is told to run this program, from its sources (with the loader that runs this very process) or as built. */
 function programWords(): string[] {
-  const isSource = import.meta.url.endsWith('.ts');
-  const entry = fileURLToPath(new URL(isSource ? '../main.ts' : '../main.js', import.meta.url));
-  return isSource ? ['--import', 'tsx', entry] : [entry];
+  const entry = import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.js';
+  return [...process.execArgv, fileURLToPath(new URL(entry, import.meta.url))];
 }

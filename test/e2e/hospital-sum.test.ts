@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { openDesk, until } from '../support/processes.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
+const TSX = ['--import', import.meta.resolve('tsx')];
 const SPEC = join(ROOT, 'workflows', 'hospital-sum', 'workflow.json');
 
 test("the tutorial's moves, each typed in a terminal of its own, end in the sum 60", async () => {
@@ -11,9 +12,7 @@ test("the tutorial's moves, each typed in a terminal of its own, end in the sum 
   await desk.startServer();
   const hospitals = [
     desk.start(['executor', 'start', 'hospital', 'r2-hospital_executor', '5']),
-    desk.startProgram(['--import', 'tsx', join(ROOT, 'executors/hospital/main.ts'), 'r1-hospital_executor', '55'], {
-      NODE_OPTIONS: '',
-    }),
+    desk.startProgram([...TSX, join(ROOT, 'executors/hospital/main.ts'), 'r1-hospital_executor', '55']),
   ];
   const cloud = desk.start(['executor', 'start', 'cloud']);
   expect(await desk.run(['keys', 'generate', '--bits', '2048'])).toMatchObject({ exitCode: 0 });
@@ -25,7 +24,7 @@ test("the tutorial's moves, each typed in a terminal of its own, end in the sum 
 
   const sum = 'The sum of all patient data is: 60\n';
   expect(await desk.run(['decrypt', processId])).toMatchObject({ exitCode: 0, stdout: sum });
-  const standalone = desk.startProgram(['--import', 'tsx', join(ROOT, 'cli/decrypt.ts'), processId]);
+  const standalone = desk.startProgram([...TSX, join(ROOT, 'cli/decrypt.ts'), processId]);
   expect(await standalone.outcome).toMatchObject({ exitCode: 0, stdout: sum });
 
   for (const daemon of [...hospitals, cloud]) {
