@@ -84,6 +84,9 @@ function formatNumber(value: number | undefined): string {
 }
 
 if (isEntryPoint(import.meta.url)) {
-  const { main } = await import('./main.ts');
-  await runAsProgram((argv, io) => main(['decrypt', ...argv], io), process.argv.slice(2));
+  // Not awaited here: the command line loads this very module by its name, which waits until it has run to its end.
+  void runAsProgram(
+    async (argv, io) => (await import('./main.ts')).main(['decrypt', ...argv], io),
+    process.argv.slice(2),
+  );
 }

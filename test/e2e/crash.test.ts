@@ -41,7 +41,7 @@ test('a process whose hospital was killed is finished by another attempt after i
   await desk.run(['keys', 'generate', '--bits', '2048']);
   await writeFile(join(desk.directory, 'workflow.json'), await specWithDeadline(2));
   const running = desk.start(['workflow', 'submit', '--spec', 'workflow.json', '--wait', '--json']);
-  await until(() => countInState(desk, 'running', 1), running.stderr);
+  await until(() => countInState(desk, 'running', 1, 'r2-hospital_executor'), running.stderr);
   await frozen.end('SIGKILL');
   desk.start(['executor', 'start', 'hospital', 'r2-hospital_executor', '5']);
 
@@ -76,10 +76,15 @@ function connect(desk: Desk) {
   return { client: createColoniesClient({ server, identity }), colonyName };
 }
 
-async function countInState(desk: Desk, state: 'running' | 'success', count: number): Promise<boolean> {
+async function countInState(
+  desk: Desk,
+  state: 'running' | 'success',
+  count: number,
+  executorType = '',
+): Promise<boolean> {
   const { client, colonyName } = connect(desk);
   const number = state === 'running' ? 1 : 2;
-  return (await client.getProcesses({ ...QUERY, colonyName, state: number, executorType: '' })).length === count;
+  return (await client.getProcesses({ ...QUERY, colonyName, state: number, executorType })).length === count;
 }
 
 /** An executor that has been heard from has asked for work. */
