@@ -97,7 +97,7 @@ async function run(
     handler.answer(inner, toCall(services, transaction, callerId), disconnected);
   if (handler.kind !== 'write') return await transactor.read(invoke);
   const digest = digestOf(inner, callerId, payload);
-  return transactor.write((transaction) => {
+  return await transactor.write((transaction) => {
     const recalled = recallAnswer(transaction, digest);
     if (recalled !== undefined) return recalled.reply;
     const reply = invoke(transaction);

@@ -34,15 +34,12 @@ export function createHttpApp(services: Services, maxBodyBytes: number): Hono<En
 
 async function answerApi(context: Context<Env>, services: Services): Promise<Response> {
   const { outgoing } = context.env;
-  const gone = new AbortController();
-  const onClose = (): void => gone.abort();
-  outgoing.once('close', onClose);
-  try {
-    const body = await context.req.text();
-    return respond(context, await dispatch(services, body, gone.signal));
-  } finally {
-    outgoing.off('close', onClose);
-  }
+  const disconnected = new AbortController();
+  outgoing.once('close', () => {
+    if (!outgoing.writableFinished) disconnected.abort();
+  });
+  const body = await context.req.text();
+  return respond(context, await dispatch(services, body, disconnected.signal));
 }
 
 function tooLarge(context: Context, maxBodyBytes: number): Response {

@@ -12,7 +12,7 @@ import { createScheduler } from './scheduler.ts';
 import { openDatabase } from './store/database.ts';
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
 import { forgiveDowntime, sweep } from './sweep.ts';
-import { createTransactor, type ProcessChange } from './transaction.ts';
+import { createTransactor, type Transactor } from './transaction.ts';
 
 export type { Bootstrap } from './bootstrap.ts';
 
@@ -70,14 +70,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const clock = options.clock ?? Date.now;
   const log = options.log ?? pino({ name: 'colonies-server', level: 'warn' }, pino.destination(2));
   const database = openDatabase(options.databasePath);
-  const listeners: ((changes: readonly ProcessChange[]) => void)[] = [];
-  const transactor = createTransactor(database, clock, (changes) => {
-    for (const listener of listeners) listener(changes);
-  });
   let port = options.port;
+  const scheduler = createScheduler(() => transactor);
+  const transactor: Transactor = createTransactor(database, clock, {
+    beforeCommit: (transaction) => scheduler.serveChanges(transaction),
+    afterCommit: (changes) => subscriptions.onChanges(changes),
+  });
   const services: Services = {
     transactor,
-    scheduler: createScheduler(transactor),
+    scheduler,
     presence: createPresence(clock),
     serverId: options.serverId,
     facts: {
@@ -91,11 +92,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   const maxBodyBytes = options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES;
   const subscriptions = createSubscriptions(services, maxBodyBytes);
-  // Executors first: they wait for work, subscribers only for news of it.
-  listeners.push(services.scheduler.onChanges, subscriptions.onChanges);
   const server = createListener(services, subscriptions, maxBodyBytes, tls);
   try {
-    transactor.write((transaction) => {
+    await transactor.write((transaction) => {
       forgiveDowntime(transaction);
       if (options.bootstrap !== undefined) applyBootstrap(transaction, options.bootstrap);
     });
@@ -112,7 +111,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     services.scheduler.stop();
     subscriptions.stop();
     await closeListener(server);
-    transactor.write(({ database: store }) => services.presence.flush(store));
+    await transactor.write((transaction) => services.presence.flush(transaction.database));
     database.close();
     log.info({ port }, 'the server has stopped');
   };
@@ -165,11 +164,9 @@ function listen(server: Listener, host: string, port: number): Promise<number> {
 function startSweeping({ transactor, presence, log }: Services, options: ServerOptions): () => void {
   const staleAfterMs = (options.staleExecutorSeconds ?? DEFAULT_STALE_EXECUTOR_SECONDS) * 1000;
   const timer = setInterval(() => {
-    try {
-      transactor.write((transaction) => sweep(transaction, presence, staleAfterMs));
-    } catch (thrown) {
-      log.error({ err: thrown }, 'the sweep failed; the next one tries again');
-    }
+    transactor
+      .write((transaction) => sweep(transaction, presence, staleAfterMs))
+      .catch((thrown: unknown) => log.error({ err: thrown }, 'the sweep failed; the next one tries again'));
   }, options.sweepIntervalMs ?? DEFAULT_SWEEP_INTERVAL_MS);
   return () => clearInterval(timer);
 }

@@ -1,9 +1,11 @@
 import type { Process } from '../colony/messages/processes.ts';
+import { STATE } from './graph.ts';
+import { requeue } from './process-lifecycle.ts';
 import { Refusal } from './refusal.ts';
 import { EXECUTOR_STATE, type ExecutorRow, findColony, findExecutor } from './store/members.ts';
-import { findProcessRow, type ProcessRow, toProcess } from './store/processes.ts';
-import type { ProcessChange, Transaction, Transactor } from './transaction.ts';
-import { assignTo } from './workflow-lifecycle.ts';
+import { findProcessRow, type ProcessRow, specOf, toProcess } from './store/processes.ts';
+import type { Transaction, Transactor } from './transaction.ts';
+import { assignTo, refreshWorkflow } from './workflow-lifecycle.ts';
 
 /** What an executor asks for. */
 export interface Want {
@@ -20,138 +22,191 @@ export interface Scheduler {
    * The next process for an executor, as soon as there is one.
    *
    * @param timeoutSeconds negative: do not wait
-   * @param disconnected when it fires, the executor is gone: nothing will be given to it
+   * @param disconnected when it fires, the executor has not got the answer: nothing is given to it, or it is taken back
    * @throws Refusal 404 when there was none in time, 408 or 503 when assignment is paused, 403 when the executor lost its approval
    */
   next(want: Want, timeoutSeconds: number, disconnected: AbortSignal): Promise<Process>;
-  /** Gives out what has become assignable. */
-  readonly onChanges: (changes: readonly ProcessChange[]) => void;
-  /** Lets everybody who waits in a colony try again, after it was resumed or an executor was removed. */
-  retryColony(colonyName: string): void;
-  /** Refuses everybody who waits, as if their time were up. */
+  /** Gives out what the transaction has made assignable, as a part of it. */
+  serveChanges(transaction: Transaction): void;
+  /** Lets everybody who waits in a colony try again, after it was resumed or one of its executors changed state. */
+  serveColony(transaction: Transaction, colonyName: string): void;
+  /** Refuses everybody who waits, and will wait, as if their time were up. */
   stop(): void;
-}
-
-interface Waiter {
-  readonly want: Want;
-  readonly resolve: (process: Process) => void;
-  readonly reject: (reason: Error) => void;
 }
 
 const NOTHING = 'No process available for assignment';
 /** The longest delay of a timer in Node. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Creates a scheduler without waiters. */
-export function createScheduler(transactor: Transactor): Scheduler {
-  const queues = new Map<string, Set<Waiter>>();
-  let isStopped = false;
+/** Somebody who asked and has not been answered. */
+class Waiter {
+  readonly want: Want;
+  readonly answer: Promise<Process>;
+  #resolve: ((process: Process) => void) | undefined;
+  #reject: ((reason: Error) => void) | undefined;
 
-  const serve = (key: string): void => {
-    const queue = queues.get(key);
-    for (const waiter of queue ?? []) {
-      try {
-        const process = transactor.write((transaction) => take(transaction, waiter.want));
-        if (process === 'none') return;
-        if (process === 'none for this one') continue;
-        waiter.resolve(process);
-      } catch (thrown) {
-        waiter.reject(thrown instanceof Error ? thrown : new Error(String(thrown)));
-      }
-    }
-  };
+  constructor(want: Want) {
+    this.want = want;
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // Somebody can be refused before anyone looks at the answer.
+    this.answer.catch(() => undefined);
+  }
 
-  return {
-    async next(want, timeoutSeconds, disconnected) {
-      const { colony_name: colonyName } = want.executor;
-      const taken = transactor.write((transaction) => take(transaction, want));
-      if (typeof taken === 'object') return taken;
-      const isPaused = (): boolean => transactor.read((transaction) => isColonyPaused(transaction, colonyName));
-      if (timeoutSeconds < 0 || isStopped) {
-        throw isPaused()
-          ? new Refusal(503, 'No processes available: colony assignments are paused')
-          : new Refusal(404, NOTHING);
-      }
-      return await wait(queues, want, timeoutSeconds, disconnected, () =>
-        isPaused() ? new Refusal(408, 'Assignment timeout: colony assignments are paused') : new Refusal(404, NOTHING),
-      );
-    },
-    onChanges(changes) {
-      const keys = changes
-        .filter((change) => change.isAssignable)
-        .map((change) => queueKey(change.colonyName, change.executorType));
-      for (const key of new Set(keys)) serve(key);
-    },
-    retryColony(colonyName) {
-      for (const key of queues.keys()) if (key.startsWith(queueKey(colonyName, ''))) serve(key);
-    },
-    stop() {
-      isStopped = true;
-      for (const queue of queues.values()) for (const waiter of queue) waiter.reject(new Refusal(404, NOTHING));
-    },
-  };
+  resolve(process: Process): void {
+    this.#resolve?.(process);
+  }
+
+  reject(reason: Error): void {
+    this.#reject?.(reason);
+  }
+}
+
+/** Who waits, in the order of arrival, by colony and executor type. */
+class WaitingRoom {
+  readonly #queues = new Map<string, Set<Waiter>>();
+
+  add(waiter: Waiter): void {
+    const key = keyOf(waiter);
+    const queue = this.#queues.get(key);
+    if (queue === undefined) this.#queues.set(key, new Set([waiter]));
+    else queue.add(waiter);
+  }
+
+  remove(waiter: Waiter): void {
+    const queue = this.#queues.get(keyOf(waiter));
+    queue?.delete(waiter);
+    if (queue?.size === 0) this.#queues.delete(keyOf(waiter));
+  }
+
+  waitingFor(key: string): readonly Waiter[] {
+    return [...(this.#queues.get(key) ?? [])];
+  }
+
+  /** The keys of all queues of a colony. */
+  queuesOf(colonyName: string): readonly string[] {
+    return [...this.#queues.keys()].filter((key) => key.startsWith(queueKey(colonyName, '')));
+  }
+
+  everybody(): readonly Waiter[] {
+    return [...this.#queues.values()].flatMap((queue) => [...queue]);
+  }
 }
 
 function queueKey(colonyName: string, executorType: string): string {
   return `${colonyName}\0${executorType}`;
 }
 
-function wait(
-  queues: Map<string, Set<Waiter>>,
-  want: Want,
-  timeoutSeconds: number,
-  disconnected: AbortSignal,
-  onTimeout: () => Refusal,
-): Promise<Process> {
-  const key = queueKey(want.executor.colony_name, want.executor.executor_type);
-  const queue = queues.get(key) ?? new Set();
-  queues.set(key, queue);
-  return new Promise((resolve, reject) => {
-    const leave = (): void => {
-      clearTimeout(timer);
-      disconnected.removeEventListener('abort', onDisconnect);
-      queue.delete(waiter);
-      if (queue.size === 0) queues.delete(key);
-    };
-    const waiter: Waiter = {
-      want,
-      resolve(process) {
-        leave();
-        resolve(process);
-      },
-      reject(reason) {
-        leave();
-        reject(reason);
-      },
-    };
-    const onDisconnect = (): void => waiter.reject(new Refusal(404, NOTHING));
-    const timer = setTimeout(() => waiter.reject(onTimeout()), Math.min(timeoutSeconds * 1000, MAX_TIMER_MS));
-    disconnected.addEventListener('abort', onDisconnect);
-    queue.add(waiter);
-    if (disconnected.aborted) onDisconnect();
-  });
+function keyOf({ want }: Waiter): string {
+  return queueKey(want.executor.colony_name, want.executor.executor_type);
+}
+
+/** Creates a scheduler for whom nobody waits. */
+export function createScheduler(transactor: () => Transactor): Scheduler {
+  const room = new WaitingRoom();
+  let isStopped = false;
+
+  const serveQueue = (transaction: Transaction, key: string): void => {
+    for (const waiter of room.waitingFor(key)) {
+      if (serve(transaction, room, waiter) === 'nothing for anybody') return;
+    }
+  };
+
+  return {
+    async next(want, timeoutSeconds, disconnected) {
+      const waiter = new Waiter(want);
+      const leave = (): void => waiter.reject(refusal(transactor(), want, timeoutSeconds));
+      room.add(waiter);
+      disconnected.addEventListener('abort', leave);
+      const timer = setTimeout(leave, Math.min(Math.max(0, timeoutSeconds) * 1000, MAX_TIMER_MS));
+      try {
+        await transactor().write((transaction) => {
+          if (!disconnected.aborted) serve(transaction, room, waiter);
+        });
+        if (timeoutSeconds < 0 || isStopped || disconnected.aborted) leave();
+        const process = await waiter.answer;
+        handBackUnlessDelivered(transactor(), process, disconnected);
+        return process;
+      } finally {
+        clearTimeout(timer);
+        disconnected.removeEventListener('abort', leave);
+        room.remove(waiter);
+      }
+    },
+    serveChanges(transaction) {
+      const assignable = transaction.changes.filter((change) => change.isAssignable);
+      const keys = assignable.map(({ colonyName, executorType }) => queueKey(colonyName, executorType));
+      for (const key of new Set(keys)) serveQueue(transaction, key);
+    },
+    serveColony(transaction, colonyName) {
+      for (const key of room.queuesOf(colonyName)) serveQueue(transaction, key);
+    },
+    stop() {
+      isStopped = true;
+      for (const waiter of room.everybody()) waiter.reject(new Refusal(404, NOTHING));
+    },
+  };
+}
+
+/** A process whose executor vanished before it got the answer waits again, as if it had not been given out. */
+function handBackUnlessDelivered(transactor: Transactor, process: Process, disconnected: AbortSignal): void {
+  const handBack = (): void => {
+    void transactor.write((transaction) => returnToQueue(transaction, process));
+  };
+  if (disconnected.aborted) handBack();
+  else disconnected.addEventListener('abort', handBack, { once: true });
+}
+
+function returnToQueue(transaction: Transaction, { processId, assignedExecutorId, startTime }: Process): void {
+  const row = findProcessRow(transaction.database, processId);
+  const isSameAttempt = row?.assigned_executor_id === assignedExecutorId && row.start_ms === startTime?.getTime();
+  if (row?.state !== STATE.running || !isSameAttempt) return;
+  requeue(transaction, row, specOf(row).maxWaitTimeSeconds, row.retries);
+  refreshWorkflow(transaction, row.workflow_id);
+}
+
+/** Why somebody who waited, or did not want to, got nothing. */
+function refusal(transactor: Transactor, want: Want, timeoutSeconds: number): Refusal {
+  const isPaused = transactor.read((transaction) => isColonyPaused(transaction, want.executor.colony_name));
+  if (!isPaused) return new Refusal(404, NOTHING);
+  return timeoutSeconds < 0
+    ? new Refusal(503, 'No processes available: colony assignments are paused')
+    : new Refusal(408, 'Assignment timeout: colony assignments are paused');
 }
 
 /**
- * Gives the best waiting process to an executor. Says apart whether there is nothing for anybody of its type, so that
- * the others who wait need not be asked.
+ * Gives somebody the best process there is. The answer goes out when the transaction is durable. Says when there is
+ * nothing for anybody of the same type, so that the others need not be asked.
  */
-function take(transaction: Transaction, want: Want): Process | 'none' | 'none for this one' {
-  const { database } = transaction;
-  const { executor } = want;
-  if (isColonyPaused(transaction, executor.colony_name)) return 'none';
-  if (findExecutor(database, executor.colony_name, executor.executor_name)?.state !== EXECUTOR_STATE.approved) {
-    throw new Refusal(403, `Access denied, not a member of Colony with name <${executor.colony_name}>`);
+function serve(transaction: Transaction, room: WaitingRoom, waiter: Waiter): 'done' | 'nothing for anybody' {
+  const { executor } = waiter.want;
+  if (isColonyPaused(transaction, executor.colony_name)) return 'nothing for anybody';
+  if (!isApproved(transaction, executor)) {
+    waiter.reject(new Refusal(403, `Access denied, not a member of Colony with name <${executor.colony_name}>`));
+    return 'done';
   }
-  const candidate = findCandidate(transaction, want);
-  if (candidate === undefined) return hasAny(transaction, executor) ? 'none for this one' : 'none';
+  const candidate = findCandidate(transaction, waiter.want);
+  if (candidate === undefined) return hasAny(transaction, executor) ? 'done' : 'nothing for anybody';
   assignTo(transaction, candidate, executor.executor_id);
-  const assigned = findProcessRow(database, candidate.process_id);
-  return assigned === undefined ? 'none' : toProcess(database, assigned);
+  const assigned = findProcessRow(transaction.database, candidate.process_id) ?? candidate;
+  const process = toProcess(transaction.database, assigned);
+  room.remove(waiter);
+  transaction.afterwards.push((failure) => {
+    if (failure === undefined) waiter.resolve(process);
+    else waiter.reject(failure);
+  });
+  return 'done';
 }
 
 function isColonyPaused({ database }: Transaction, colonyName: string): boolean {
   return findColony(database, colonyName)?.is_paused === 1;
+}
+
+function isApproved({ database }: Transaction, executor: ExecutorRow): boolean {
+  const current = findExecutor(database, executor.colony_name, executor.executor_name);
+  return current?.state === EXECUTOR_STATE.approved && current.executor_id === executor.executor_id;
 }
 
 const QUEUE = 'colony_name = ? AND executor_type = ? AND state = 0 AND waits_for_parents = 0';

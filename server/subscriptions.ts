@@ -17,7 +17,8 @@ import type { ProcessChange, Transaction } from './transaction.ts';
 export interface Subscriptions {
   /** Takes over a connection that asks to become a WebSocket. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  readonly onChanges: (changes: readonly ProcessChange[]) => void;
+  /** Tells of changes. */
+  onChanges(changes: readonly ProcessChange[]): void;
   /** Closes all sockets with a close frame. */
   stop(): void;
 }

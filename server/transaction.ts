@@ -1,6 +1,7 @@
+import { toError } from '../colony/errors.ts';
 import type { Database } from './store/database.ts';
 
-/** Something happened to a process; told to whoever waits for it after the transaction is durable. */
+/** Something happened to a process; told to whoever waits for it once it is durable. */
 export interface ProcessChange {
   readonly processId: string;
   readonly colonyName: string;
@@ -16,32 +17,95 @@ export interface Transaction {
   readonly database: Database;
   readonly nowMs: number;
   readonly changes: ProcessChange[];
-  /** What is to be done once the changes are durable. */
-  readonly afterCommit: (() => void)[];
+  /** What is to be told to somebody: called without failure once the work is durable, with it when it was undone. */
+  readonly afterwards: ((failure: Error | undefined) => void)[];
 }
 
 /** Runs units of work and announces what they changed. */
 export interface Transactor {
-  /** Runs `work` atomically; after the commit, before it returns, the listener hears of the changes. */
-  write<T>(work: (transaction: Transaction) => T): T;
-  /** Runs `work`, which must not change anything. */
+  /**
+   * Runs `work` atomically and soon; resolves when it is durable. What `work` throws undoes it, and nothing else.
+   *
+   * Waiting for the disk is what a change costs, so all works that are asked for in one turn of the event loop wait
+   * for it together: they share a transaction of SQLite, each in a savepoint of its own.
+   */
+  write<T>(work: (transaction: Transaction) => T): Promise<T>;
+  /** Runs `work`, which must not change anything, at once. */
   read<T>(work: (transaction: Transaction) => T): T;
 }
 
+/** What hears of changes. */
+export interface ChangeListener {
+  /** Works on what a batch of works has changed, in the same transaction. */
+  beforeCommit(transaction: Transaction): void;
+  /** Tells of what is durable now. */
+  afterCommit(changes: readonly ProcessChange[]): void;
+}
+
+interface Queued {
+  run(transaction: Transaction): void;
+  fail(failure: Error): void;
+}
+
 /** @param clock milliseconds since 1970 */
-export function createTransactor(
-  database: Database,
-  clock: () => number,
-  listener: (changes: readonly ProcessChange[]) => void,
-): Transactor {
-  return {
-    write(work) {
-      const transaction: Transaction = { database, nowMs: clock(), changes: [], afterCommit: [] };
-      const result = database.transaction(() => work(transaction));
-      if (transaction.changes.length > 0) listener(transaction.changes);
-      for (const action of transaction.afterCommit) action();
-      return result;
-    },
-    read: (work) => work({ database, nowMs: clock(), changes: [], afterCommit: [] }),
+export function createTransactor(database: Database, clock: () => number, listener: ChangeListener): Transactor {
+  const queue: Queued[] = [];
+  const begin = (): Transaction => ({ database, nowMs: clock(), changes: [], afterwards: [] });
+  const runQueue = (): void => {
+    const batch = queue.splice(0);
+    const transaction = begin();
+    try {
+      database.transaction(() => {
+        for (const queued of batch) queued.run(transaction);
+        undoable(transaction, () => listener.beforeCommit(transaction));
+      });
+    } catch (thrown) {
+      const failure = toError(thrown);
+      for (const queued of batch) queued.fail(failure);
+      settle(transaction.afterwards, failure);
+      return;
+    }
+    settle(transaction.afterwards, undefined);
+    listener.afterCommit(transaction.changes);
   };
+  return {
+    write: (work) =>
+      new Promise((resolve, reject) => {
+        if (queue.length === 0) setImmediate(runQueue);
+        queue.push({
+          run(transaction) {
+            try {
+              const result = undoable(transaction, () => work(transaction));
+              transaction.afterwards.push((failure) => (failure === undefined ? resolve(result) : reject(failure)));
+            } catch (thrown) {
+              reject(toError(thrown));
+            }
+          },
+          fail: reject,
+        });
+      }),
+    read: (work) => work(begin()),
+  };
+}
+
+/** Runs `work` in a savepoint: what it throws undoes it, and what it has announced is taken back. */
+function undoable<T>(transaction: Transaction, work: () => T): T {
+  const { database, changes, afterwards } = transaction;
+  const [changeCount, afterwardCount] = [changes.length, afterwards.length];
+  database.run('SAVEPOINT work');
+  try {
+    const result = work();
+    database.run('RELEASE work');
+    return result;
+  } catch (thrown) {
+    database.run('ROLLBACK TO work');
+    database.run('RELEASE work');
+    changes.length = changeCount;
+    settle(afterwards.splice(afterwardCount), toError(thrown));
+    throw thrown;
+  }
+}
+
+function settle(afterwards: Transaction['afterwards'], failure: Error | undefined): void {
+  for (const afterward of afterwards) afterward(failure);
 }

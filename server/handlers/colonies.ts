@@ -88,7 +88,7 @@ export const colonyHandlers: readonly Handler[] = [
     role: colonyOwner,
     handle(request, _subject, call) {
       setPaused(call, request.colonyName, false);
-      call.afterCommit.push(() => call.scheduler.retryColony(request.colonyName));
+      call.scheduler.serveColony(call, request.colonyName);
     },
   }),
   reads({

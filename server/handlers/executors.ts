@@ -53,7 +53,7 @@ export const executorHandlers: readonly Handler[] = [
     role: colonyOwner,
     handle(request, _subject, call) {
       unregisterExecutor(call, requireExecutor(call, request, 'Failed to remove executor, executor is nil'));
-      call.afterCommit.push(() => call.scheduler.retryColony(request.colonyName));
+      call.scheduler.serveColony(call, request.colonyName);
     },
   }),
   reads({
@@ -176,7 +176,7 @@ function setState(call: Call, named: Named, state: number, verb: string): undefi
     named.colonyName,
     named.executorName,
   );
-  call.afterCommit.push(() => call.scheduler.retryColony(named.colonyName));
+  call.scheduler.serveColony(call, named.colonyName);
 }
 
 function looseExecutor({ database }: Call, caller: Member): ExecutorRow | undefined {
