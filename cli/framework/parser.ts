@@ -171,10 +171,10 @@ function readValue(name: string, option: Option, raw: unknown): unknown {
   // Of a flag given twice, the last counts.
   const value: unknown = Array.isArray(raw) ? raw.at(-1) : raw;
   if (option.type === 'boolean') return value === true;
-  if (value === undefined) {
-    if (option.required === true) throw new UsageError(`${name}: expected a value, got none`);
-    return undefined;
+  if (option.required === true && (value === undefined || value === '')) {
+    throw new UsageError(`${name}: expected a value, got none`);
   }
+  if (value === undefined) return undefined;
   return option.type === 'number' ? readNumber(name, option, Number(value)) : formatValue(value);
 }
 

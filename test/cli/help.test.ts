@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'vitest';
+import type { Command, Option } from '../../cli/command.ts';
+import type { Group } from '../../cli/framework/parser.ts';
+import { COMMANDS } from '../../cli/registry.ts';
+import { run } from './support.ts';
+
+async function allCommands(group: Group, path: readonly string[] = []): Promise<[string, Command][]> {
+  const found: [string, Command][] = [];
+  for (const [name, node] of Object.entries(group.commands)) {
+    const words = [...path, name];
+    if (typeof node === 'function') found.push([words.join(' '), await node()]);
+    else found.push(...(await allCommands(node, words)));
+  }
+  return found;
+}
+
+const commands = await allCommands(COMMANDS);
+
+describe('the help', () => {
+  test('of the program names every group, the exit codes and where settings come from', async () => {
+    const { code, stdout, stderr } = await run(['--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    for (const name of Object.keys(COMMANDS.commands)) expect(stdout).toContain(`colonies ${name}`);
+    expect(stdout).toContain('Exit codes: 0 done; 1 an error that you can mend');
+    expect(stdout).toContain('COLONIES_SERVER_HOST');
+  });
+
+  test.each(commands)('of "%s" explains its options and examples', async (name, command) => {
+    const { code, stdout } = await run([...name.split(' '), '--help']);
+    expect(code).toBe(0);
+    expect(command.describe).toMatch(/^[A-Z].*[^.]$/u);
+    const options: Record<string, Option> = { ...command.positional, ...command.options };
+    for (const [option, { describe: meaning }] of Object.entries(options)) {
+      expect(meaning.length).toBeGreaterThan(5);
+      expect(stdout).toContain(option);
+    }
+    for (const [line] of command.examples ?? []) expect(stdout).toContain(`colonies ${line.slice(0, 20)}`);
+  });
+});
+
+describe('wrong usage ends with exit code 2 and a pointer to the help', () => {
+  test.each([
+    [[], 'expected one of these commands', 'colonies --help'],
+    [['nonsense'], 'Unknown command: nonsense', 'colonies --help'],
+    [['workflow'], 'expected one of these commands: cancel, get', 'colonies workflow --help'],
+    [['workflow', 'sumbit'], 'Did you mean submit?', 'colonies workflow --help'],
+    [['workflow', 'ls-all'], 'Unknown command', 'colonies workflow --help'],
+    [['workflow', 'submit'], 'Missing required argument: spec', 'colonies workflow submit --help'],
+    [['workflow', 'ps', '--nope'], 'Unknown argument: nope', 'colonies workflow ps --help'],
+    [['workflow', 'ps', 'extra'], 'Unknown argument: extra', 'colonies workflow ps --help'],
+    [
+      ['workflow', 'ps', '--count', '1x'],
+      '--count: expected a whole number from 1 to 100',
+      'colonies workflow ps --help',
+    ],
+    [['workflow', 'ps', '--count', '1.5'], '--count: expected a whole number from 1 to 100, got 1.5', 'ps --help'],
+    [['workflow', 'ps', '--count', '101'], '--count: expected a whole number from 1 to 100, got 101', 'ps --help'],
+    [['workflow', 'ps', '--count'], 'Not enough arguments following: count', 'colonies workflow ps --help'],
+    [['process', 'get'], 'processid: expected a value, got none', 'colonies process get --help'],
+    [['process', 'get', ''], 'processid: expected a value, got none', 'colonies process get --help'],
+    [['log', 'get'], 'expected either --processid or --executorname', 'colonies log get --help'],
+    [['executor', 'start', 'hospital', 'r1'], 'expected either a secret number or --config', 'start hospital --help'],
+    [
+      ['executor', 'start', 'hospital', 'r1', '5', '--config', 'f'],
+      'expected either a secret number',
+      'hospital --help',
+    ],
+    [
+      ['function', 'exec', '--func', 'f', '--targettype', 't', '--kwargs', 'broken'],
+      'expected name:value',
+      'exec --help',
+    ],
+  ])('%j', async (argv, message, pointer) => {
+    const { code, stdout, stderr } = await run(argv);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(message);
+    expect(stderr).toContain(pointer);
+  });
+});
+
+test('of a flag given twice the last counts', async () => {
+  const { stderr } = await run(['workflow', 'ps', '--count', '5', '--count', '500']);
+  expect(stderr).toContain('got 500');
+});
+
+test('the version is one JSON document on request', async () => {
+  const { code, stdout, stderr } = await run(['version', '--json']);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(JSON.parse(stdout)).toMatchObject({
+    version: expect.stringMatching(/^\d+\.\d+\.\d+/u),
+    node: process.version,
+  });
+});
+
+test('a command that does not end by itself is abandoned when the user interrupts it', async () => {
+  const interruption = new AbortController();
+  interruption.abort();
+  const env = { COLONIES_SERVER_HOST: '127.0.0.1', COLONIES_SERVER_HTTP_PORT: '1' };
+  const { code } = await run(['server', 'status'], { signal: interruption.signal, env });
+  expect(code).toBe(130);
+});
