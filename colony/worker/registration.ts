@@ -104,7 +104,8 @@ async function registerAgain(settings: WorkerSettings, session: Session, signal:
 }
 
 async function awaitApproval(settings: WorkerSettings, session: Session, signal: AbortSignal): Promise<Session> {
-  for (let isFirstLook = true; ; isFirstLook = false) {
+  let announced: string | undefined;
+  for (;;) {
     const executor = await findRegistration(session.client, settings, session.identity, signal);
     requireNotRejected(executor);
     if (executor?.state === 'approved') {
@@ -116,7 +117,10 @@ async function awaitApproval(settings: WorkerSettings, session: Session, signal:
       await session.client.approveExecutor(request, { identity: settings.colonyIdentity, signal });
       continue;
     }
-    if (executor?.state === 'pending' && isFirstLook) sayHowToApprove(settings, executor);
+    if (executor !== undefined && executor.executorName !== announced) {
+      sayHowToApprove(settings, executor);
+      announced = executor.executorName;
+    }
     await sleep(settings.approvalPollMs, signal);
   }
 }
