@@ -6,11 +6,14 @@ import { PairArithmetic } from './pair-arithmetic.ts';
 import type { Pair } from './pair-arithmetic.ts';
 import { randomBelow } from './random.ts';
 
+/** Prepares exponentiation modulo one odd number; `undefined` when it cannot. */
+export type OpenPower = (modulus: bigint) => { of(base: bigint, exponent: bigint): bigint } | undefined;
+
 const USES_PER_BLINDER = 32;
 
 /**
- * Private-key operations on BigInt. Decryption multiplies every ciphertext by a fresh power residue first: it changes
- * the base of each exponentiation to one that nobody knows, and vanishes in the result.
+ * Private-key operations on BigInt. Decryption multiplies every ciphertext by a random power residue and a random
+ * plaintext first: nobody knows the base of the exponentiation, nor its result.
  */
 export class BigIntFactoredRing implements FactoredRing {
   readonly n: bigint;
@@ -21,12 +24,13 @@ export class BigIntFactoredRing implements FactoredRing {
   readonly #pInverse: bigint;
   readonly #qSquareInverse: bigint;
 
-  constructor(p: bigint, q: bigint) {
+  /** @param openPower a faster way to raise numbers to powers, if there is one for the modulus. @default pair arithmetic */
+  constructor(p: bigint, q: bigint, openPower: OpenPower = () => undefined) {
     this.n = p * q;
     this.rootBytes = Math.ceil(bitLength(this.n) / 8);
     this.elementBytes = 2 * this.rootBytes;
-    this.#p = new PrimeHalf(p, q);
-    this.#q = new PrimeHalf(q, p);
+    this.#p = new PrimeHalf(p, q, openPower);
+    this.#q = new PrimeHalf(q, p, openPower);
     this.#pInverse = modInverse(p, q);
     this.#qSquareInverse = modInverse(q * q, p * p);
   }
@@ -81,6 +85,12 @@ export class BigIntFactoredRing implements FactoredRing {
 /** Views on the two halves of owner tables, kept so that each half is recognised as the same table again. */
 const tableHalves = new WeakMap<Uint8Array, [Uint8Array, Uint8Array]>();
 
+/** A factor that hides a ciphertext, and what it subtracts from the logarithm. */
+interface Blinder {
+  readonly mask: Pair;
+  readonly shift: bigint;
+}
+
 /** Arithmetic modulo the square of one secret prime. */
 class PrimeHalf {
   readonly prime: bigint;
@@ -88,11 +98,13 @@ class PrimeHalf {
   readonly #primeBytes: number;
   readonly #other: bigint;
   readonly #plaintextFactor: bigint;
-  #blinder: Pair | undefined;
+  readonly #power: ReturnType<OpenPower>;
+  #blinder: Blinder | undefined;
   #blinderUses = 0;
 
-  constructor(prime: bigint, other: bigint) {
+  constructor(prime: bigint, other: bigint, openPower: OpenPower) {
     this.prime = prime;
+    this.#power = openPower(prime * prime);
     this.#pairs = new PairArithmetic(prime);
     this.#primeBytes = Math.ceil(bitLength(prime) / 8);
     this.#other = other;
@@ -100,11 +112,14 @@ class PrimeHalf {
     this.#plaintextFactor = modInverse(mod(-other, prime), prime);
   }
 
-  /** The plaintext modulo the prime. */
+  /** The plaintext modulo the prime; 0 for a multiple of the prime, which is no ciphertext. */
   decrypt(ciphertext: bigint): bigint {
-    const base = this.#pairs.enter(ciphertext % this.#pairs.square);
-    const power = this.#pairs.power(this.#pairs.multiply(base, this.#nextBlinder()), this.prime - 1n);
-    return ((this.#pairs.leave(power) / this.prime) * this.#plaintextFactor) % this.prime;
+    const base = ciphertext % this.#pairs.square;
+    if (base % this.prime === 0n) return 0n;
+    const { mask, shift } = this.#nextBlinder();
+    const blinded = this.#pairs.leave(this.#pairs.multiply(this.#pairs.enter(base), mask));
+    const logarithm = this.#raise(blinded, this.prime - 1n) / this.prime;
+    return ((logarithm + shift) * this.#plaintextFactor) % this.prime;
   }
 
   /** A ciphertext modulo the prime's square. */
@@ -126,16 +141,26 @@ class PrimeHalf {
     this.#blinder = undefined;
   }
 
-  /** s^p for an unknown s: raised to p−1 it is 1 modulo p². Squared between uses, drawn anew now and then. */
-  #nextBlinder(): Pair {
+  /**
+   * s^p·(1 + shift·p) for an unknown s and shift: raised to p−1 it is 1 − shift·p modulo p², whatever s is. Squared
+   * between uses, drawn anew now and then.
+   */
+  #nextBlinder(): Blinder {
     if (this.#blinder === undefined || this.#blinderUses >= USES_PER_BLINDER) {
-      const secret = this.#pairs.enter(1n + randomBelow(this.prime - 1n));
-      this.#blinder = this.#pairs.power(secret, this.prime);
+      const secret = this.#raise(1n + randomBelow(this.prime - 1n), this.prime);
+      const shift = randomBelow(this.prime);
+      this.#blinder = { mask: this.#pairs.enter((secret * (1n + shift * this.prime)) % this.#pairs.square), shift };
       this.#blinderUses = 0;
     } else {
-      this.#blinder = this.#pairs.squareOf(this.#blinder);
+      const { mask, shift } = this.#blinder;
+      this.#blinder = { mask: this.#pairs.squareOf(mask), shift: (2n * shift) % this.prime };
     }
     this.#blinderUses += 1;
     return this.#blinder;
+  }
+
+  #raise(base: bigint, exponent: bigint): bigint {
+    if (this.#power) return this.#power.of(base, exponent);
+    return this.#pairs.leave(this.#pairs.power(this.#pairs.enter(base), exponent));
   }
 }

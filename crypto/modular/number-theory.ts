@@ -47,6 +47,21 @@ export function modPower(base: bigint, exponent: bigint, modulus: bigint): bigin
   return result;
 }
 
+/** The Jacobi symbol (value / modulus) for an odd positive modulus: 0, 1 or −1. */
+export function jacobiSymbol(value: bigint, modulus: bigint): number {
+  let [a, m] = [mod(value, modulus), modulus];
+  let symbol = 1;
+  while (a !== 0n) {
+    while ((a & 1n) === 0n) {
+      a >>= 1n;
+      if ((m & 7n) === 3n || (m & 7n) === 5n) symbol = -symbol;
+    }
+    if ((a & 3n) === 3n && (m & 3n) === 3n) symbol = -symbol;
+    [a, m] = [m % a, a];
+  }
+  return m === 1n ? symbol : 0;
+}
+
 /** The largest integer whose `degree`-th power does not exceed `value` ≥ 0 (Newton). */
 export function integerRoot(value: bigint, degree: number): bigint {
   if (value < 2n) return value;

@@ -1,18 +1,177 @@
-import { bigIntEngine } from '../modular/bigint-engine.ts';
+import { setImmediate } from 'node:timers/promises';
+import { elementAt } from '../modular/bytes.ts';
+import { selectEngine } from '../modular/select.ts';
+import type { EngineDescription, Selection } from '../modular/select.ts';
+import { WorkerPool } from '../modular/workers.ts';
+import type { Priority } from '../modular/workers.ts';
+import { estimateMicros } from './cost.ts';
 import { OpenRings } from './open-rings.ts';
 import { runTask } from './tasks.ts';
 import type { Task } from './tasks.ts';
+import type { WorkerMessage } from './worker.ts';
 
-const rings = new OpenRings(bigIntEngine);
+/** Work of this length runs in the calling thread: handing it to another one would cost about as much. */
+const INLINE_MICROS = 3000;
+/** Length of the pieces that workers get: short enough that an abort takes effect soon. */
+const PIECE_MICROS = 10_000;
+
+/** Everything that lives as long as the process, or until {@link stopComputing}. */
+interface Runtime extends Selection {
+  readonly rings: OpenRings;
+  readonly workers: WorkerPool<WorkerMessage>;
+}
+
+let runtime: Runtime | undefined;
+let threads: number | undefined;
+let microsSincePause = 0;
+
+/** Which engine computes, in how many threads: for `colonies version`. Selects it if nothing was computed yet. */
+export function describeEngine(): EngineDescription & { readonly threads: number } {
+  const { description, workers } = openRuntime();
+  return { ...description, threads: workers.size };
+}
+
+/**
+ * Sets the number of worker threads; must come before the first computation.
+ *
+ * @throws RangeError when it is no positive integer; Error when computations have started
+ */
+export function setThreads(count: number): void {
+  if (!Number.isInteger(count) || count < 1) throw new RangeError(`threads: expected a positive integer, got ${count}`);
+  if (runtime) throw new Error('threads: expected to be set before the first computation; call closeCrypto() first');
+  threads = count;
+}
+
+/** The selected engine's rings in this thread, for questions that need no computation. */
+export function localRings(): OpenRings {
+  return openRuntime().rings;
+}
 
 /** A buffer of zeros that worker threads read and write without copying. */
 export function sharedBytes(length: number): Uint8Array {
   return new Uint8Array(new SharedArrayBuffer(length));
 }
 
-/** Performs a task and resolves when `task.out` holds its result. */
-export function compute(task: Task, signal?: AbortSignal): Promise<void> {
-  signal?.throwIfAborted();
+/**
+ * Performs a task: in this thread when it is short, spread over worker threads otherwise.
+ *
+ * @returns resolves when `task.out` holds the result
+ */
+export async function compute(
+  task: Task,
+  options: { signal?: AbortSignal | undefined; priority?: Priority } = {},
+): Promise<void> {
+  options.signal?.throwIfAborted();
+  const { engine, rings, workers } = openRuntime();
+  const micros = estimateMicros(engine, task);
+  if (micros > INLINE_MICROS || options.priority === 'background') {
+    return runInWorkers(workers, task, Math.max(engine.lanes, 1), micros, options);
+  }
+  microsSincePause += micros;
+  if (microsSincePause > INLINE_MICROS) {
+    microsSincePause = micros;
+    await setImmediate();
+  }
   runTask(rings, task);
-  return Promise.resolve();
+}
+
+/** Tells every thread to let go of a table. */
+export function forgetTable(id: number): void {
+  runtime?.rings.forgetTable(id);
+  runtime?.workers.broadcast({ kind: 'forgetTable', id });
+}
+
+/** Ends the worker threads and closes the rings of this one. The next computation starts anew. */
+export async function stopComputing(): Promise<void> {
+  const stopping = runtime;
+  runtime = undefined;
+  stopping?.rings.close();
+  await stopping?.workers.close();
+}
+
+function openRuntime(): Runtime {
+  if (runtime) return runtime;
+  const selection = selectEngine();
+  const rings = new OpenRings(selection.engine);
+  const workers = new WorkerPool<WorkerMessage>(
+    new URL('./worker', import.meta.url),
+    { engine: selection.engine.name },
+    threads,
+  );
+  runtime = { ...selection, rings, workers };
+  return runtime;
+}
+
+async function runInWorkers(
+  workers: WorkerPool<WorkerMessage>,
+  task: Task,
+  lanes: number,
+  micros: number,
+  options: { signal?: AbortSignal | undefined; priority?: Priority },
+): Promise<void> {
+  const copies: Uint8Array[] = [];
+  const inputs = task.inputs.map((input) => toShared(input, copies));
+  const shared = { ...task, inputs, out: toShared(task.out, copies) };
+  const pieces = reduces(task)
+    ? reductionPieces(shared, workers.size)
+    : elementwisePieces(shared, lanes, micros, workers.size);
+  const jobs = pieces.map((piece) => workers.run({ kind: 'run', task: piece }, options));
+  const failure = (await Promise.allSettled(jobs)).find((result) => result.status === 'rejected');
+  if (!failure && pieces.length > 1 && reduces(task)) await combine(task, pieces);
+  else if (!failure && shared.out !== task.out) task.out.set(shared.out);
+  // Copies may hold plaintexts.
+  for (const copy of copies) copy.fill(0);
+  if (failure) throw failure.reason;
+}
+
+function reduces({ operation }: Task): boolean {
+  return operation.kind === 'product' || operation.kind === 'multiExponentiate';
+}
+
+/** Pieces that write side by side into the task's own result. */
+function elementwisePieces(task: Task, lanes: number, micros: number, size: number): Task[] {
+  const wanted = Math.max(size, Math.ceil(micros / PIECE_MICROS));
+  const length = Math.ceil(task.count / wanted / lanes) * lanes;
+  return ranges(task.count, length).map(([start, end]) =>
+    sliceTask(task, start, end, section(task.out, task.count, start, end)),
+  );
+}
+
+/** One piece for each thread, each with its own partial result. */
+function reductionPieces(task: Task, size: number): Task[] {
+  const length = Math.max(1, Math.ceil(task.count / size));
+  if (task.count <= length) return [task];
+  return ranges(task.count, length).map(([start, end]) => sliceTask(task, start, end, sharedBytes(task.out.length)));
+}
+
+async function combine(task: Task, pieces: readonly Task[]): Promise<void> {
+  const width = task.out.length;
+  const partials = new Uint8Array(pieces.length * width);
+  for (const [index, piece] of pieces.entries()) elementAt(partials, index, width).set(piece.out);
+  await compute({ ...task, operation: { kind: 'product' }, count: pieces.length, inputs: [partials] });
+}
+
+function sliceTask(task: Task, start: number, end: number, out: Uint8Array): Task {
+  const inputs = task.inputs.map((input) => section(input, task.count, start, end));
+  return { ...task, inputs, count: end - start, out };
+}
+
+function section(buffer: Uint8Array, count: number, start: number, end: number): Uint8Array {
+  const width = buffer.length / count;
+  return buffer.subarray(start * width, end * width);
+}
+
+function ranges(count: number, length: number): [start: number, end: number][] {
+  return Array.from({ length: Math.ceil(count / length) }, (_, index) => [
+    index * length,
+    Math.min((index + 1) * length, count),
+  ]);
+}
+
+function toShared(bytes: Uint8Array, copies: Uint8Array[]): Uint8Array {
+  if (bytes.buffer instanceof SharedArrayBuffer) return bytes;
+  const copy = sharedBytes(bytes.length);
+  copy.set(bytes);
+  copies.push(copy);
+  return copy;
 }

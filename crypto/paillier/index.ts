@@ -45,3 +45,10 @@ export {
   validateVector,
 } from './vector-operations.ts';
 export type { EncryptVectorOptions, VectorOptions } from './vector-operations.ts';
+export { describeEngine, setThreads } from './compute.ts';
+export type { EngineDescription } from '../modular/select.ts';
+export { closeCrypto } from './lifecycle.ts';
+export { keepObfuscators, ObfuscatorPool } from './obfuscators.ts';
+export type { ObfuscatorOptions } from './obfuscators.ts';
+export { configureTables } from './tables.ts';
+export type { TableSettings } from './tables.ts';

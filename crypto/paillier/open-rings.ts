@@ -2,6 +2,7 @@ import type { FactoredRing, FixedBaseTable, ModularEngine, SquareRing } from '..
 import type { SharedTable } from './tasks.ts';
 
 const RINGS_KEPT = 8;
+const TABLES_KEPT = 8;
 
 /** The rings and tables that one thread has open: the most recently used few, so that a daemon serving many keys stays small. */
 export class OpenRings {
@@ -27,7 +28,10 @@ export class OpenRings {
   /** The one object by which this thread knows a shared table: engines keep what they decode of a table beside it. */
   table(table: SharedTable): FixedBaseTable {
     const known = this.#tables.get(table.id) ?? table;
+    this.#tables.delete(table.id);
     this.#tables.set(table.id, known);
+    const [oldest] = this.#tables.keys();
+    if (this.#tables.size > TABLES_KEPT && oldest !== undefined) this.#tables.delete(oldest);
     return known;
   }
 

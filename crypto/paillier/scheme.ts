@@ -2,6 +2,7 @@ import type { PrivateKey, PublicKey } from 'paillier-bigint';
 import { bytesToBigInt, byteLength, fromBigInts, toBigInts } from '../modular/bytes.ts';
 import { absolute } from '../modular/number-theory.ts';
 import { compute, sharedBytes } from './compute.ts';
+import { obfuscatorsOf } from './obfuscators.ts';
 import { ownerTables } from './owner.ts';
 import { decodeSigned, encodeSigned, maskingOf, privateState, publicState } from './state.ts';
 import type { MaskingChoice, PublicState } from './state.ts';
@@ -26,8 +27,10 @@ export async function encrypt(publicKey: PublicKey, plaintext: bigint, options: 
   const state = publicState(publicKey);
   const residue = encodeSigned(state, plaintext);
   const choice = options.masking ?? state.defaultMasking;
+  const ciphertext = obfuscatorsOf(state, choice)?.encrypt(plaintext);
+  if (ciphertext !== undefined) return ciphertext;
   return state.calls.add(`encrypt ${choice}`, [residue], async (items) => {
-    const masking = await maskingOf(state, choice);
+    const masking = await maskingOf(state, choice, items.length);
     return elementwise(state, { kind: 'encrypt', masking }, [column(items, 0, state.rootBytes)]);
   });
 }
@@ -41,7 +44,7 @@ export async function encryptAsOwner(privateKey: PrivateKey, plaintext: bigint):
   const { state, p, q } = await privateState(privateKey);
   const residue = encodeSigned(state, plaintext);
   return state.calls.add('encryptAsOwner', [residue], async (items) => {
-    const tables = await ownerTables(state, p, q);
+    const tables = await ownerTables(state, p, q, items.length);
     return elementwise(state, { kind: 'encryptAsOwner', tables }, [column(items, 0, state.rootBytes)], { p, q });
   });
 }
@@ -135,7 +138,7 @@ export async function rerandomize(
   validateCiphertexts(publicKey, [ciphertext]);
   const choice = options.masking ?? state.defaultMasking;
   return state.calls.add(`rerandomize ${choice}`, [ciphertext], async (items) => {
-    const masking = await maskingOf(state, choice);
+    const masking = await maskingOf(state, choice, items.length);
     return elementwise(state, { kind: 'rerandomize', masking }, [column(items, 0, state.elementBytes)]);
   });
 }

@@ -5,6 +5,7 @@ import { absolute, mod } from '../modular/number-theory.ts';
 import { compute, sharedBytes } from './compute.ts';
 import { CallGatherer } from './gather.ts';
 import { isBlumKey, keyId, primesOf } from './keys.ts';
+import { withTable } from './tables.ts';
 import type { Masking } from './tasks.ts';
 
 /**
@@ -62,10 +63,16 @@ export async function privateState(privateKey: PrivateKey): Promise<{ state: Pub
   return { state: publicState(privateKey.publicKey), p, q };
 }
 
-/** The masking of one batch, with h_s computed when the key is used for the first time. */
-export async function maskingOf(state: PublicState, choice: MaskingChoice = state.defaultMasking): Promise<Masking> {
+/** The masking of a batch of `count` ciphertexts; h_s is computed when the key is used for the first time. */
+export async function maskingOf(
+  state: PublicState,
+  choice: MaskingChoice = state.defaultMasking,
+  count = 1,
+): Promise<Masking> {
   if (choice === 'standard') return { kind: 'standard' };
-  return { kind: 'fixed-base', base: await maskingBase(state), exponentBits: exponentBitsOf(state.keyBits, choice) };
+  const exponentBits = exponentBitsOf(state.keyBits, choice);
+  const name = `${state.keyId}/${exponentBits}`;
+  return withTable({ name, key: { n: state.n }, base: await maskingBase(state), exponentBits }, count);
 }
 
 /** Length of ρ in bits. */

@@ -74,7 +74,7 @@ export function computeInto(
   count: number,
   signal?: AbortSignal,
 ): Promise<void> {
-  return compute({ key, operation, inputs, count, out }, signal);
+  return compute({ key, operation, inputs, count, out }, { signal });
 }
 
 /** Cuts a stream of bytes into buffers of whole elements, at most a chunk of them each. */

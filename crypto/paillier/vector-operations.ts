@@ -42,7 +42,7 @@ export async function encryptVector(
   options: EncryptVectorOptions,
 ): Promise<CiphertextVector> {
   const state = publicState(publicKey);
-  const masking = await maskingOf(state, options.masking);
+  const masking = await maskingOf(state, options.masking, ciphertextCount(values, options));
   return encryptWith(state, { operation: { kind: 'encrypt', masking } }, values, options);
 }
 
@@ -53,7 +53,7 @@ export async function encryptVectorAsOwner(
   options: Omit<EncryptVectorOptions, 'masking'>,
 ): Promise<CiphertextVector> {
   const { state, p, q } = await privateState(privateKey);
-  const tables = await ownerTables(state, p, q);
+  const tables = await ownerTables(state, p, q, ciphertextCount(values, options));
   return encryptWith(state, { key: { p, q }, operation: { kind: 'encryptAsOwner', tables } }, values, options);
 }
 
@@ -201,7 +201,7 @@ export async function rerandomizeVector(
 ): Promise<CiphertextVector> {
   const state = publicState(publicKey);
   checkUnderKey(state, vector, 'rerandomizeVector');
-  const masking = await maskingOf(state, options.masking);
+  const masking = await maskingOf(state, options.masking, vector.length);
   const data = await mapChunks(state, vector.length, state.elementBytes, options, (start, end) => ({
     operation: { kind: 'rerandomize', masking },
     inputs: [slice(vector, start, end)],
@@ -272,7 +272,7 @@ async function encryptWith(
   checkScale(scaleBits);
   checkPlan(state, packing);
   const slots = packing?.slotsPerCiphertext ?? 1;
-  const length = Math.ceil(values.length / slots);
+  const length = ciphertextCount(values, { packing });
   const data = await mapChunks(state, length, state.elementBytes, options, (start, end) => ({
     ...work,
     inputs: [encodeResidues(state, packing, values.slice(start * slots, end * slots), start * slots)],
@@ -286,6 +286,10 @@ async function encryptWith(
     context,
     data,
   });
+}
+
+function ciphertextCount(values: readonly bigint[], { packing }: Pick<EncryptVectorOptions, 'packing'>): number {
+  return Math.ceil(values.length / (packing?.slotsPerCiphertext ?? 1));
 }
 
 /** The residues of values, packed if there is a plan. */

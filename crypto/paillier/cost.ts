@@ -1,0 +1,68 @@
+import { bitLength } from '../modular/bytes.ts';
+import type { EngineName, ModularEngine } from '../modular/engine.ts';
+import type { Masking, Operation, Task, TaskKey } from './tasks.ts';
+
+/** Microseconds of one multiplication modulo n² for n of 2048 bits, measured; only their order of magnitude matters. */
+const MULTIPLICATION_MICROS: Record<EngineName, number> = {
+  'native-ifma': 0.3,
+  'native-avx512': 0.7,
+  'native-avx2': 1.4,
+  'wasm-relaxed': 2.2,
+  wasm: 3.5,
+  bigint: 9,
+};
+
+/** Multiplications per exponent bit with fixed windows: one squaring, and a product now and then. */
+const PER_EXPONENT_BIT = 1.25;
+/** Conversion to BigInt and one product modulo n, for each number that is checked. */
+const CHECK_MICROS = 6;
+
+/** A rough forecast of the time a task takes in one thread, to decide where it runs. */
+export function estimateMicros(
+  engine: ModularEngine,
+  task: Pick<Task, 'key' | 'operation' | 'count' | 'inputs'>,
+): number {
+  const keyBits = keyBitsOf(task.key);
+  const width = (keyBits / 2048) ** 2;
+  if (task.operation.kind === 'check') return task.count * CHECK_MICROS * width + 500 * width;
+  const items = Math.ceil(task.count / engine.lanes) * engine.lanes;
+  const multiplications = multiplicationsPerItem(task, keyBits);
+  return items * multiplications * MULTIPLICATION_MICROS[engine.name] * width;
+}
+
+function keyBitsOf(key: TaskKey): number {
+  return 'n' in key ? bitLength(key.n) : bitLength(key.p) + bitLength(key.q);
+}
+
+function multiplicationsPerItem(
+  { operation, count, inputs }: Pick<Task, 'operation' | 'count' | 'inputs'>,
+  keyBits: number,
+): number {
+  if ('masking' in operation) return maskingMultiplications(operation.masking, keyBits);
+  if ('windowBits' in operation)
+    return Math.ceil(operation.exponentBits / operation.windowBits) * 2 ** operation.windowBits;
+  const exponentBits = count === 0 ? 0 : ((inputs[1]?.length ?? 0) / count) * 8;
+  const costs: Record<
+    Exclude<Operation['kind'], 'encrypt' | 'mask' | 'rerandomize' | 'buildTable' | 'buildOwnerTables'>,
+    number
+  > = {
+    // Two exponentiations of half the length, in rings of half the width.
+    decrypt: PER_EXPONENT_BIT * (keyBits / 4),
+    encryptAsOwner: keyBits / 2 / 8 / 2,
+    multiply: 2,
+    divide: 5,
+    addPlaintext: 2,
+    power: PER_EXPONENT_BIT * exponentBits,
+    powerShared: operation.kind === 'powerShared' ? PER_EXPONENT_BIT * operation.exponent.length * 8 : 0,
+    check: 1,
+    product: 1,
+    multiExponentiate: 2 + exponentBits / Math.max(1, Math.log2(count + 1) - 3),
+  };
+  return costs[operation.kind];
+}
+
+function maskingMultiplications(masking: Masking, keyBits: number): number {
+  if (masking.kind === 'standard') return PER_EXPONENT_BIT * keyBits;
+  if (!masking.table) return PER_EXPONENT_BIT * masking.exponentBits;
+  return masking.exponentBits / masking.table.windowBits + 2;
+}
