@@ -153,7 +153,7 @@ const ROW_HEIGHT = 80;
  */
 export function layOut(parents: ReadonlyMap<string, readonly string[]>): ReadonlyMap<string, NodePosition> {
   const rows = groupByDepth(parents);
-  const widest = Math.max(0, ...rows.map((row) => row.length));
+  const widest = rows.reduce((width, row) => Math.max(width, row.length), 0);
   const positions = new Map<string, NodePosition>();
   for (const [depth, row] of rows.entries()) {
     const left = ((widest - row.length) * COLUMN_WIDTH) / 2;
@@ -166,14 +166,23 @@ export function layOut(parents: ReadonlyMap<string, readonly string[]>): Readonl
 
 function groupByDepth(parents: ReadonlyMap<string, readonly string[]>): readonly (readonly string[])[] {
   const depths = new Map<string, number>();
-  const depthOf = (nodeId: string): number => {
-    const known = depths.get(nodeId);
-    if (known !== undefined) return known;
-    const depth = Math.max(0, ...(parents.get(nodeId) ?? []).map((parent) => depthOf(parent) + 1));
-    depths.set(nodeId, depth);
-    return depth;
-  };
+  let open = [...parents.keys()];
+  // A DAG has a node whose parents all have a depth as long as any node has none; longest chains of parents come in
+  // order of submission mostly, so few passes are needed.
+  while (open.length > 0) {
+    const left = open.filter((nodeId) => {
+      const above = (parents.get(nodeId) ?? []).map((parent) => depths.get(parent));
+      if (above.includes(undefined)) return true;
+      depths.set(
+        nodeId,
+        above.reduce<number>((deepest, depth = 0) => Math.max(deepest, depth + 1), 0),
+      );
+      return false;
+    });
+    if (left.length === open.length) break;
+    open = left;
+  }
   const rows: string[][] = [];
-  for (const nodeId of parents.keys()) (rows[depthOf(nodeId)] ??= []).push(nodeId);
+  for (const nodeId of parents.keys()) (rows[depths.get(nodeId) ?? 0] ??= []).push(nodeId);
   return rows;
 }

@@ -4,6 +4,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
 import { sealFailure } from '../colony/envelope.ts';
 import { type Answer, dispatch, type Services, toFailure } from './dispatch.ts';
+import { Refusal } from './refusal.ts';
 
 type Env = { Bindings: HttpBindings };
 
@@ -20,15 +21,13 @@ export function createHttpApp(services: Services, maxBodyBytes: number): Hono<En
       maxAge: 43_200,
     }),
   );
-  app.post(
-    '/api',
-    bodyLimit({ maxSize: maxBodyBytes, onError: (context) => tooLarge(context, maxBodyBytes) }),
-    (context) => answerApi(context, services),
+  app.post('/api', bodyLimit({ maxSize: maxBodyBytes, onError: () => tooLarge(maxBodyBytes) }), (context) =>
+    answerApi(context, services),
   );
   app.get('/health', (context) => context.body('', 200, { 'content-type': TEXT }));
   app.get('/pubsub', (context) => context.body('Bad Request\n', 400, { 'content-type': TEXT }));
   app.notFound((context) => context.body('404 page not found', 404, { 'content-type': 'text/plain' }));
-  app.onError((error, context) => respond(context, toFailure(services.log, '', error)));
+  app.onError((error) => respond(toFailure(services.log, '', error)));
   return app;
 }
 
@@ -38,15 +37,16 @@ async function answerApi(context: Context<Env>, services: Services): Promise<Res
   outgoing.once('close', () => {
     if (!outgoing.writableFinished) disconnected.abort();
   });
-  const body = await context.req.text();
-  return respond(context, await dispatch(services, body, disconnected.signal));
+  const body = await context.req.text().catch(() => undefined);
+  if (body === undefined) return respond(toFailure(services.log, '', new Refusal(400, 'The body could not be read')));
+  return respond(await dispatch(services, body, disconnected.signal));
 }
 
-function tooLarge(context: Context, maxBodyBytes: number): Response {
+function tooLarge(maxBodyBytes: number): Response {
   const message = `Request too large, expected at most ${maxBodyBytes} bytes`;
-  return respond(context, { status: 413, envelope: sealFailure(413, message) });
+  return respond({ status: 413, envelope: sealFailure(413, message) });
 }
 
-function respond(_context: Context, { status, envelope }: Answer): Response {
+function respond({ status, envelope }: Answer): Response {
   return new Response(JSON.stringify(envelope), { status, headers: { 'content-type': TEXT } });
 }

@@ -2,6 +2,8 @@
 export const MAX_PRIORITY = 50_000;
 /** At most so many processes or workflows in one list. */
 export const MAX_PROCESSES_PER_LIST = 100;
+/** At most so many processes in one answer about the past. */
+export const MAX_HISTORY = 1000;
 /** At most so many log lines in one answer. */
 export const MAX_LOGS_PER_LIST = 500;
 /** At most so many log lines in the answer to a search. */

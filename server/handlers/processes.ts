@@ -5,6 +5,7 @@ import {
   closeSuccessful,
   getProcess,
   getProcesses,
+  getProcessHistory,
   removeAllProcesses,
   removeProcess,
   setOutput,
@@ -19,7 +20,7 @@ import { parseCpuMilli, parseMebibytes } from '../resources.ts';
 import { colonyOwner, member, memberOfProcess, type ProcessAccess, requireMember } from '../roles.ts';
 import { countCall } from '../store/functions.ts';
 import { findUser } from '../store/members.ts';
-import { findProcessRow, listProcesses, type ProcessRow, specOf, toProcess } from '../store/processes.ts';
+import { findProcessRow, listHistory, listProcesses, type ProcessRow, specOf, toProcess } from '../store/processes.ts';
 import { finish } from '../workflow-lifecycle.ts';
 
 /** Submitting, giving out and ending processes. */
@@ -150,14 +151,21 @@ export const processListHandlers: readonly Handler[] = [
     role: member,
     handle(request, _member, { database }) {
       requireCount(request.count);
-      if (request.state < STATE.waiting || request.state > STATE.cancelled) {
-        throw new Refusal(400, 'Failed to get processes, invalid msg.State');
-      }
+      requireState(request.state);
       const { colonyName, initiator } = request;
       if (initiator !== '' && findUser(database, colonyName, initiator) === undefined) {
         throw new Refusal(400, `User <${initiator}> does not exist`);
       }
       return listProcesses(database, { ...request, initiatorName: initiator });
+    },
+  }),
+  reads({
+    message: getProcessHistory,
+    texts: faultTexts('Failed to get process hist', 'Failed to get process history'),
+    role: member,
+    handle({ colonyName, executorId, seconds, state }, _member, { database, nowMs }) {
+      requireState(state);
+      return listHistory(database, colonyName, { executorId, sinceMs: nowMs - seconds * 1000, state });
     },
   }),
   writes({
@@ -192,6 +200,12 @@ export function requireCount(count: number): void {
     throw new Refusal(400, `Count is larger than MaxCount limit <${MAX_PROCESSES_PER_LIST}>`);
   }
   if (count < 0) throw new Refusal(400, 'Count must not be negative');
+}
+
+function requireState(state: number): void {
+  if (state < STATE.waiting || state > STATE.cancelled) {
+    throw new Refusal(400, 'Failed to get processes, invalid msg.State');
+  }
 }
 
 function requireRemovable(process: ProcessRow): void {

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type Attribute, FunctionSpec, PROCESS_STATES, type Process } from '../../colony/messages/processes.ts';
 import { STATE } from '../graph.ts';
+import { MAX_HISTORY } from '../limits.ts';
 import type { Database, SqlValue } from './database.ts';
 import { parseStored, toDate } from './values.ts';
 
@@ -160,6 +161,29 @@ export function listProcesses(database: Database, filter: ProcessFilter): Proces
       `SELECT * FROM processes WHERE colony_name = ? AND state = ? ${condition} ORDER BY ${orderOf(filter.state)} LIMIT ?`,
       ...values,
     )
+    .map((row) => toProcess(database, row));
+}
+
+/** What {@link listHistory} gives: processes in one state, submitted after a moment, of one executor or (empty) of all. */
+export interface HistoryFilter {
+  readonly executorId: string;
+  readonly sinceMs: number;
+  readonly state: number;
+}
+
+/** The newest processes of a colony's recent past, oldest first; at most {@link MAX_HISTORY}. */
+export function listHistory(database: Database, colonyName: string, filter: HistoryFilter): Process[] {
+  return database
+    .all<ProcessRow>(
+      `SELECT * FROM processes WHERE colony_name = ? AND state = ? AND submission_ms >= ?
+         AND (? = '' OR assigned_executor_id = ?) ORDER BY sequence DESC LIMIT ${MAX_HISTORY}`,
+      colonyName,
+      filter.state,
+      filter.sinceMs,
+      filter.executorId,
+      filter.executorId,
+    )
+    .toReversed()
     .map((row) => toProcess(database, row));
 }
 

@@ -1,0 +1,188 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, expect } from 'vitest';
+import { sealRequest } from '../../colony/envelope.ts';
+import { generateIdentity, sign } from '../../colony/identity.ts';
+import { messages } from '../../colony/messages/index.ts';
+import { handlers } from '../../server/handlers/index.ts';
+import { post, rpcRaw, urlOf } from '../support/rpc.ts';
+import { test } from '../support/server-fixture.ts';
+import { startTestColony, type TestColony } from '../support/test-colony.ts';
+
+const stranger = generateIdentity();
+
+/** Status and message of the refusal that a body gets, after checking what all refusals have in common. */
+async function refusal(colony: TestColony, body: string): Promise<{ status: number; message: string }> {
+  const reply = await post(colony.address, body);
+  expect(reply.contentType).toBe('text/plain; charset=utf-8');
+  const envelope = JSON.parse(reply.body) as { payloadtype: string; payload: string; error: boolean };
+  expect(Object.keys(envelope)).toEqual(['payloadtype', 'payload', 'error']);
+  expect(envelope).toMatchObject({ payloadtype: 'error', error: true });
+  const failure = JSON.parse(Buffer.from(envelope.payload, 'base64').toString()) as { status: number; message: string };
+  expect(failure.status).toBe(reply.status);
+  return failure;
+}
+
+const signed = (messageType: string, inner: object) => JSON.stringify(sealRequest(messageType, inner, stranger));
+const withPayload = (payloadtype: string, payload: string) =>
+  JSON.stringify({ payloadtype, payload, signature: sign(payload, stranger) });
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+
+describe('an envelope is refused with 400', () => {
+  test.for([
+    ['', 'unexpected end of JSON input'],
+    ['{"payloadtype":', 'unexpected end of JSON input'],
+    ['no JSON', "invalid character 'n' looking for beginning of value"],
+    ['[]', 'json: cannot unmarshal array into Go value of type rpc.RPCMsg'],
+    ['null', 'json: cannot unmarshal null into Go value of type rpc.RPCMsg'],
+    ['"text"', 'json: cannot unmarshal string into Go value of type rpc.RPCMsg'],
+    ['{"payloadtype":7}', 'json: cannot unmarshal number into Go struct field RPCMsg.payloadtype of type string'],
+  ] as const)('%j', async ([body, message], { colony }) => {
+    expect(await refusal(colony, body)).toEqual({ status: 400, message });
+  });
+});
+
+describe('a payload is refused with 400', () => {
+  test.for([
+    ['that is no base64', '%%%%', 'Failed to get process, invalid JSON'],
+    ['that is base64 of no JSON', base64('no JSON'), 'Failed to get process, invalid JSON'],
+    ['that is null', base64('null'), 'Failed to get process, invalid JSON'],
+    ['that is a list', base64('[]'), 'Failed to get process, invalid JSON'],
+    [
+      'that is meant for another message',
+      base64('{"msgtype":"versionmsg","processid":"x"}'),
+      'Failed to get process, msg.MsgType does not match payloadType',
+    ],
+    [
+      'in which a field has the wrong type',
+      base64('{"msgtype":"getprocessmsg","processid":7}'),
+      'Failed to get process, invalid JSON',
+    ],
+  ] as const)('%s', async ([, payload, message], { colony }) => {
+    expect(await refusal(colony, withPayload('getprocessmsg', payload))).toEqual({ status: 400, message });
+  });
+
+  test('that lacks what it is about', async ({ colony }) => {
+    expect(await refusal(colony, signed('submitfuncspecmsg', {}))).toEqual({
+      status: 400,
+      message: 'Failed to submit process spec, msg.FunctionSpec is nil',
+    });
+  });
+});
+
+describe('a signature is refused with 403', () => {
+  const payload = base64('{"msgtype":"getprocessmsg","processid":"abc"}');
+  const good = sign(payload, stranger);
+  const flipV = (v: string) => `${good.slice(0, 128)}${v}`;
+  const highS = `${good.slice(0, 64)}fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364140${good.slice(128)}`;
+  test.for([
+    ['that is missing', '', 'Invalid signature length'],
+    ['that is short', good.slice(2), 'Invalid signature length'],
+    ['that is no hexadecimal text', `zz${good.slice(2)}`, "encoding/hex: invalid byte: U+007A 'z'"],
+    ['with r = 0', `${'0'.repeat(64)}${good.slice(64)}`, 'Failed to recover public key: invalid signature: R is 0'],
+    ['with s in the upper half', highS, 'Failed verify signature: Signature s value is over half the order'],
+    [
+      'with v = 27',
+      flipV('1b'),
+      'Failed to recover public key: invalid signature: public key recovery code 54 is not in the valid range [27, 28]',
+    ],
+  ] as const)('%s', async ([, signature, message], { colony }) => {
+    const body = JSON.stringify({ payloadtype: 'getprocessmsg', payload, signature });
+    expect(await refusal(colony, body)).toEqual({ status: 403, message });
+  });
+});
+
+test('an unknown, an empty and a WebSocket-only message type are refused with 403', async ({ colony }) => {
+  expect(await refusal(colony, signed('getnodesmsg', {}))).toEqual({
+    status: 403,
+    message: 'invalid rpcMsg.PayloadType: getnodesmsg',
+  });
+  expect((await refusal(colony, signed('', {}))).message).toMatch(/^invalid rpcMsg.PayloadType: empty \(this usually/u);
+  expect((await refusal(colony, signed('subscribeprocessmsg', {}))).status).toBe(403);
+});
+
+test('an unsigned request of an unknown type is refused for its signature', async ({ colony }) => {
+  const body = JSON.stringify(sealRequest('nonsense', {}));
+  expect((await refusal(colony, body)).message).toBe('Invalid signature length');
+});
+
+test('version and server information need no signature', async ({ colony }) => {
+  expect(await rpcRaw(colony.address, undefined, 'versionmsg', {})).toMatchObject({
+    buildversion: expect.any(String) as string,
+    msgtype: 'versionmsg',
+  });
+  expect(await rpcRaw(colony.address, undefined, 'getserverinfomsg', {})).toMatchObject({
+    backends: [{ type: 'http', host: '127.0.0.1', port: colony.address.port }],
+  });
+});
+
+test('a reply echoes the message type and is text', async ({ colony }) => {
+  const { status, contentType, body } = await post(colony.address, JSON.stringify(sealRequest('versionmsg', {})));
+  expect([status, contentType]).toEqual([200, 'text/plain; charset=utf-8']);
+  expect(body).toMatch(/^\{"payloadtype":"versionmsg","payload":"[^"]+","error":false\}$/u);
+});
+
+test('health is empty text, pubsub wants a WebSocket, everything else is not found', async ({ colony }) => {
+  const get = async (path: string) => {
+    const response = await fetch(urlOf(colony.address, path));
+    return [response.status, await response.text(), response.headers.get('content-type')];
+  };
+  expect(await get('/health')).toEqual([200, '', 'text/plain; charset=utf-8']);
+  expect((await get('/pubsub'))[0]).toBe(400);
+  expect(await get('/elsewhere')).toEqual([404, '404 page not found', 'text/plain']);
+  expect((await get('/api'))[0]).toBe(404);
+});
+
+test('pages of any origin may call', async ({ colony }) => {
+  const url = urlOf(colony.address);
+  const headers = { origin: 'https://example.org' };
+  const preflight = await fetch(url, {
+    method: 'OPTIONS',
+    headers: { ...headers, 'access-control-request-method': 'POST' },
+  });
+  expect(preflight.status).toBe(204);
+  expect(preflight.headers.get('access-control-allow-origin')).toBe('*');
+  expect(preflight.headers.get('access-control-allow-headers')).toBe('Origin,Content-Length,Content-Type');
+  expect(preflight.headers.get('access-control-allow-methods')).toBe('GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS');
+  expect(preflight.headers.get('access-control-max-age')).toBe('43200');
+  const call = await fetch(url, { method: 'POST', headers, body: JSON.stringify(sealRequest('versionmsg', {})) });
+  expect(call.headers.get('access-control-allow-origin')).toBe('*');
+});
+
+describe('a body above the limit', () => {
+  test('is refused with 413 and an envelope, also when its length is not announced', async () => {
+    await using colony = await startTestColony({ maxBodyBytes: 1000 });
+    const body = 'x'.repeat(1001);
+    expect(await refusal(colony, body)).toMatchObject({ status: 413 });
+    const chunked = await fetch(urlOf(colony.address), {
+      method: 'POST',
+      body: new Blob([body]).stream(),
+      duplex: 'half',
+    } as RequestInit);
+    expect(chunked.status).toBe(413);
+    expect(await rpcRaw(colony.address, undefined, 'versionmsg', {})).toBeDefined();
+  });
+});
+
+test('garbage on the socket and half a request do not disturb others', async ({ colony }) => {
+  const socket = connect(colony.address.port, '127.0.0.1');
+  await once(socket, 'connect');
+  socket.write('POST /api HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{"payload');
+  socket.destroy();
+  const garbage = connect(colony.address.port, '127.0.0.1');
+  garbage.on('error', () => undefined);
+  garbage.resume();
+  garbage.write('\0\0\0garbage\r\n\r\n');
+  await once(garbage, 'close');
+  expect(await rpcRaw(colony.address, undefined, 'versionmsg', {})).toBeDefined();
+});
+
+/** What a later change adds; until then such a message is refused as an unknown one. */
+const NOT_YET = /^(?:channel|.*(?:cron|generator|snapshot|file|location))/u;
+
+test('every message of the protocol that the first cut covers is answered', () => {
+  const missing = Object.values(messages)
+    .map(({ type }) => type)
+    .filter((type) => !handlers.has(type) && !NOT_YET.test(type));
+  expect(missing).toEqual([]);
+});

@@ -1,0 +1,158 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  descendants,
+  type GraphNodeSpec,
+  isReady,
+  joinOutputs,
+  layOut,
+  STATE,
+  validateGraph,
+  workflowState,
+} from '../../server/graph.ts';
+
+const node = (nodeName: string, ...dependencies: string[]): GraphNodeSpec => ({ nodeName, dependencies });
+
+/** DAGs of up to 12 nodes in shuffled order; a dependency may be named twice. */
+const dags = fc
+  .array(fc.array(fc.nat(), { maxLength: 4 }), { minLength: 1, maxLength: 12 })
+  .map((drawn) =>
+    drawn.map((picks, index) => node(`n${index}`, ...(index === 0 ? [] : picks.map((pick) => `n${pick % index}`)))),
+  )
+  .chain((nodes) => fc.shuffledSubarray(nodes, { minLength: nodes.length }));
+
+const seeded = { seed: 20261120, numRuns: 200 };
+
+describe('a workflow is refused', () => {
+  test.each([
+    ['without nodes', [], 'Failed to submit workflow, the workflow has no nodes'],
+    ['when a node has no name', [node('')], 'Nodename is missing, check function spec for errors'],
+    ['when two nodes share a name', [node('a'), node('a')], 'Duplicate nodename: a'],
+    [
+      'when a node depends on an unknown one',
+      [node('a', 'ghost')],
+      'Failed to submit workflow, invalid dependencies, are you depending on a nodename that does not exits? (a depends on ghost)',
+    ],
+    [
+      'when a node depends on itself',
+      [node('a', 'a')],
+      'Failed to submit workflow, the dependencies form a cycle: a -> a',
+    ],
+    [
+      'when dependencies form a cycle, which is named without the nodes outside it',
+      [node('root'), node('a', 'c', 'root'), node('b', 'a'), node('c', 'b'), node('below', 'c')],
+      'Failed to submit workflow, the dependencies form a cycle: a -> b -> c -> a',
+    ],
+  ])('%s', (_case, nodes, message) => {
+    expect(() => validateGraph(nodes)).toThrow(message);
+  });
+});
+
+test('every DAG is accepted, in whatever order its nodes stand', () => {
+  fc.assert(
+    fc.property(dags, (nodes) => validateGraph(nodes)),
+    seeded,
+  );
+});
+
+test('a DAG with one edge turned back into an ancestor is refused', () => {
+  fc.assert(
+    fc.property(dags, fc.nat(), (nodes, pick) => {
+      const withParents = nodes.filter(({ dependencies }) => dependencies.length > 0);
+      fc.pre(withParents.length > 0);
+      const child = withParents[pick % withParents.length];
+      const parentName = child?.dependencies[0];
+      const cyclic = nodes.map((each) =>
+        each.nodeName === parentName ? node(each.nodeName, ...each.dependencies, child?.nodeName ?? '') : each,
+      );
+      expect(() => validateGraph(cyclic)).toThrow('the dependencies form a cycle');
+    }),
+    seeded,
+  );
+});
+
+test('a node becomes ready exactly when its last parent has succeeded', () => {
+  fc.assert(
+    fc.property(dags, fc.infiniteStream(fc.nat()), (nodes, picks) => {
+      const states = new Map<string, number>(nodes.map(({ nodeName }) => [nodeName, STATE.waiting]));
+      const ready = () =>
+        nodes.filter(({ nodeName, dependencies }) => {
+          const parentStates = dependencies.map((name) => states.get(name) ?? STATE.waiting);
+          return states.get(nodeName) === STATE.waiting && isReady(parentStates);
+        });
+      for (let runnable = ready(); runnable.length > 0; runnable = ready()) {
+        const chosen = runnable[Number(picks.next().value) % runnable.length];
+        for (const name of chosen?.dependencies ?? []) expect(states.get(name)).toBe(STATE.success);
+        states.set(chosen?.nodeName ?? '', STATE.success);
+      }
+      expect([...states.values()].every((state) => state === STATE.success)).toBe(true);
+    }),
+    seeded,
+  );
+});
+
+test('the descendants of a node are those that cannot be reached without it being done, each once', () => {
+  fc.assert(
+    fc.property(dags, fc.nat(), (nodes, pick) => {
+      const start = nodes[pick % nodes.length]?.nodeName ?? '';
+      const childrenOf = (name: string) =>
+        nodes.filter(({ dependencies }) => dependencies.includes(name)).map(({ nodeName }) => nodeName);
+      const found = descendants(start, childrenOf);
+      const isBelow = (name: string): boolean =>
+        nodes.some((each) => each.nodeName === name && each.dependencies.some((up) => up === start || isBelow(up)));
+      expect([...found].sort()).toEqual(
+        nodes
+          .map(({ nodeName }) => nodeName)
+          .filter(isBelow)
+          .sort(),
+      );
+    }),
+    { ...seeded, numRuns: 100 },
+  );
+});
+
+test('the state of a workflow follows from the states of its processes', () => {
+  const state = (...states: number[]) => {
+    const counts = new Map<number, number>();
+    for (const each of states) counts.set(each, (counts.get(each) ?? 0) + 1);
+    return workflowState(counts);
+  };
+  const { waiting, running, success, failed, cancelled } = STATE;
+  expect(state(waiting, waiting)).toBe(waiting);
+  expect(state(running, waiting)).toBe(running);
+  expect(state(success, waiting)).toBe(running);
+  expect(state(success, success)).toBe(success);
+  expect(state(success, failed, running)).toBe(failed);
+  expect(state(success, cancelled)).toBe(cancelled);
+  expect(state(cancelled, failed)).toBe(failed);
+});
+
+test('a node receives its parents’ outputs one after the other, arrays within them untouched', () => {
+  expect(joinOutputs([['B1'], [], ['A1', ['A2']]])).toEqual(['B1', 'A1', ['A2']]);
+});
+
+test('a picture has every node below its parents and no two nodes in one place', () => {
+  fc.assert(
+    fc.property(dags, (nodes) => {
+      const positions = layOut(new Map(nodes.map(({ nodeName, dependencies }) => [nodeName, dependencies])));
+      for (const { nodeName, dependencies } of nodes) {
+        for (const parent of dependencies) {
+          expect(positions.get(nodeName)?.y).toBeGreaterThan(positions.get(parent)?.y ?? Number.NaN);
+        }
+      }
+      expect(new Set([...positions.values()].map(({ x, y }) => `${x} ${y}`)).size).toBe(nodes.length);
+    }),
+    seeded,
+  );
+});
+
+test('the tutorial’s workflow is drawn as the official server draws it', () => {
+  const positions = layOut(
+    new Map([
+      ['r1', []],
+      ['r2', []],
+      ['cloud', ['r1', 'r2']],
+    ]),
+  );
+  expect(Object.fromEntries(positions)).toEqual({ r1: { x: 0, y: 0 }, r2: { x: 200, y: 0 }, cloud: { x: 100, y: 80 } });
+});
