@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { ColonyError, toError, UserError } from '../colony/errors.ts';
+import { DataError } from '../data/errors.ts';
 import { EXIT_CODES, UsageError } from './command.ts';
 import { createContext } from './framework/context.ts';
 import type { Io } from './framework/io.ts';
@@ -59,7 +60,7 @@ function explain(error: Error, io: Io): number {
     say(`${error.message}\nSee "${['colonies', ...error.path, '--help'].join(' ')}".`);
     return EXIT_CODES.usage;
   }
-  if (error instanceof UserError || error instanceof ColonyError) {
+  if (error instanceof UserError || error instanceof ColonyError || error instanceof DataError) {
     say(`error: ${error.message}`);
     return EXIT_CODES.error;
   }

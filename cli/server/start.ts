@@ -8,6 +8,7 @@ import {
   saveDevelopmentColony,
   toExportLines,
 } from '../../colony/development-colony.ts';
+import { loadEnvironment } from '../../colony/environment.ts';
 import { toError, UserError } from '../../colony/errors.ts';
 import type { RunningServer } from '../../server/index.ts';
 import { defineCommand } from '../command.ts';
@@ -48,7 +49,7 @@ export const serverStart = defineCommand({
         ...stored,
         server: { host: reachableHost(address.host), port: server.port, tls: false },
       });
-      await warnOtherServer(colony, context);
+      warnOtherServer(colony, context);
       announce(colony, wantsExport, context);
       await aborted(io.signal);
     } finally {
@@ -105,8 +106,8 @@ function reachableHost(host: string): string {
   return host === '0.0.0.0' || host === '::' ? 'localhost' : host;
 }
 
-async function warnOtherServer(colony: DevelopmentColony, context: Context): Promise<void> {
-  const { source, server } = await context.environment();
+function warnOtherServer(colony: DevelopmentColony, context: Context): void {
+  const { source, server } = loadEnvironment(context.io.env);
   if (source === 'environment' && context.io.env['COLONIES_PRVKEY']?.trim() !== colony.userIdentity.privateKey) {
     context.say(
       `warning: ColonyOS variables are set, so other commands in this shell talk to ${formatAddress(server)} with their keys, not to this colony`,

@@ -74,15 +74,17 @@ const MARKS: Readonly<Record<ProcessState, string>> = {
  */
 export function createProgress(stream: TextStream, now: () => number = () => performance.now()): ShowProgress {
   const startMs = now();
+  const changedAt = new Map<NodeState['nodeName'], string>();
   let shown: readonly NodeState[] = [];
   return (nodes) => {
     const changed = nodes.filter(({ state }, index) => shown[index]?.state !== state);
     if (changed.length === 0) return;
     const elapsed = formatDuration(now() - startMs);
+    for (const { nodeName } of changed) changedAt.set(nodeName, elapsed);
     const isRewriting = stream.isTTY === true;
     const back = isRewriting && shown.length > 0 ? `\u001B[${shown.length}A` : '';
     const lines = (isRewriting ? nodes : changed).map((node) => {
-      const line = progressLine(node, changed.includes(node) ? elapsed : '');
+      const line = progressLine(node, changedAt.get(node.nodeName) ?? '');
       return isRewriting ? `\u001B[2K${shorten(line, stream.columns ?? 80)}` : line;
     });
     stream.write(`${back}${lines.join('\n')}\n`);
@@ -91,5 +93,5 @@ export function createProgress(stream: TextStream, now: () => number = () => per
 }
 
 function progressLine({ nodeName, state }: NodeState, elapsed: string): string {
-  return `${MARKS[state]} ${printable(nodeName)}  ${state}${elapsed === '' ? '' : `  ${elapsed}`}`;
+  return `${MARKS[state]} ${printable(nodeName)}  ${state}  ${elapsed}`;
 }

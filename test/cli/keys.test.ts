@@ -1,6 +1,7 @@
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import * as z from 'zod';
 import { decodePublicKey, saveKeyPair } from '../../cli/key-files.ts';
 import { keyId } from '../../crypto/paillier/index.ts';
 import { testKeyPair, testPrimes } from '../support/keys.ts';
@@ -67,7 +68,7 @@ test('keys show tells of files that are no pair, and of no files', async () => {
 
 test('security generate makes an identity whose id security id finds again', async () => {
   const { stdout } = await run(['security', 'generate', '--json']);
-  const { id, privateKey } = JSON.parse(stdout) as { id: string; privateKey: string };
+  const { id, privateKey } = z.object({ id: z.string(), privateKey: z.string() }).parse(JSON.parse(stdout));
   expect(await run(['security', 'id', '--prvkey', privateKey])).toEqual({ code: 0, stdout: `${id}\n`, stderr: '' });
   const env = { COLONIES_PRVKEY: privateKey };
   expect(await run(['security', 'id'], { env })).toEqual({ code: 0, stdout: `${id}\n`, stderr: '' });

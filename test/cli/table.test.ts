@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { drawTable } from '../../cli/framework/table.ts';
 import { formatDuration, formatTime, printable, printableLine, textWidth } from '../../cli/framework/text.ts';

@@ -1,0 +1,173 @@
+import { stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { loadDevelopmentColony } from '../../colony/development-colony.ts';
+import { run, type Run, temporaryDirectory } from './support.ts';
+
+/** A server that runs until it is disposed of. */
+interface StartedServer extends AsyncDisposable {
+  readonly env: Record<string, string>;
+  stop(): Promise<Run>;
+}
+
+/** Runs `server start` in this process, in a directory of its own. */
+async function startServer(directory: string, flags: readonly string[] = []): Promise<StartedServer> {
+  const env = { SEALED_COLONIES_HOME: directory };
+  const interruption = new AbortController();
+  const listening = deferred();
+  const ended = run(['server', 'start', '--port', '0', ...flags], {
+    env,
+    signal: interruption.signal,
+    onTalk: (text) => {
+      if (text.includes('Ctrl-C stops the server')) listening.resolve();
+    },
+  });
+  await Promise.race([listening.promise, ended]);
+  const stop = (): Promise<Run> => {
+    interruption.abort();
+    return ended;
+  };
+  return { env, stop, [Symbol.asyncDispose]: async () => void (await stop()) };
+}
+
+function deferred() {
+  const settle: { resolve?: () => void } = {};
+  const promise = new Promise<void>((done) => {
+    settle.resolve = done;
+  });
+  return { promise, resolve: () => settle.resolve?.() };
+}
+
+describe('server start', () => {
+  test('makes a development colony that all other commands use, and stops gracefully', async () => {
+    await using directory = await temporaryDirectory();
+    const home = join(directory.path, 'home');
+    const server = await startServer(home);
+    expect((await stat(home)).mode & 0o777).toBe(0o700);
+    expect((await stat(join(home, 'development.json'))).mode & 0o777).toBe(0o600);
+    const status = await run(['server', 'status', '--json'], { env: server.env });
+    expect(JSON.parse(status.stdout)).toMatchObject({
+      colonyName: 'dev',
+      keysFrom: 'development',
+      statistics: { executors: 0 },
+    });
+    expect((await run(['user', 'ls'], { env: server.env })).stdout).toContain('developer');
+    const { code, stdout, stderr } = await server.stop();
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+    expect(stderr).toContain('The server has stopped.');
+    const away = await run(['server', 'status'], { env: server.env });
+    expect(away.code).toBe(1);
+    expect(away.stderr).toContain('expected an answer of the Colonies server at http://127.0.0.1:');
+  });
+
+  test('keeps its colony and its work over a restart', async () => {
+    await using directory = await temporaryDirectory();
+    const first = await startServer(directory.path);
+    const submitted = await run(['function', 'exec', '--func', 'f', '--targettype', 'x'], { env: first.env });
+    await first.stop();
+    await using second = await startServer(directory.path);
+    const listed = await run(['process', 'psw', '--ids'], { env: second.env });
+    expect(listed.stdout).toContain(submitted.stdout.trim());
+  });
+
+  test('shows private keys on request only', async () => {
+    await using directory = await temporaryDirectory();
+    const quiet = await startServer(directory.path);
+    const colony = loadDevelopmentColony(directory.path);
+    const secrets = [colony?.serverIdentity, colony?.colonyIdentity, colony?.userIdentity].map(
+      (identity) => identity?.privateKey ?? '?',
+    );
+    const { stdout, stderr } = await quiet.stop();
+    for (const secret of secrets) expect(stdout + stderr).not.toContain(secret);
+    const exporting = await startServer(directory.path, ['--export']);
+    const exported = (await exporting.stop()).stdout;
+    for (const secret of secrets) expect(exported).toContain(secret);
+    expect(
+      exported
+        .trim()
+        .split('\n')
+        .every((line) => /^export COLONIES_[A-Z_]+=\S+$/u.test(line)),
+    ).toBe(true);
+    const env = await run(['server', 'env'], { env: quiet.env });
+    expect(env.stdout.split('\n').slice(4)).toEqual(exported.split('\n').slice(4));
+    const json = await run(['server', 'env', '--json'], { env: quiet.env });
+    expect(JSON.parse(json.stdout)).toMatchObject({ COLONIES_PRVKEY: colony?.userIdentity.privateKey });
+  });
+
+  test('warns that ColonyOS variables lead other commands elsewhere', async () => {
+    await using directory = await temporaryDirectory();
+    const interruption = new AbortController();
+    const { code, stderr } = await run(['server', 'start', '--port', '0'], {
+      env: { SEALED_COLONIES_HOME: directory.path, COLONIES_SERVER_HOST: 'example.org' },
+      signal: interruption.signal,
+      onTalk: (text) => {
+        if (text.includes('Ctrl-C stops the server')) interruption.abort();
+      },
+    });
+    expect(code).toBe(0);
+    expect(stderr).toContain(
+      'warning: ColonyOS variables are set, so other commands in this shell talk to https://example.org:50080',
+    );
+  });
+
+  test('names a port that is in use', async () => {
+    await using directory = await temporaryDirectory();
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const address = other.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const { code, stderr } = await run(['server', 'start', '--port', String(port)], {
+      env: { SEALED_COLONIES_HOME: directory.path },
+    });
+    other.close();
+    expect(code).toBe(1);
+    expect(stderr).toContain(`port ${port} of 127.0.0.1: expected a free port, got one in use`);
+  });
+
+  test('refuses plain HTTP on an address that others can reach', async () => {
+    await using directory = await temporaryDirectory();
+    const env = { SEALED_COLONIES_HOME: directory.path };
+    const { code, stderr } = await run(['server', 'start', '--host', '0.0.0.0', '--port', '0'], { env });
+    expect(code).toBe(1);
+    expect(stderr).toContain('got plain HTTP on 0.0.0.0');
+  });
+});
+
+test('server env without a development colony says how to make one', async () => {
+  await using directory = await temporaryDirectory();
+  const { code, stderr } = await run(['server', 'env'], { env: { SEALED_COLONIES_HOME: directory.path } });
+  expect(code).toBe(1);
+  expect(stderr).toContain('expected a development colony, got none; make one with "colonies server start"');
+});
+
+test('executor start runs a daemon until it is interrupted, and unregisters it', async () => {
+  await using directory = await temporaryDirectory();
+  await using server = await startServer(directory.path);
+  const interruption = new AbortController();
+  const daemon = run(['executor', 'start', 'hospital', 'r1-hospital_executor', '55'], {
+    env: server.env,
+    signal: interruption.signal,
+    onTalk: (text) => {
+      if (text.includes('"msg":"approved"')) interruption.abort();
+    },
+  });
+  const { code, stdout, stderr } = await daemon;
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+  expect(stderr).toContain('of type r1-hospital_executor started; Ctrl-C stops it.');
+  expect((await run(['executor', 'ls'], { env: server.env })).stderr).toBe('No executors found\n');
+  const gone = await run(['executor', 'ls', '--all'], { env: server.env });
+  expect(gone.stdout).toMatch(/r1-hospital_executor-\S+ +r1-hospital_executor +n\/a +Unregistered/u);
+});
+
+test('executor start with a secret that is no number, or a missing configuration, says so', async () => {
+  await using directory = await temporaryDirectory();
+  const env = { SEALED_COLONIES_HOME: directory.path };
+  const words = await run(['executor', 'start', 'hospital', 'r1', 'many'], { env });
+  expect(words.code).toBe(1);
+  expect(words.stderr).not.toContain('many');
+  const missing = await run(['executor', 'start', 'hospital', 'r1', '--config', 'nowhere.json'], { env });
+  expect(missing.code).toBe(1);
+  expect(missing.stderr).toContain('nowhere.json');
+});
