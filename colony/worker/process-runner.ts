@@ -68,9 +68,13 @@ async function closeAsFailed(run: Run, message: string): Promise<Outcome> {
   }
 }
 
-/** Runs the function again, on the same data, for as long as it asks for that and the deadline allows. */
+/**
+ * Runs the function again, on the same data, for as long as it asks for that and the deadline allows. Why it had to is
+ * told once in the process's log: when time runs out, the server itself only says so.
+ */
 async function callUntilDone(run: Run): Promise<string> {
   const { colonyFunction, values } = await decodeCall(run.settings.definition, run.process.spec, run.process.input);
+  let told = '';
   for (let attempt = 0; ; attempt++) {
     try {
       const output = await unlessAborted(callOnce(run, colonyFunction, values), run.signal);
@@ -79,35 +83,29 @@ async function callUntilDone(run: Run): Promise<string> {
       if (!(error instanceof RetryableError)) throw error;
       const pause = error.retryAfterMs ?? pauseMs(DEFAULT_RETRY, attempt);
       run.log.warn({ attempt, code: error.code, pauseMs: Math.round(pause) }, `${error.message}; trying again`);
+      if (error.message !== told) await report(run, `${error.message}; trying again until the deadline`);
+      told = error.message;
       await sleep(pause, run.signal);
     }
   }
 }
 
+/** Adds a line to the process's log; the work goes on when that fails. */
+async function report({ process, session, log, signal }: Run, message: string): Promise<void> {
+  try {
+    await session.client.addLog({ processId: process.processId, message }, { signal });
+  } catch (thrown) {
+    log.warn({ code: thrown instanceof ColonyError ? thrown.code : undefined }, 'could not add to the process log');
+  }
+}
+
 /** Asynchronous, so that a body that throws before its first await rejects like any other. */
-async function callOnce(
-  { process, session, log, signal }: Run,
-  colonyFunction: ColonyFunction,
-  values: Call['values'],
-) {
-  const { processId, workflowId, retries, spec } = process;
-  const report = async (message: string): Promise<void> => {
-    try {
-      await session.client.addLog({ processId, message }, { signal });
-    } catch (thrown) {
-      log.warn({ code: thrown instanceof ColonyError ? thrown.code : undefined }, 'could not add to the process log');
-    }
-  };
-  return colonyFunction.run({
-    ...values,
-    processId,
-    workflowId,
-    nodeName: spec.nodeName,
-    retries,
-    signal,
-    log,
-    report,
-  });
+async function callOnce(run: Run, colonyFunction: ColonyFunction, values: Call['values']) {
+  const { processId, workflowId, retries, spec } = run.process;
+  const { nodeName } = spec;
+  const { signal, log } = run;
+  const context = { processId, workflowId, nodeName, retries, signal, log };
+  return colonyFunction.run({ ...values, ...context, report: (message) => report(run, message) });
 }
 
 type Closing = (options: { signal: AbortSignal; retry: typeof RETRY_FOREVER }) => Promise<void>;

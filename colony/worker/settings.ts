@@ -29,7 +29,7 @@ export interface WorkerOptions {
   readonly locationName?: string | undefined;
   /** How many processes run at a time; 1 unless given. */
   readonly concurrency?: number | undefined;
-  /** How long one request waits for work: 1 to 10 s, since a server may wake the wrong waiter. */
+  /** How long one request waits for work: 1 to 10 s, 5 unless given. Short, since the official server may wake the wrong waiter. */
   readonly pollTimeoutSeconds?: number | undefined;
   /** How long running processes may go on once the daemon is told to stop; 30 s unless given. */
   readonly graceMs?: number | undefined;
@@ -91,7 +91,7 @@ export function settleOptions(definition: ExecutorDefinition, options: WorkerOpt
 function settleNumbers(options: WorkerOptions) {
   return {
     concurrency: within('concurrency', options.concurrency ?? 1, 1, 10_000),
-    pollTimeoutSeconds: within('pollTimeoutSeconds', options.pollTimeoutSeconds ?? 10, 1, 10),
+    pollTimeoutSeconds: within('pollTimeoutSeconds', options.pollTimeoutSeconds ?? 5, 1, 10),
     graceMs: within('graceMs', options.graceMs ?? 30_000, 0, MAX_TIMER_MS),
     heartbeatMs: within('heartbeatMs', options.heartbeatMs ?? 60_000, 10, MAX_TIMER_MS),
     watchMs: within('watchMs', options.watchMs ?? 5_000, 10, MAX_TIMER_MS),
