@@ -52,3 +52,5 @@ export { keepObfuscators, ObfuscatorPool } from './obfuscators.ts';
 export type { ObfuscatorOptions } from './obfuscators.ts';
 export { configureTables } from './tables.ts';
 export type { TableSettings } from './tables.ts';
+export { combineShares, dealShares, partiallyDecrypt } from './threshold.ts';
+export type { DecryptionShare, PartialDecryption, SharingPlan } from './threshold.ts';
