@@ -11,8 +11,14 @@ export const COMMANDS: Group = {
         ls: async () => (await import('./colony/ls.ts')).colonyLs,
       },
     },
-    decrypt: async () => (await import('./decrypt.ts')).decrypt,
-    demo: async () => (await import('./demo.ts')).demo,
+    decrypt: {
+      describe: 'Read the result of a hospital workflow with the local private key',
+      load: async () => (await import('./decrypt.ts')).decrypt,
+    },
+    demo: {
+      describe: 'Show hospitals computing a sum and statistics that none of them can see',
+      load: async () => (await import('./demo.ts')).demo,
+    },
     executor: {
       describe: 'Run and manage executors, the daemons of a colony',
       commands: {

@@ -6,11 +6,18 @@ import { GLOBAL_OPTIONS, type GlobalArguments } from './global-options.ts';
 /** Commands by name, read only when somebody asks for the group. */
 export interface Group {
   readonly describe: string;
-  readonly commands: Readonly<Record<string, Group | LoadCommand>>;
+  readonly commands: Readonly<Record<string, Group | LoadCommand | DeferredCommand>>;
 }
 
 /** Reads the module of a command. */
 export type LoadCommand = () => Promise<Command>;
+
+/** A command whose module is read only when the command line mentions it, so that the help of its group stays fast. */
+export interface DeferredCommand {
+  /** As in the command itself. */
+  readonly describe: string;
+  readonly load: LoadCommand;
+}
 
 /** What a command line asks for. */
 export type Parsed =
@@ -32,6 +39,8 @@ interface Selection {
 
 /** How far yargs has come. */
 interface Visit {
+  /** The words of the command line. */
+  readonly words: ReadonlySet<string>;
   path: readonly string[];
   selection?: Selection;
 }
@@ -48,7 +57,7 @@ const EPILOGUE = [
  * @throws UsageError for unknown commands and options, missing or wrong values
  */
 export async function parseCommandLine(root: Group, argv: readonly string[], widthCharacters: number): Promise<Parsed> {
-  const visit: Visit = { path: [] };
+  const visit: Visit = { path: [], words: new Set(argv) };
   try {
     return await parseVisiting(visit, root, argv, widthCharacters);
   } catch (thrown) {
@@ -106,10 +115,22 @@ async function addCommands(parser: Argv, group: Group, path: readonly string[], 
   for (const [name, node] of Object.entries(group.commands)) {
     const ownPath = [...path, name];
     if (typeof node === 'function') addCommand(parser, await node(), ownPath, visit);
+    else if ('load' in node) await addDeferred(parser, node, ownPath, visit);
     else parser.command(name, node.describe, (inner) => addCommands(inner, node, ownPath, visit));
   }
   const names = Object.keys(group.commands).join(', ');
   return parser.demandCommand(1, `${['colonies', ...path].join(' ')}: expected one of these commands: ${names}`);
+}
+
+async function addDeferred(
+  parser: Argv,
+  { describe, load }: DeferredCommand,
+  path: readonly string[],
+  visit: Visit,
+): Promise<void> {
+  const name = path.at(-1) ?? '';
+  if (visit.words.has(name)) addCommand(parser, await load(), path, visit);
+  else parser.command(name, describe);
 }
 
 function addCommand(parser: Argv, command: Command, path: readonly string[], visit: Visit): void {

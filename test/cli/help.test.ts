@@ -9,6 +9,7 @@ async function allCommands(group: Group, path: readonly string[] = []): Promise<
   for (const [name, node] of Object.entries(group.commands)) {
     const words = [...path, name];
     if (typeof node === 'function') found.push([words.join(' '), await node()]);
+    else if ('load' in node) found.push([words.join(' '), await node.load()]);
     else found.push(...(await allCommands(node, words)));
   }
   return found;
@@ -23,6 +24,12 @@ describe('the help', () => {
     for (const name of Object.keys(COMMANDS.commands)) expect(stdout).toContain(`colonies ${name}`);
     expect(stdout).toContain('Exit codes: 0 done; 1 an error that you can mend');
     expect(stdout).toContain('COLONIES_SERVER_HOST');
+  });
+
+  test('of the program describes commands as they describe themselves', async () => {
+    const { stdout } = await run(['--help'], { columns: 200 });
+    const missing = commands.filter(([name, { describe: line }]) => !name.includes(' ') && !stdout.includes(line));
+    expect(missing).toEqual([]);
   });
 
   test.each(commands)('of "%s" explains its options and examples', async (name, command) => {
