@@ -14,7 +14,7 @@ export interface CallContext {
   /** The daemon's own structured log. Never a key, a plaintext or a row. */
   readonly log: Logger;
   /** Adds a line to the process's log on the server, where every member of the colony reads it. */
-  report(message: string): Promise<void>;
+  readonly report: (message: string) => Promise<void>;
 }
 
 /** What a root function receives from parents: nothing. */

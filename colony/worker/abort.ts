@@ -2,12 +2,13 @@ import { ColonyError, toError } from '../errors.ts';
 import { MAX_TIMER_MS } from './settings.ts';
 
 /** Why a running function must end although it is not done. */
-export type AbortCode = 'DEADLINE' | 'CANCELLED' | 'REASSIGNED' | 'STOPPING';
+export type AbortCode = 'DEADLINE' | 'CANCELLED' | 'REASSIGNED' | 'DISMISSED' | 'STOPPING';
 
 const WORDS: Readonly<Record<AbortCode, string>> = {
   DEADLINE: 'the process has run out of time',
   CANCELLED: 'the process was cancelled',
   REASSIGNED: 'the process was handed to another executor',
+  DISMISSED: 'the daemon is no longer an approved executor of the colony',
   STOPPING: 'the daemon must stop',
 };
 

@@ -26,6 +26,8 @@ async function findLoss(session: Session, processId: string, signal: AbortSignal
     if (state === 'running') return assignedExecutorId === session.identity.id ? undefined : 'REASSIGNED';
     return state === 'waiting' ? 'REASSIGNED' : 'CANCELLED';
   } catch (error) {
-    return error instanceof ServerError && error.status === 404 ? 'CANCELLED' : undefined;
+    if (!(error instanceof ServerError)) return undefined;
+    if (error.status === 403) return 'DISMISSED';
+    return error.status === 404 ? 'CANCELLED' : undefined;
   }
 }

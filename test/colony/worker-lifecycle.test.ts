@@ -1,0 +1,186 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { describe, expect, test as base } from 'vitest';
+import { getExecutors, removeExecutor } from '../../colony/messages/executors.ts';
+import { getProcess } from '../../colony/messages/processes.ts';
+import { runUntilSignal } from '../../colony/run-until-signal.ts';
+import { until } from '../support/processes.ts';
+import { daemonOf, echo, openStage, type Stage, untilAborted } from './daemons.ts';
+
+const test = base.extend<{ stage: Stage }>({
+  stage: async ({}, use) => {
+    await using stage = await openStage();
+    await use(stage);
+  },
+});
+
+describe('a daemon that is told to stop', () => {
+  test('finishes what it runs, and takes nothing new', async ({ stage: { colony, start, submit } }) => {
+    const work = gated();
+    const worker = await start(daemonOf(work.body));
+    const first = await submit('f');
+    await work.entered;
+    const second = await submit('f');
+    const stopped = worker.stop({ graceMs: 20_000 });
+    work.release();
+    await stopped;
+    expect(await colony.getProcess(first.processId)).toMatchObject({ state: 'success', output: ['done'] });
+    expect((await colony.getProcess(second.processId)).state).toBe('waiting');
+  });
+
+  test('hands back what it cannot finish within its grace, and another daemon does it', async ({ stage }) => {
+    const { colony, logs, start, submit, client } = stage;
+    const worker = await start(daemonOf(({ signal }) => untilAborted(signal)));
+    const { processId } = await submit('f');
+    await until(() => worker.running === 1);
+    await worker.stop({ graceMs: 0 });
+    expect(logs.mention('left open: the daemon must stop', processId)).toBe(true);
+    expect((await colony.getProcess(processId)).state).toBe('waiting');
+    await start(daemonOf(async () => 'done by another'));
+    await until(async () => (await client.getProcess({ processId })).state === 'success');
+    expect((await colony.getProcess(processId)).output).toEqual(['done by another']);
+  });
+
+  test('may be told again, with less patience', async ({ stage: { start, submit } }) => {
+    const worker = await start(daemonOf(({ signal }) => untilAborted(signal)));
+    await submit('f');
+    await until(() => worker.running === 1);
+    const patient = worker.stop({ graceMs: 3_600_000 });
+    await worker.stop({ graceMs: 0 });
+    await patient;
+    expect(worker.running).toBe(0);
+  });
+
+  test('by a signal leaves no handler behind', async ({ stage: { start } }) => {
+    const before = process.listenerCount('SIGTERM');
+    const worker = await start(echo);
+    await worker.ready;
+    const ended = runUntilSignal(worker);
+    expect(process.listenerCount('SIGTERM')).toBe(before + 1);
+    process.emit('SIGTERM');
+    await ended;
+    expect(process.listenerCount('SIGTERM')).toBe(before);
+    expect(process.listenerCount('SIGINT')).toBe(before);
+  });
+
+  test('leaves nothing behind that keeps its process alive', async ({ stage: { colony } }) => {
+    const { address, colonyName, colonyOwner, user } = colony;
+    const program = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'short-lived-daemon.ts')], {
+      env: { ...process.env, COLONY: JSON.stringify({ address, colonyName, colonyOwner, user }) },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [printed, ended] = await Promise.all([text(program.stdout), once(program, 'exit')]);
+    expect({ printed, ended }).toEqual({ printed: 'success\nstopped\n', ended: [0, null] });
+  });
+});
+
+describe('a daemon that computes for long', () => {
+  test('shows that it lives while every place is taken', async ({ stage: { colony, start, submit } }) => {
+    const work = gated();
+    const worker = await start(daemonOf(work.body), { heartbeatMs: 30 });
+    await submit('f');
+    await work.entered;
+    const waiting = await submit('f');
+    const lastHeard = async (): Promise<number> => {
+      const executors = await colony.call(colony.user, getExecutors, { colonyName: colony.colonyName });
+      return executors.find(({ executorId }) => executorId === worker.executorId)?.lastHeardFromTime?.getTime() ?? 0;
+    };
+    const atFirst = await lastHeard();
+    await until(async () => (await lastHeard()) > atFirst);
+    expect((await colony.getProcess(waiting.processId)).state).toBe('waiting');
+    expect(worker.running).toBe(1);
+    work.release();
+  });
+});
+
+describe('a restart of the server', () => {
+  test('is survived by a waiting daemon, and said once', async ({ stage: { colony, logs, start, run } }) => {
+    const worker = await start(echo);
+    await worker.ready;
+    await colony.restart();
+    expect((await run('repeat', { text: 'after' })).output).toEqual(['after']);
+    expect(logs.lines.filter((line) => line.includes('trying again')).length).toBeLessThanOrEqual(2);
+  });
+
+  test('in the middle of a run costs nothing: the result is delivered afterwards', async ({ stage }) => {
+    const { colony, start, submit, client } = stage;
+    const work = gated();
+    await start(daemonOf(work.body));
+    const { processId } = await submit('f');
+    await work.entered;
+    await colony.server.stop();
+    work.release();
+    await colony.restart();
+    await until(async () => (await client.getProcess({ processId })).state === 'success');
+    expect(await colony.getProcess(processId)).toMatchObject({ output: ['done'], retries: 0 });
+  });
+
+  test('with an empty database: the daemon registers anew', async ({ stage: { colony, logs, start, run } }) => {
+    const worker = await start(echo);
+    await worker.ready;
+    const nameBefore = worker.name;
+    await colony.server.stop();
+    await Promise.all(['', '-wal', '-shm'].map((suffix) => rm(colony.databasePath + suffix, { force: true })));
+    await colony.restart();
+    expect((await run('repeat', { text: 'after' })).output).toEqual(['after']);
+    expect(worker.name).not.toBe(nameBefore);
+    expect(logs.mention('the server no longer knows this executor')).toBe(true);
+  });
+});
+
+describe('a registration that is lost', () => {
+  test('by removal is made again, and the process that ran is not closed by the old one', async ({ stage }) => {
+    const { colony, logs, start, submit } = stage;
+    const work = gated();
+    const worker = await start(daemonOf(work.body), { concurrency: 2, pollTimeoutSeconds: 1 });
+    const { processId } = await submit('f');
+    await work.entered;
+    const { name } = worker;
+    await colony.call(colony.colonyOwner, removeExecutor, { colonyName: colony.colonyName, executorName: name });
+    await until(() => logs.mention('left open: the daemon is no longer an approved executor', processId));
+    work.release();
+    await until(async () => (await colony.call(colony.user, getProcess, { processId })).state === 'success');
+    const process = await colony.getProcess(processId);
+    expect(process.assignedExecutorId).toBe(worker.executorId);
+    expect(worker.name).not.toBe(name);
+  });
+});
+
+test('the log of a daemon never holds a key', async ({ stage: { colony, logs, start, run } }) => {
+  const identity = await start(echo).then((worker) => worker.executorId);
+  await run('repeat', { text: 'patient-4711' });
+  await run('nothing');
+  expect(logs.mention(identity)).toBe(true);
+  expect(logs.mention(colony.colonyOwner.privateKey)).toBe(false);
+  expect(logs.mention('patient-4711')).toBe(false);
+  expect(logs.mention('privateKey')).toBe(false);
+});
+
+interface Gate {
+  readonly entered: Promise<unknown>;
+  readonly release: () => void;
+  readonly body: () => Promise<string>;
+}
+
+/** A function body that tells when it was entered and returns once it is released. */
+function gated(): Gate {
+  const gate = new EventTarget();
+  let isReleased = false;
+  const entered = once(gate, 'enter');
+  return {
+    entered,
+    release() {
+      isReleased = true;
+      gate.dispatchEvent(new Event('release'));
+    },
+    async body() {
+      const released = once(gate, 'release');
+      gate.dispatchEvent(new Event('enter'));
+      if (!isReleased) await released;
+      return 'done';
+    },
+  };
+}
