@@ -1,0 +1,143 @@
+// Numbers as vertical digits (one number per lane): reading and writing bytes and table rows, carrying, comparing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "kernel.hpp"
+
+namespace sealed {
+namespace {
+
+// `windowBits` (at most 16) bits of a big-endian number, starting `bitOffset` bits above its lowest bit; bits beyond
+// the number are 0. Which bytes are read depends on the offset only.
+inline unsigned windowDigit(const uint8_t* number, size_t bytes, size_t bitOffset, unsigned windowBits) {
+  unsigned bits = 0;
+  for (size_t i = 0; i < 3; i += 1) {
+    const size_t fromEnd = bitOffset / 8 + i;
+    if (fromEnd < bytes) bits |= static_cast<unsigned>(number[bytes - 1 - fromEnd]) << (8 * i);
+  }
+  return (bits >> (bitOffset % 8)) & ((1u << windowBits) - 1);
+}
+
+template <class Arithmetic>
+struct Digits {
+  using Vector = typename Arithmetic::Vector;
+  using StoredDigit = typename Arithmetic::StoredDigit;
+  static constexpr int lanes = Arithmetic::lanes;
+  static constexpr int digitBits = Arithmetic::digitBits;
+  static constexpr uint64_t digitMask = (uint64_t{1} << digitBits) - 1;
+
+  // Zero bytes that stand before a number that is read: digits are cut out of 8-byte words.
+  static constexpr size_t frontBytes = 64;
+
+  static inline uint64_t* lane(Vector* digits, int lane) { return reinterpret_cast<uint64_t*>(digits) + lane; }
+  static inline const uint64_t* lane(const Vector* digits, int lane) {
+    return reinterpret_cast<const uint64_t*>(digits) + lane;
+  }
+
+  // Digit by digit: number[i] of a big-endian number, at stride `stride`. `padded` is room for frontBytes + bytes.
+  static inline void parse(uint64_t* digits, size_t stride, int count, const uint8_t* number, size_t bytes,
+                           uint8_t* padded) {
+    std::memset(padded, 0, frontBytes);
+    std::memcpy(padded + frontBytes, number, bytes);
+    const uint8_t* end = padded + frontBytes + bytes;
+    for (int i = 0; i < count; i += 1) {
+      const size_t bit = static_cast<size_t>(i) * digitBits;
+      uint64_t word = 0;
+      if (bit / 8 < bytes) {
+        std::memcpy(&word, end - bit / 8 - 8, 8);
+        word = __builtin_bswap64(word) >> (bit % 8);
+      }
+      digits[i * stride] = word & digitMask;
+    }
+  }
+
+  // The number in one lane as `bytes` big-endian bytes; digits beyond them are 0 and left out.
+  static inline void format(uint8_t* number, size_t bytes, const uint64_t* digits, size_t stride, int count) {
+    unsigned __int128 pending = 0;
+    int pendingBits = 0;
+    int next = 0;
+    for (size_t i = 0; i < bytes; i += 1) {
+      if (pendingBits < 8 && next < count) {
+        pending |= static_cast<unsigned __int128>(digits[next * stride]) << pendingBits;
+        pendingBits += digitBits;
+        next += 1;
+      }
+      number[bytes - 1 - i] = static_cast<uint8_t>(pending);
+      pending >>= 8;
+      pendingBits -= 8;
+    }
+  }
+
+  // Carries lazy columns or sums of normal digits into normal digits; the number must fit `count` digits.
+  static inline void normalise(Vector* digits, int count) {
+    Vector carry = {};
+    for (int i = 0; i < count; i += 1) {
+      const Vector column = digits[i] + carry;
+      digits[i] = column & digitMask;
+      carry = column >> digitBits;
+    }
+  }
+
+  // All ones in the lanes where value ≥ bound, else 0. `difference` receives value − bound modulo 2^(digitBits·count).
+  static inline Vector subtract(Vector* difference, const Vector* value, const Vector* bound, int count) {
+    Vector borrow = {};
+    for (int i = 0; i < count; i += 1) {
+      const Vector digit = value[i] - bound[i] - borrow;
+      difference[i] = digit & digitMask;
+      borrow = digit >> 63;
+    }
+    return borrow - 1;
+  }
+
+  // value −= bound in the lanes where value ≥ bound, without branching; returns all ones in those lanes.
+  static inline Vector subtractOnce(Vector* value, const Vector* bound, int count, Vector* difference) {
+    const Vector subtracted = subtract(difference, value, bound, count);
+    for (int i = 0; i < count; i += 1) value[i] = (difference[i] & subtracted) | (value[i] & ~subtracted);
+    return subtracted;
+  }
+
+  // One number in all lanes.
+  static inline void spread(Vector* out, const uint64_t* digits, int count) {
+    for (int i = 0; i < count; i += 1) out[i] = Arithmetic::broadcast(digits[i]);
+  }
+
+  // out = entries[index] with each lane's own index; every entry is read whole.
+  static inline void select(Vector* out, const Vector* entries, int entryCount, int count, Vector index) {
+    for (int i = 0; i < count; i += 1) out[i] = Vector{};
+    for (int entry = 0; entry < entryCount; entry += 1) {
+      const Vector chosen = (Vector)(index == Arithmetic::broadcast(static_cast<uint64_t>(entry)));
+      const Vector* row = entries + static_cast<size_t>(entry) * count;
+      for (int i = 0; i < count; i += 1) out[i] |= row[i] & chosen;
+    }
+  }
+
+  // The same from rows of one number each, digit after digit, as tables keep them.
+  static inline void selectRow(Vector* out, const StoredDigit* rows, int entryCount, int count, Vector index) {
+    for (int i = 0; i < count; i += 1) out[i] = Vector{};
+    for (int entry = 0; entry < entryCount; entry += 1) {
+      const Vector chosen = (Vector)(index == Arithmetic::broadcast(static_cast<uint64_t>(entry)));
+      const StoredDigit* row = rows + static_cast<size_t>(entry) * count;
+      for (int i = 0; i < count; i += 1) out[i] |= Arithmetic::broadcast(row[i]) & chosen;
+    }
+  }
+
+  // Lane l takes the number at rows[l].
+  static inline void gatherRows(Vector* out, const StoredDigit* const* rows, int count) {
+    for (int l = 0; l < lanes; l += 1) {
+      uint64_t* target = lane(out, l);
+      for (int i = 0; i < count; i += 1) target[static_cast<size_t>(i) * lanes] = rows[l][i];
+    }
+  }
+
+  // Writes the number in one lane as a row.
+  static inline void storeRow(StoredDigit* row, const Vector* digits, int l, int count) {
+    const uint64_t* source = lane(digits, l);
+    for (int i = 0; i < count; i += 1) row[i] = static_cast<StoredDigit>(source[static_cast<size_t>(i) * lanes]);
+  }
+};
+
+}  // namespace
+}  // namespace sealed

@@ -1,0 +1,105 @@
+// Powers of one base from a table of its powers: one product per window of the exponent and no squaring.
+//
+// The table holds base^(v · 2^(w·j)) for every window j and every digit v of w bits, as Montgomery pairs, window after
+// window, one row of 2L stored digits per power. It lives in the caller's memory, without any alignment.
+#pragma once
+
+#include "group.hpp"
+#include "pair.hpp"
+
+namespace sealed {
+namespace {
+
+template <class Arithmetic>
+class FixedBase {
+ public:
+  using Vector = typename Arithmetic::Vector;
+  using StoredDigit = typename Arithmetic::StoredDigit;
+  using D = Digits<Arithmetic>;
+  using Pairs = PairArithmetic<Arithmetic>;
+  using Scratch = typename Pairs::Scratch;
+  static constexpr size_t lanes = Arithmetic::lanes;
+
+  // Groups are taken through the windows together, so that a window's rows stay in the second-level cache.
+  static constexpr size_t maxGroups = 16;
+
+  static size_t tableBytes(const Pairs& pairs, const TableShape& shape) {
+    return shape.windows() * (pairs.pairDigits() << shape.windowBits) * sizeof(StoredDigit);
+  }
+
+  FixedBase(const Pairs& pairs, const TableShape& shape) : pairs_(pairs), shape_(shape) {}
+
+  // Pairs of working memory that `build` takes from the arena.
+  static constexpr size_t buildPairs = 3;
+
+  // Fills the table with powers of the pair `base` (in all lanes), `lanes` windows at a time.
+  void build(uint8_t* table, const Vector* base, Arena& arena, const Scratch& scratch) const {
+    Vector* next = arena.take<Vector>(pairs_.pairDigits());
+    Vector* bases = arena.take<Vector>(pairs_.pairDigits());
+    Vector* power = arena.take<Vector>(pairs_.pairDigits());
+    copy(next, base);
+    for (size_t first = 0; first < shape_.windows(); first += lanes) {
+      const size_t windows = shape_.windows() - first < lanes ? shape_.windows() - first : lanes;
+      for (size_t l = 0; l < windows; l += 1) {
+        for (size_t i = 0; i < pairs_.pairDigits(); i += 1) bases[i][l] = next[i][0];
+        for (unsigned bit = 0; bit < shape_.windowBits; bit += 1) pairs_.squareOf(next, next, scratch);
+      }
+      fillWindows(table, first, windows, bases, power, scratch);
+    }
+  }
+
+  // results[g] = base ^ exponents, as Montgomery pairs, for the groups that begin at number `first` of `count`.
+  void power(Vector* results, size_t groups, const uint8_t* table, bool constantTime, const uint8_t* exponents,
+             size_t exponentStride, size_t first, size_t count, Vector* row, const Scratch& scratch) const {
+    for (size_t window = 0; window < shape_.windows(); window += 1) {
+      const StoredDigit* rows = windowRows(table, window);
+      for (size_t group = 0; group < groups; group += 1) {
+        const Vector digits =
+            windowDigits<Arithmetic>(exponents, shape_.exponentBytes(), exponentStride, first + group * lanes, count,
+                                     window * shape_.windowBits, shape_.windowBits);
+        Vector* result = results + group * pairs_.pairDigits();
+        readRows(window == 0 ? result : row, rows, digits, constantTime);
+        if (window > 0) pairs_.multiply(result, result, row, scratch);
+      }
+    }
+  }
+
+ private:
+  void copy(Vector* out, const Vector* pair) const {
+    for (size_t i = 0; i < pairs_.pairDigits(); i += 1) out[i] = pair[i];
+  }
+
+  const StoredDigit* windowRows(const uint8_t* table, size_t window) const {
+    return reinterpret_cast<const StoredDigit*>(table) + window * (pairs_.pairDigits() << shape_.windowBits);
+  }
+
+  void fillWindows(uint8_t* table, size_t first, size_t windows, const Vector* bases, Vector* power,
+                   const Scratch& scratch) const {
+    const int digits = static_cast<int>(pairs_.pairDigits());
+    copy(power, pairs_.one);
+    for (size_t value = 0; value < size_t{1} << shape_.windowBits; value += 1) {
+      if (value > 0) pairs_.multiply(power, power, bases, scratch);
+      for (size_t l = 0; l < windows; l += 1) {
+        StoredDigit* rows = const_cast<StoredDigit*>(windowRows(table, first + l));
+        D::storeRow(rows + value * pairs_.pairDigits(), power, static_cast<int>(l), digits);
+      }
+    }
+  }
+
+  void readRows(Vector* out, const StoredDigit* rows, Vector digits, bool constantTime) const {
+    const int count = static_cast<int>(pairs_.pairDigits());
+    if (constantTime) {
+      D::selectRow(out, rows, 1 << shape_.windowBits, count, digits);
+      return;
+    }
+    const StoredDigit* chosen[lanes];
+    for (size_t l = 0; l < lanes; l += 1) chosen[l] = rows + digits[l] * pairs_.pairDigits();
+    D::gatherRows(out, chosen, count);
+  }
+
+  const Pairs& pairs_;
+  const TableShape shape_;
+};
+
+}  // namespace
+}  // namespace sealed

@@ -1,0 +1,285 @@
+// Products of many powers (Pippenger): for every window of the exponents, bases with equal digits are multiplied first
+// and the products weighted afterwards. Which bases meet depends on the exponents: not for secret exponents.
+//
+// The bases of a window are sorted by digit and cut into one stretch per lane. Each lane multiplies along its stretch
+// and drops the product into a bucket whenever the digit changes; where a digit continues into the next stretch, the
+// two partial products meet in the bucket.
+#pragma once
+
+#include <cmath>
+
+#include "group.hpp"
+#include "pair.hpp"
+
+namespace sealed {
+namespace {
+
+template <class Arithmetic>
+class MultiExponentiation {
+ public:
+  using Vector = typename Arithmetic::Vector;
+  using StoredDigit = typename Arithmetic::StoredDigit;
+  using D = Digits<Arithmetic>;
+  using Pairs = PairArithmetic<Arithmetic>;
+  using Scratch = typename Pairs::Scratch;
+  using Port = GroupPort<Arithmetic>;
+  static constexpr size_t lanes = Arithmetic::lanes;
+
+  // Terms are taken in portions, which bounds the memory: 20 MB of rows for 4096-bit elements.
+  static constexpr size_t maxTerms = 16384;
+
+  MultiExponentiation(const Pairs& pairs, Arena& arena)
+      : pairs_(pairs), arena_(arena), digits_(pairs.pairDigits()), elementBytes_(2 * pairs.rootBytes) {}
+
+  void compute(uint8_t* out, const uint8_t* bases, const uint8_t* exponents, size_t exponentBytes, size_t count) {
+    const size_t terms = count < maxTerms ? count : maxTerms;
+    windowBits_ = bestWindowBits(terms, 8 * exponentBytes);
+    begin(terms);
+    const Port port(arena_, elementBytes_);
+    const Scratch scratch(arena_, pairs_.L);
+    takeMemory(terms);
+    copy(total_, pairs_.one);
+    for (size_t first = 0; first < count; first += maxTerms) {
+      const size_t portion = count - first < maxTerms ? count - first : maxTerms;
+      readBases(bases + first * elementBytes_, portion, port, scratch);
+      addPortion(exponents + first * exponentBytes, exponentBytes, portion, scratch);
+    }
+    pairs_.leave(total_, total_, nullptr, scratch);
+    pairs_.join(value_, total_, scratch);
+    port.write(out, elementBytes_, 0, 1, value_, 2 * pairs_.L);
+  }
+
+ private:
+  static unsigned bestWindowBits(size_t terms, size_t exponentBits) {
+    unsigned best = 1;
+    double bestCost = INFINITY;
+    for (unsigned bits = 1; bits <= 12; bits += 1) {
+      const double windows = std::ceil(static_cast<double>(exponentBits) / bits);
+      const double cost = windows * (terms + 2.0 * (1u << bits) + lanes * (2.0 * bits + 14.0));
+      if (cost < bestCost) {
+        best = bits;
+        bestCost = cost;
+      }
+    }
+    return best;
+  }
+
+  size_t buckets() const { return size_t{1} << windowBits_; }
+
+  void begin(size_t terms) {
+    const size_t rowBytes = digits_ * sizeof(StoredDigit);
+    const size_t chunkBytes = static_cast<size_t>(pairs_.chunks) * pairs_.L * sizeof(Vector);
+    arena_.begin((terms + buckets() + lanes + 1) * rowBytes + 8 * pairs_.pairBytes() + chunkBytes + Scratch::bytes(pairs_.L) +
+                     Port::bytes(elementBytes_) + 2 * terms * sizeof(uint32_t) + 2 * (buckets() + 1) * sizeof(uint32_t),
+                 16 + Scratch::pieces);
+  }
+
+  void takeMemory(size_t terms) {
+    rows_ = arena_.take<StoredDigit>(terms * digits_);
+    buckets_ = arena_.take<StoredDigit>(buckets() * digits_);
+    heads_ = arena_.take<StoredDigit>(lanes * digits_);
+    filled_ = arena_.take<uint8_t>(buckets());
+    oneRow_ = arena_.take<StoredDigit>(digits_);
+    total_ = arena_.take<Vector>(digits_);
+    portion_ = arena_.take<Vector>(digits_);
+    running_ = arena_.take<Vector>(digits_);
+    weighted_ = arena_.take<Vector>(digits_);
+    loaded_ = arena_.take<Vector>(digits_);
+    factor_ = arena_.take<Vector>(digits_);
+    value_ = arena_.take<Vector>(static_cast<size_t>(pairs_.chunks) * pairs_.L + 2 * static_cast<size_t>(pairs_.L));
+    sorted_ = arena_.take<uint32_t>(terms);
+    digitOf_ = arena_.take<uint32_t>(terms);
+    starts_ = arena_.take<uint32_t>(buckets() + 1);
+    D::storeRow(oneRow_, pairs_.one, 0, static_cast<int>(digits_));
+  }
+
+  void copy(Vector* out, const Vector* pair) const {
+    for (size_t i = 0; i < digits_; i += 1) out[i] = pair[i];
+  }
+
+  void storeRow(StoredDigit* row, const Vector* pair, size_t l) const {
+    D::storeRow(row, pair, static_cast<int>(l), static_cast<int>(digits_));
+  }
+
+  // Bases become rows: Montgomery pairs, digit after digit.
+  void readBases(const uint8_t* bases, size_t count, const Port& port, const Scratch& scratch) {
+    for (size_t first = 0; first < count; first += lanes) {
+      port.read(value_, pairs_.chunks * pairs_.L, bases, elementBytes_, first, count);
+      pairs_.enter(loaded_, value_, scratch);
+      for (size_t l = 0; l < lanes && first + l < count; l += 1) storeRow(rows_ + (first + l) * digits_, loaded_, l);
+    }
+  }
+
+  // total *= Π rows ^ exponents.
+  void addPortion(const uint8_t* exponents, size_t exponentBytes, size_t count, const Scratch& scratch) {
+    const size_t windows = (8 * exponentBytes + windowBits_ - 1) / windowBits_;
+    copy(portion_, pairs_.one);
+    for (size_t window = windows; window > 0; window -= 1) {
+      for (unsigned bit = 0; window < windows && bit < windowBits_; bit += 1) {
+        pairs_.squareOf(portion_, portion_, scratch);
+      }
+      const size_t used = sortByDigit(exponents, exponentBytes, count, (window - 1) * windowBits_);
+      if (used == 0) continue;
+      fillBuckets(used, scratch);
+      weighBuckets(scratch);
+      pairs_.multiply(portion_, portion_, weighted_, scratch);
+    }
+    pairs_.multiply(total_, total_, portion_, scratch);
+  }
+
+  // Counting sort of the terms by their digit; digit 0 takes no part. Returns the number of terms left.
+  size_t sortByDigit(const uint8_t* exponents, size_t exponentBytes, size_t count, size_t bitOffset) {
+    for (size_t digit = 0; digit <= buckets(); digit += 1) starts_[digit] = 0;
+    for (size_t i = 0; i < count; i += 1) {
+      digitOf_[i] = windowDigit(exponents + i * exponentBytes, exponentBytes, bitOffset, windowBits_);
+      if (digitOf_[i] != 0) starts_[digitOf_[i] + 1] += 1;
+    }
+    for (size_t digit = 1; digit <= buckets(); digit += 1) starts_[digit] += starts_[digit - 1];
+    const size_t used = starts_[buckets()];
+    for (size_t i = 0; i < count; i += 1) {
+      if (digitOf_[i] != 0) sorted_[starts_[digitOf_[i]]++] = static_cast<uint32_t>(i);
+    }
+    return used;
+  }
+
+  // The digit at a position of the sorted list, 0 beyond its end.
+  uint32_t digitAt(size_t position, size_t used) const {
+    return position < used ? digitOf_[sorted_[position]] : 0;
+  }
+
+  // Bucket d = Π rows with digit d; lane l walks positions l·length … (l + 1)·length − 1 of the sorted terms.
+  void fillBuckets(size_t used, const Scratch& scratch) {
+    for (size_t digit = 0; digit < buckets(); digit += 1) filled_[digit] = 0;
+    for (size_t l = 0; l < lanes; l += 1) headDigit_[l] = 0;
+    const size_t length = (used + lanes - 1) / lanes;
+    for (size_t step = 0; step < length; step += 1) {
+      if (step > 0) emptyFinishedLanes(used, length, step);
+      loadTerms(step == 0 ? running_ : loaded_, used, length, step);
+      if (step > 0) pairs_.multiply(running_, running_, loaded_, scratch);
+    }
+    for (size_t l = 0; l < lanes; l += 1) empty(l, digitAt((l + 1) * length - 1, used));
+    for (size_t l = 0; l < lanes; l += 1) mergeHead(l, scratch);
+  }
+
+  void loadTerms(Vector* out, size_t used, size_t length, size_t step) const {
+    const StoredDigit* rows[lanes];
+    for (size_t l = 0; l < lanes; l += 1) {
+      const size_t position = l * length + step;
+      rows[l] = position < used ? rows_ + sorted_[position] * digits_ : oneRow_;
+    }
+    D::gatherRows(out, rows, static_cast<int>(digits_));
+  }
+
+  // Lanes whose digit changes at this step drop their product and start again at 1.
+  void emptyFinishedLanes(size_t used, size_t length, size_t step) {
+    for (size_t l = 0; l < lanes; l += 1) {
+      const size_t position = l * length + step;
+      const uint32_t digit = digitAt(position - 1, used);
+      if (digit == digitAt(position, used)) continue;
+      empty(l, digit);
+      for (size_t i = 0; i < digits_; i += 1) running_[i][l] = pairs_.one[i][l];
+    }
+  }
+
+  // Takes the product out of a lane. The first digit of a stretch may have begun in the stretch before: its product
+  // waits in the lane's head. Every other digit begins in this stretch and has its bucket to itself.
+  void empty(size_t l, uint32_t digit) {
+    if (digit == 0) return;
+    if (headDigit_[l] == 0) {
+      headDigit_[l] = digit;
+      storeRow(heads_ + l * digits_, running_, l);
+    } else {
+      filled_[digit] = 1;
+      storeRow(buckets_ + digit * digits_, running_, l);
+    }
+  }
+
+  void mergeHead(size_t l, const Scratch& scratch) {
+    const uint32_t digit = headDigit_[l];
+    if (digit == 0) return;
+    StoredDigit* bucket = buckets_ + digit * digits_;
+    if (filled_[digit] == 0) {
+      std::memcpy(bucket, heads_ + l * digits_, digits_ * sizeof(StoredDigit));
+    } else {
+      loadOne(running_, bucket);
+      loadOne(loaded_, heads_ + l * digits_);
+      pairs_.multiply(running_, running_, loaded_, scratch);
+      storeRow(bucket, running_, 0);
+    }
+    filled_[digit] = 1;
+  }
+
+  void loadOne(Vector* out, const StoredDigit* row) const {
+    for (size_t i = 0; i < digits_; i += 1) out[i] = Arithmetic::broadcast(row[i]);
+  }
+
+  // weighted = Π bucket[d]^d in every lane's share. Lane l takes the digits l·S + k for k < S:
+  // Π bucket[l·S + k]^(l·S + k) = (Π bucket)^(l·S) · Π bucket^k, the last by running products.
+  void weighBuckets(const Scratch& scratch) {
+    const size_t share = buckets() > lanes ? buckets() / lanes : 1;
+    copy(running_, pairs_.one);
+    copy(weighted_, pairs_.one);
+    for (size_t k = share; k > 0; k -= 1) {
+      loadBuckets(share, k - 1);
+      pairs_.multiply(running_, running_, loaded_, scratch);
+      if (k > 1) pairs_.multiply(weighted_, weighted_, running_, scratch);
+    }
+    raiseToLaneNumber(scratch);
+    for (size_t power = share; power > 1; power /= 2) pairs_.squareOf(running_, running_, scratch);
+    pairs_.multiply(weighted_, weighted_, running_, scratch);
+    for (size_t distance = lanes / 2; distance > 0; distance /= 2) {
+      copy(loaded_, pairs_.one);
+      for (size_t i = 0; i < digits_; i += 1) {
+        for (size_t l = 0; l < distance; l += 1) loaded_[i][l] = weighted_[i][l + distance];
+      }
+      pairs_.multiply(weighted_, weighted_, loaded_, scratch);
+    }
+  }
+
+  void loadBuckets(size_t share, size_t k) const {
+    const StoredDigit* rows[lanes];
+    for (size_t l = 0; l < lanes; l += 1) {
+      const size_t digit = l * share + k;
+      rows[l] = digit < buckets() && filled_[digit] != 0 ? buckets_ + digit * digits_ : oneRow_;
+    }
+    D::gatherRows(loaded_, rows, static_cast<int>(digits_));
+  }
+
+  // running = running ^ l in lane l.
+  void raiseToLaneNumber(const Scratch& scratch) {
+    copy(factor_, running_);
+    copy(running_, pairs_.one);
+    for (size_t bit = lanes / 2; bit > 0; bit /= 2) {
+      pairs_.squareOf(running_, running_, scratch);
+      for (size_t i = 0; i < digits_; i += 1) {
+        for (size_t l = 0; l < lanes; l += 1) loaded_[i][l] = (l & bit) != 0 ? factor_[i][l] : pairs_.one[i][l];
+      }
+      pairs_.multiply(running_, running_, loaded_, scratch);
+    }
+  }
+
+  const Pairs& pairs_;
+  Arena& arena_;
+  const size_t digits_;
+  const size_t elementBytes_;
+  unsigned windowBits_ = 1;
+  StoredDigit* rows_ = nullptr;
+  StoredDigit* buckets_ = nullptr;
+  StoredDigit* oneRow_ = nullptr;
+  Vector* total_ = nullptr;
+  Vector* portion_ = nullptr;
+  Vector* running_ = nullptr;
+  Vector* weighted_ = nullptr;
+  Vector* loaded_ = nullptr;
+  Vector* factor_ = nullptr;
+  Vector* value_ = nullptr;
+  uint32_t* sorted_ = nullptr;
+  uint32_t* digitOf_ = nullptr;
+  uint32_t* starts_ = nullptr;
+  uint8_t* filled_ = nullptr;
+  StoredDigit* heads_ = nullptr;
+  uint32_t headDigit_[lanes] = {};
+};
+
+}  // namespace
+}  // namespace sealed

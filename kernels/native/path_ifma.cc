@@ -1,0 +1,8 @@
+#include "ifma.hpp"
+#include "path.hpp"
+
+namespace sealed {
+
+extern const Path ifmaPath = pathOf<Ifma>();
+
+}  // namespace sealed
