@@ -20,7 +20,7 @@ const HELP_WIDTH = 100;
  */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   try {
-    const parsed = await parseCommandLine(COMMANDS, argv, Math.min(io.stdout.columns ?? HELP_WIDTH, 120));
+    const parsed = await parseCommandLine(COMMANDS, argv, Math.min(io.stdout.columns || HELP_WIDTH, 120));
     if (parsed.kind === 'help') {
       io.stdout.write(`${parsed.text}\n`);
       return EXIT_CODES.success;

@@ -5,11 +5,14 @@ import { packageVersion } from './framework/version.ts';
 export const version = defineCommand({
   describe: 'Print the versions of this program and of what it runs on',
   async run() {
+    const { describeEngine } = await import('../crypto/paillier/index.ts');
+    const engine = describeEngine();
     const facts = {
       version: packageVersion(),
       node: process.version,
       platform: `${process.platform}-${process.arch}`,
     };
-    return { json: facts, show: (out) => out.facts(Object.entries(facts)) };
+    const arithmetic = `${engine.name}${engine.forced ? ' (forced)' : ''}, ${engine.threads} threads`;
+    return { json: { ...facts, engine }, show: (out) => out.facts(Object.entries({ ...facts, arithmetic })) };
   },
 });

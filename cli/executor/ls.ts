@@ -22,7 +22,7 @@ export const executorLs = defineCommand({
     return tableReport(
       listToWire(Executor, executors),
       [
-        { title: 'NAME', shrinks: true },
+        { title: 'NAME' },
         { title: 'TYPE', shrinks: true },
         { title: 'LOCATION', shrinks: true },
         { title: 'STATE' },

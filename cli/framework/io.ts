@@ -2,8 +2,15 @@
 export interface TextStream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
-  /** Width of the terminal in characters. */
+  /** Width of the terminal in characters; some do not know it and say 0. */
   readonly columns?: number;
+  /** Height of the terminal in lines. */
+  readonly rows?: number;
+}
+
+/** The width of a terminal in characters, 80 where it does not know. */
+export function widthOf({ columns = 0 }: TextStream): number {
+  return columns > 0 ? columns : 80;
 }
 
 /** Everything the command line touches of the process it runs in, so that tests can run it inside their own. */

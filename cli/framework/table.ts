@@ -5,12 +5,14 @@ export interface Column {
   readonly title: string;
   /** May be cut to make the table fit the terminal. Ids are not, since people copy them. */
   readonly shrinks?: boolean;
+  /** How narrow it may become, in characters. @default 8 */
+  readonly leastWidth?: number;
 }
 
 /** How a table is drawn. */
 export type TableStyle = 'rounded' | 'ascii' | 'plain';
 
-const SMALLEST_WIDTH = 8;
+const LEAST_WIDTH = 8;
 
 interface Frame {
   readonly horizontal: string;
@@ -83,18 +85,20 @@ function naturalWidths(columns: readonly Column[], cells: readonly (readonly str
 /** Takes the space that is missing from the widest columns that may shrink. */
 function fitWidths(columns: readonly Column[], cells: readonly (readonly string[])[], available: number): number[] {
   const widths = naturalWidths(columns, cells);
-  const total = (): number => widths.reduce((sum, width) => sum + width, 0);
-  while (total() > available) {
-    const widest = columns.reduce(
-      (best, column, index) =>
-        column.shrinks === true && (best < 0 || (widths[index] ?? 0) > (widths[best] ?? 0)) ? index : best,
-      -1,
-    );
-    const width = widths[widest];
-    if (width === undefined || width <= SMALLEST_WIDTH) break;
-    widths[widest] = width - 1;
+  let missing = widths.reduce((sum, width) => sum + width, 0) - available;
+  for (; missing > 0; missing -= 1) {
+    const widest = widestShrinkable(columns, widths);
+    if (widest === undefined) break;
+    widths[widest] = (widths[widest] ?? 0) - 1;
   }
   return widths;
+}
+
+function widestShrinkable(columns: readonly Column[], widths: readonly number[]): number | undefined {
+  return columns
+    .map(({ shrinks = false, leastWidth = LEAST_WIDTH }, index) => ({ index, least: shrinks ? leastWidth : Infinity }))
+    .filter(({ index, least }) => (widths[index] ?? 0) > least)
+    .toSorted((a, b) => (widths[b.index] ?? 0) - (widths[a.index] ?? 0))[0]?.index;
 }
 
 function pad(cell: string, width: number): string {

@@ -13,7 +13,7 @@ export const userLs = defineCommand({
     const users = await client.getUsers({ colonyName });
     return tableReport(
       listToWire(User, users),
-      [{ title: 'NAME', shrinks: true }, { title: 'USERID' }, { title: 'EMAIL', shrinks: true }, { title: 'PHONE' }],
+      [{ title: 'NAME' }, { title: 'USERID' }, { title: 'EMAIL', shrinks: true }, { title: 'PHONE' }],
       users.map(({ name, userId, email, phone }) => [name, userId, email, phone]),
       'No users found',
     );

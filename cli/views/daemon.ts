@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import type { Environment } from '../../colony/environment.ts';
+import { UserError } from '../../colony/errors.ts';
 import type { Worker } from '../../colony/worker.ts';
 import type { Context } from '../framework/context.ts';
 import { colonyKey } from '../framework/global-options.ts';
@@ -31,10 +32,12 @@ export async function runDaemon(
   start: (settings: DaemonSettings) => Promise<Worker>,
 ): Promise<undefined> {
   const { signal, cwd } = context.io;
+  const environment = await context.environment(args);
+  requireColony(environment, context, args.colonyprvkey);
   const worker = await start({
     concurrency: args.concurrency,
     identityFile: args.key === undefined ? undefined : resolve(cwd, args.key),
-    environment: await context.environment(args),
+    environment,
     log: await context.log(),
   });
   const stop = (): void => void worker.stop().catch(() => {});
@@ -51,4 +54,12 @@ export async function runDaemon(
     signal.removeEventListener('abort', stop);
   }
   return undefined;
+}
+
+/** Without any colony a daemon would wait for one for ever. */
+function requireColony({ source }: Environment, { flags }: Context, colonyKeyFlag: string | undefined): void {
+  if (source !== 'none' || flags.host !== undefined || colonyKeyFlag !== undefined) return;
+  throw new UserError(
+    'colony: expected a development colony or ColonyOS variables, got neither; run "colonies server start" first',
+  );
 }

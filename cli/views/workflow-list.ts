@@ -28,7 +28,7 @@ export function defineWorkflowList({ state, adjective, timeTitle, time }: ListKi
       const workflows = await client.getWorkflows({ colonyName, count: args.count, state: stateNumber(state) });
       return tableReport(
         listToWire(Workflow, workflows),
-        [{ title: 'WORKFLOWID' }, { title: timeTitle }, { title: 'INITIATOR', shrinks: true }],
+        [{ title: 'WORKFLOWID' }, { title: timeTitle }, { title: 'INITIATOR' }],
         workflows.map((workflow) => [workflow.workflowId, formatTime(workflow[time]), workflow.initiatorName]),
         `No ${adjective} workflows found`,
       );

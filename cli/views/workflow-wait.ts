@@ -1,6 +1,6 @@
 import type { ColoniesClient } from '../../colony/client.ts';
 import { isFinal, type Process, type ProcessState } from '../../colony/messages/processes.ts';
-import type { TextStream } from '../framework/io.ts';
+import { type TextStream, widthOf } from '../framework/io.ts';
 import { pollUntil } from '../framework/polling.ts';
 import { formatDuration, printable, shorten } from '../framework/text.ts';
 
@@ -68,7 +68,7 @@ const MARKS: Readonly<Record<ProcessState, string>> = {
 };
 
 /**
- * Live progress: on a terminal one line per node that is rewritten in place, elsewhere one line per change.
+ * Live progress: on a terminal that is high enough one line per node, rewritten in place; elsewhere one line per change.
  *
  * @param now milliseconds on a clock that only goes forward
  */
@@ -81,11 +81,12 @@ export function createProgress(stream: TextStream, now: () => number = () => per
     if (changed.length === 0) return;
     const elapsed = formatDuration(now() - startMs);
     for (const { nodeName } of changed) changedAt.set(nodeName, elapsed);
-    const isRewriting = stream.isTTY === true;
+    // Lines that have left the screen at its top cannot be rewritten.
+    const isRewriting = stream.isTTY === true && nodes.length < (stream.rows || 24);
     const back = isRewriting && shown.length > 0 ? `\u001B[${shown.length}A` : '';
     const lines = (isRewriting ? nodes : changed).map((node) => {
       const line = progressLine(node, changedAt.get(node.nodeName) ?? '');
-      return isRewriting ? `\u001B[2K${shorten(line, stream.columns ?? 80)}` : line;
+      return isRewriting ? `\u001B[2K${shorten(line, widthOf(stream))}` : line;
     });
     stream.write(`${back}${lines.join('\n')}\n`);
     shown = nodes;

@@ -106,3 +106,10 @@ test('a command that does not end by itself is abandoned when the user interrupt
   const { code } = await run(['server', 'status'], { signal: interruption.signal, env });
   expect(code).toBe(130);
 });
+
+test('a bug of ours shows its stack and ends with exit code 70', async () => {
+  const env = new Proxy({}, { get: () => Symbol('not an environment') });
+  const { code, stdout, stderr } = await run(['server', 'env'], { env });
+  expect({ code, stdout }).toEqual({ code: 70, stdout: '' });
+  expect(stderr).toMatch(/^This is a bug of sealed-colonies, please report it:\nTypeError: [^]*\n {4}at /u);
+});

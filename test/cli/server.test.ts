@@ -161,9 +161,15 @@ test('executor start runs a daemon until it is interrupted, and unregisters it',
   expect(gone.stdout).toMatch(/r1-hospital_executor-\S+ +r1-hospital_executor +n\/a +Unregistered/u);
 });
 
-test('executor start with a secret that is no number, or a missing configuration, says so', async () => {
+test('executor start without any colony says how to make one', async () => {
   await using directory = await temporaryDirectory();
-  const env = { SEALED_COLONIES_HOME: directory.path };
+  const { code, stderr } = await run(['executor', 'start', 'cloud'], { env: { SEALED_COLONIES_HOME: directory.path } });
+  expect(code).toBe(1);
+  expect(stderr).toContain('run "colonies server start" first');
+});
+
+test('executor start with a secret that is no number, or a missing configuration, says so', async () => {
+  const env = { COLONIES_COLONY_NAME: 'dev' };
   const words = await run(['executor', 'start', 'hospital', 'r1', 'many'], { env });
   expect(words.code).toBe(1);
   expect(words.stderr).not.toContain('many');
