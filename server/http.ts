@@ -32,10 +32,13 @@ export function createHttpApp(services: Services, maxBodyBytes: number): Hono<En
 }
 
 async function answerApi(context: Context<Env>, services: Services): Promise<Response> {
-  const { outgoing } = context.env;
+  const { incoming, outgoing } = context.env;
   const disconnected = new AbortController();
+  // A response whose socket failed halfway "finishes" as well; only a socket that still stands has taken all of it.
+  let isSent = false;
+  outgoing.once('finish', () => (isSent = !incoming.socket.destroyed));
   outgoing.once('close', () => {
-    if (!outgoing.writableFinished) disconnected.abort();
+    if (!isSent) disconnected.abort();
   });
   const body = await context.req.text().catch(() => undefined);
   if (body === undefined) return respond(toFailure(services.log, '', new Refusal(400, 'The body could not be read')));

@@ -153,7 +153,8 @@ export function createScheduler(transactor: () => Transactor): Scheduler {
 /** A process whose executor vanished before it got the answer waits again, as if it had not been given out. */
 function handBackUnlessDelivered(transactor: Transactor, process: Process, disconnected: AbortSignal): void {
   const handBack = (): void => {
-    void transactor.write((transaction) => returnToQueue(transaction, process));
+    // Should this fail, because the server stops say, the process's deadline still hands it on.
+    transactor.write((transaction) => returnToQueue(transaction, process)).catch(() => undefined);
   };
   if (disconnected.aborted) handBack();
   else disconnected.addEventListener('abort', handBack, { once: true });

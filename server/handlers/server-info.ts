@@ -29,6 +29,7 @@ export const serverInfoHandlers: readonly Handler[] = [
           insecure: undefined,
         },
       ],
+      deduplicates: true,
     }),
   }),
   reads({

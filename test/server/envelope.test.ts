@@ -1,25 +1,32 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
 import { sealRequest } from '../../colony/envelope.ts';
 import { generateIdentity, sign } from '../../colony/identity.ts';
 import { messages } from '../../colony/messages/index.ts';
 import { handlers } from '../../server/handlers/index.ts';
 import { post, rpcRaw, urlOf } from '../support/rpc.ts';
-import { test } from '../support/server-fixture.ts';
+import { quick } from '../support/server-calls.ts';
 import { startTestColony, type TestColony } from '../support/test-colony.ts';
 
 const stranger = generateIdentity();
 
-/** Status and message of the refusal that a body gets, after checking what all refusals have in common. */
-async function refusal(colony: TestColony, body: string): Promise<{ status: number; message: string }> {
+const FailureEnvelope = z.strictObject({
+  payloadtype: z.literal('error'),
+  payload: z.base64(),
+  error: z.literal(true),
+});
+const Failure = z.strictObject({ status: z.number(), message: z.string() });
+
+/** The refusal that a body gets. Everything that refusals have in common is required here. */
+async function refusal(colony: TestColony, body: string): Promise<z.output<typeof Failure>> {
   const reply = await post(colony.address, body);
-  expect(reply.contentType).toBe('text/plain; charset=utf-8');
-  const envelope = JSON.parse(reply.body) as { payloadtype: string; payload: string; error: boolean };
-  expect(Object.keys(envelope)).toEqual(['payloadtype', 'payload', 'error']);
-  expect(envelope).toMatchObject({ payloadtype: 'error', error: true });
-  const failure = JSON.parse(Buffer.from(envelope.payload, 'base64').toString()) as { status: number; message: string };
-  expect(failure.status).toBe(reply.status);
+  const { payload } = FailureEnvelope.parse(JSON.parse(reply.body));
+  const failure = Failure.parse(JSON.parse(Buffer.from(payload, 'base64').toString()));
+  if (reply.contentType !== 'text/plain; charset=utf-8' || reply.status !== failure.status) {
+    throw new Error(`refusal: got ${reply.contentType} with status ${reply.status}, ${failure.status} inside`);
+  }
   return failure;
 }
 
@@ -37,7 +44,8 @@ describe('an envelope is refused with 400', () => {
     ['null', 'json: cannot unmarshal null into Go value of type rpc.RPCMsg'],
     ['"text"', 'json: cannot unmarshal string into Go value of type rpc.RPCMsg'],
     ['{"payloadtype":7}', 'json: cannot unmarshal number into Go struct field RPCMsg.payloadtype of type string'],
-  ] as const)('%j', async ([body, message], { colony }) => {
+  ] as const)('%j', async ([body, message]) => {
+    await using colony = await startTestColony(quick);
     expect(await refusal(colony, body)).toEqual({ status: 400, message });
   });
 });
@@ -58,11 +66,13 @@ describe('a payload is refused with 400', () => {
       base64('{"msgtype":"getprocessmsg","processid":7}'),
       'Failed to get process, invalid JSON',
     ],
-  ] as const)('%s', async ([, payload, message], { colony }) => {
+  ] as const)('%s', async ([, payload, message]) => {
+    await using colony = await startTestColony(quick);
     expect(await refusal(colony, withPayload('getprocessmsg', payload))).toEqual({ status: 400, message });
   });
 
-  test('that lacks what it is about', async ({ colony }) => {
+  test('that lacks what it is about', async () => {
+    await using colony = await startTestColony(quick);
     expect(await refusal(colony, signed('submitfuncspecmsg', {}))).toEqual({
       status: 400,
       message: 'Failed to submit process spec, msg.FunctionSpec is nil',
@@ -86,13 +96,15 @@ describe('a signature is refused with 403', () => {
       flipV('1b'),
       'Failed to recover public key: invalid signature: public key recovery code 54 is not in the valid range [27, 28]',
     ],
-  ] as const)('%s', async ([, signature, message], { colony }) => {
+  ] as const)('%s', async ([, signature, message]) => {
+    await using colony = await startTestColony(quick);
     const body = JSON.stringify({ payloadtype: 'getprocessmsg', payload, signature });
     expect(await refusal(colony, body)).toEqual({ status: 403, message });
   });
 });
 
-test('an unknown, an empty and a WebSocket-only message type are refused with 403', async ({ colony }) => {
+test('an unknown, an empty and a WebSocket-only message type are refused with 403', async () => {
+  await using colony = await startTestColony(quick);
   expect(await refusal(colony, signed('getnodesmsg', {}))).toEqual({
     status: 403,
     message: 'invalid rpcMsg.PayloadType: getnodesmsg',
@@ -101,14 +113,16 @@ test('an unknown, an empty and a WebSocket-only message type are refused with 40
   expect((await refusal(colony, signed('subscribeprocessmsg', {}))).status).toBe(403);
 });
 
-test('an unsigned request of an unknown type is refused for its signature', async ({ colony }) => {
+test('an unsigned request of an unknown type is refused for its signature', async () => {
+  await using colony = await startTestColony(quick);
   const body = JSON.stringify(sealRequest('nonsense', {}));
   expect((await refusal(colony, body)).message).toBe('Invalid signature length');
 });
 
-test('version and server information need no signature', async ({ colony }) => {
+test('version and server information need no signature', async () => {
+  await using colony = await startTestColony(quick);
   expect(await rpcRaw(colony.address, undefined, 'versionmsg', {})).toMatchObject({
-    buildversion: expect.any(String) as string,
+    buildversion: 'sealed-colonies',
     msgtype: 'versionmsg',
   });
   expect(await rpcRaw(colony.address, undefined, 'getserverinfomsg', {})).toMatchObject({
@@ -116,13 +130,15 @@ test('version and server information need no signature', async ({ colony }) => {
   });
 });
 
-test('a reply echoes the message type and is text', async ({ colony }) => {
+test('a reply echoes the message type and is text', async () => {
+  await using colony = await startTestColony(quick);
   const { status, contentType, body } = await post(colony.address, JSON.stringify(sealRequest('versionmsg', {})));
   expect([status, contentType]).toEqual([200, 'text/plain; charset=utf-8']);
   expect(body).toMatch(/^\{"payloadtype":"versionmsg","payload":"[^"]+","error":false\}$/u);
 });
 
-test('health is empty text, pubsub wants a WebSocket, everything else is not found', async ({ colony }) => {
+test('health is empty text, pubsub wants a WebSocket, everything else is not found', async () => {
+  await using colony = await startTestColony(quick);
   const get = async (path: string) => {
     const response = await fetch(urlOf(colony.address, path));
     return [response.status, await response.text(), response.headers.get('content-type')];
@@ -133,7 +149,8 @@ test('health is empty text, pubsub wants a WebSocket, everything else is not fou
   expect((await get('/api'))[0]).toBe(404);
 });
 
-test('pages of any origin may call', async ({ colony }) => {
+test('pages of any origin may call', async () => {
+  await using colony = await startTestColony(quick);
   const url = urlOf(colony.address);
   const headers = { origin: 'https://example.org' };
   const preflight = await fetch(url, {
@@ -158,13 +175,14 @@ describe('a body above the limit', () => {
       method: 'POST',
       body: new Blob([body]).stream(),
       duplex: 'half',
-    } as RequestInit);
+    });
     expect(chunked.status).toBe(413);
     expect(await rpcRaw(colony.address, undefined, 'versionmsg', {})).toBeDefined();
   });
 });
 
-test('garbage on the socket and half a request do not disturb others', async ({ colony }) => {
+test('garbage on the socket and half a request do not disturb others', async () => {
+  await using colony = await startTestColony(quick);
   const socket = connect(colony.address.port, '127.0.0.1');
   await once(socket, 'connect');
   socket.write('POST /api HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{"payload');

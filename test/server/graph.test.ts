@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   descendants,
@@ -50,7 +50,9 @@ describe('a workflow is refused', () => {
 
 test('every DAG is accepted, in whatever order its nodes stand', () => {
   fc.assert(
-    fc.property(dags, (nodes) => validateGraph(nodes)),
+    fc.property(dags, (nodes) => {
+      expect(() => validateGraph(nodes)).not.toThrow();
+    }),
     seeded,
   );
 });
@@ -111,20 +113,22 @@ test('the descendants of a node are those that cannot be reached without it bein
   );
 });
 
+/** The state of a workflow whose processes are in these states. */
+function stateOf(...states: number[]): number {
+  const counts = new Map<number, number>();
+  for (const each of states) counts.set(each, (counts.get(each) ?? 0) + 1);
+  return workflowState(counts);
+}
+
 test('the state of a workflow follows from the states of its processes', () => {
-  const state = (...states: number[]) => {
-    const counts = new Map<number, number>();
-    for (const each of states) counts.set(each, (counts.get(each) ?? 0) + 1);
-    return workflowState(counts);
-  };
   const { waiting, running, success, failed, cancelled } = STATE;
-  expect(state(waiting, waiting)).toBe(waiting);
-  expect(state(running, waiting)).toBe(running);
-  expect(state(success, waiting)).toBe(running);
-  expect(state(success, success)).toBe(success);
-  expect(state(success, failed, running)).toBe(failed);
-  expect(state(success, cancelled)).toBe(cancelled);
-  expect(state(cancelled, failed)).toBe(failed);
+  expect(stateOf(waiting, waiting)).toBe(waiting);
+  expect(stateOf(running, waiting)).toBe(running);
+  expect(stateOf(success, waiting)).toBe(running);
+  expect(stateOf(success, success)).toBe(success);
+  expect(stateOf(success, failed, running)).toBe(failed);
+  expect(stateOf(success, cancelled)).toBe(cancelled);
+  expect(stateOf(cancelled, failed)).toBe(failed);
 });
 
 test('a node receives its parents’ outputs one after the other, arrays within them untouched', () => {

@@ -1,4 +1,4 @@
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { generateIdentity } from '../../colony/identity.ts';
 import { addColony, addUser, getColonies, getColony, getUsers, removeUser } from '../../colony/messages/colonies.ts';
 import {
@@ -13,11 +13,11 @@ import {
 } from '../../colony/messages/executors.ts';
 import { getProcess, submitFunctionSpec } from '../../colony/messages/processes.ts';
 import { rpc, rpcRaw } from '../support/rpc.ts';
-import { assign, test } from '../support/server-fixture.ts';
-import { executorRegistration, functionSpec, type TestColony } from '../support/test-colony.ts';
+import { assign, quick } from '../support/server-calls.ts';
+import { executorRegistration, functionSpec, startTestColony, type TestColony } from '../support/test-colony.ts';
 
 const stranger = generateIdentity();
-const refused = (status: number, serverMessage: string) => expect.objectContaining({ status, serverMessage }) as Error;
+const refused = (status: number, serverMessage: string): unknown => expect.objectContaining({ status, serverMessage });
 
 /** A second colony on the same server, with a user. */
 async function addNeighbour(colony: TestColony) {
@@ -28,7 +28,8 @@ async function addNeighbour(colony: TestColony) {
   return { owner, user };
 }
 
-test('only the server’s owner founds and lists colonies', async ({ colony }) => {
+test('only the server’s owner founds and lists colonies', async () => {
+  await using colony = await startTestColony(quick);
   const notOwner = refused(403, 'Access denied, not server owner');
   await expect(colony.call(colony.colonyOwner, getColonies, {})).rejects.toEqual(notOwner);
   await expect(colony.call(stranger, addColony, { colony: { colonyId: stranger.id, name: 'mine' } })).rejects.toEqual(
@@ -39,7 +40,8 @@ test('only the server’s owner founds and lists colonies', async ({ colony }) =
   expect(colonies.map(({ name }) => name)).toEqual(['neighbour', 'test']);
 });
 
-test('only the colony’s owner adds and removes members', async ({ colony }) => {
+test('only the colony’s owner adds and removes members', async () => {
+  await using colony = await startTestColony(quick);
   const user = { colonyName: colony.colonyName, userId: stranger.id, name: 'eve', email: '', phone: '' };
   const notOwner = refused(403, 'Access denied, not colony owner');
   await expect(colony.call(colony.user, addUser, { user })).rejects.toEqual(notOwner);
@@ -54,7 +56,8 @@ test('only the colony’s owner adds and removes members', async ({ colony }) =>
   );
 });
 
-test('names and ids are unique in a colony, and names carry no colon', async ({ colony }) => {
+test('names and ids are unique in a colony, and names carry no colon', async () => {
+  await using colony = await startTestColony(quick);
   const user = { colonyName: colony.colonyName, userId: colony.user.id, name: 'user', email: '', phone: '' };
   const add = (changed: object) => colony.call(colony.colonyOwner, addUser, { user: { ...user, ...changed } });
   await expect(add({})).rejects.toEqual(
@@ -67,7 +70,8 @@ test('names and ids are unique in a colony, and names carry no colon', async ({ 
   await expect(add({ name: 'b', userId: 'short' })).rejects.toMatchObject({ status: 400 });
 });
 
-test('strangers, and owners who are no members, see nothing of a colony', async ({ colony }) => {
+test('strangers, and owners who are no members, see nothing of a colony', async () => {
+  await using colony = await startTestColony(quick);
   const process = await colony.submit({}, 'worker');
   const notMember = refused(403, 'Access denied, not a member of Colony with name <test>');
   for (const identity of [stranger, colony.colonyOwner, colony.serverOwner]) {
@@ -79,7 +83,8 @@ test('strangers, and owners who are no members, see nothing of a colony', async 
   );
 });
 
-test('members of another colony see nothing either', async ({ colony }) => {
+test('members of another colony see nothing either', async () => {
+  await using colony = await startTestColony(quick);
   const neighbour = await addNeighbour(colony);
   const executor = await colony.addExecutor('worker');
   const process = await colony.submit({}, 'worker');
@@ -94,7 +99,8 @@ test('members of another colony see nothing either', async ({ colony }) => {
 });
 
 describe('an executor', () => {
-  test('works only while it is approved, but may always look who else is there', async ({ colony }) => {
+  test('works only while it is approved, but may always look who else is there', async () => {
+    await using colony = await startTestColony(quick);
     const executor = { identity: generateIdentity(), type: 'worker', name: 'w' };
     const { colonyName } = colony;
     const named = { colonyName, executorName: 'w' };
@@ -117,7 +123,8 @@ describe('an executor', () => {
     expect(await colony.call(executor.identity, getUsers, { colonyName })).toHaveLength(1);
   });
 
-  test('cannot take a name that was used before', async ({ colony }) => {
+  test('cannot take a name that was used before', async () => {
+    await using colony = await startTestColony(quick);
     const executor = await colony.addExecutor('worker', 'w');
     const { colonyName } = colony;
     await colony.call(colony.colonyOwner, removeExecutor, { colonyName, executorName: 'w' });
@@ -126,7 +133,8 @@ describe('an executor', () => {
     ).rejects.toEqual(refused(400, 'Executor with name <w> in Colony <test> already exists'));
   });
 
-  test('comes back with its key under another name', async ({ colony }) => {
+  test('comes back with its key under another name', async () => {
+    await using colony = await startTestColony(quick);
     const first = await colony.addExecutor('worker', 'w1');
     const { colonyName } = colony;
     await colony.call(colony.colonyOwner, removeExecutor, { colonyName, executorName: 'w1' });
@@ -137,7 +145,8 @@ describe('an executor', () => {
     expect(await assign(colony, second)).toMatchObject({ processId: submitted.processId });
   });
 
-  test('loses its running process when it is removed, and its long poll', async ({ colony }) => {
+  test('loses its running process when it is removed, and its long poll', async () => {
+    await using colony = await startTestColony(quick);
     const [busy, idle, other] = [
       await colony.addExecutor('worker'),
       await colony.addExecutor('idle'),
@@ -145,17 +154,18 @@ describe('an executor', () => {
     ];
     const submitted = await colony.submit({}, 'worker');
     await assign(colony, busy);
-    const poll = expect(assign(colony, idle)).rejects.toMatchObject({ status: 403 });
+    const poll = assign(colony, idle).catch((thrown: unknown) => thrown);
     const { colonyName } = colony;
     await colony.call(colony.colonyOwner, removeExecutor, { colonyName, executorName: busy.name });
     await colony.call(colony.colonyOwner, removeExecutor, { colonyName, executorName: idle.name });
     const again = await assign(colony, other);
     expect(again).toMatchObject({ processId: submitted.processId, retries: 0 });
     await colony.submit({}, 'idle');
-    await poll;
+    expect(await poll).toMatchObject({ status: 403 });
   });
 
-  test('registers functions of its own only, and they carry statistics', async ({ colony }) => {
+  test('registers functions of its own only, and they carry statistics', async () => {
+    await using colony = await startTestColony(quick);
     const [one, two] = [await colony.addExecutor('worker'), await colony.addExecutor('worker')];
     const { colonyName } = colony;
     const fun = { colonyname: colonyName, executorname: one.name, funcname: 'f', description: 'does f' };

@@ -1,18 +1,17 @@
-import { test as base } from 'vitest';
 import type { RequestOf } from '../../colony/messages/message.ts';
-import { assignProcess, closeFailed, closeSuccessful, type Process } from '../../colony/messages/processes.ts';
-import type { FunctionSpec } from '../../colony/messages/processes.ts';
+import {
+  assignProcess,
+  closeFailed,
+  closeSuccessful,
+  type FunctionSpec,
+  type Process,
+} from '../../colony/messages/processes.ts';
 import { submitWorkflowSpec, type Workflow } from '../../colony/messages/workflows.ts';
 import { rpc } from './rpc.ts';
-import { functionSpec, startTestColony, type TestColony, type TestExecutor } from './test-colony.ts';
+import { functionSpec, type TestColony, type TestExecutor } from './test-colony.ts';
 
-/** A test with a colony of its own. */
-export const test = base.extend<{ colony: TestColony }>({
-  colony: async ({}, use) => {
-    await using colony = await startTestColony({ sweepIntervalMs: 20 });
-    await use(colony);
-  },
-});
+/** Options of a server whose deadlines are looked at often. */
+export const quick = { sweepIntervalMs: 20 };
 
 /** Asks for a process; 10 s of patience unless told otherwise. */
 export function assign(
