@@ -3,7 +3,13 @@ import { resolve } from 'node:path';
 import type { Process } from '../../colony/messages/processes.ts';
 import type { Workflow, WorkflowSpec } from '../../colony/messages/workflows.ts';
 import { toError, UserError } from '../../colony/errors.ts';
-import { leafNames, needsPublicKey, parseWorkflow, withPublicKey } from '../../workflows/spec.ts';
+import {
+  leafNames,
+  needsPublicKey,
+  parseWorkflow,
+  withPublicKey,
+  PUBLIC_KEY_PLACEHOLDER,
+} from '../../workflows/spec.ts';
 import { defineCommand, EXIT_CODES } from '../command.ts';
 import type { Connection, Context } from '../framework/context.ts';
 import { memberKey } from '../framework/global-options.ts';
@@ -16,7 +22,7 @@ export const workflowSubmit = defineCommand({
   describe: 'Submit a workflow',
   details: [
     'The file is a list of function specs, as the official command line takes it, or {"colonyname", "functionspecs"}. It is checked before anything is sent.',
-    'A named argument with the value "${public_key}" is replaced by the public key of the local key pair; a key that the file carries itself is left alone.',
+    `A named argument with the value "${PUBLIC_KEY_PLACEHOLDER}" is replaced by the public key of the local key pair; a key that the file carries itself is left alone.`,
     'Prints the ids of the workflow and of its processes by node name; with --wait, the process id of the result (of every node that nothing depends on).',
   ].join('\n'),
   options: {

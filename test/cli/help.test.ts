@@ -96,6 +96,7 @@ test('the version is one JSON document on request', async () => {
   expect(JSON.parse(stdout)).toMatchObject({
     version: expect.stringMatching(/^\d+\.\d+\.\d+/u),
     node: process.version,
+    engine: { name: expect.any(String) },
   });
 });
 

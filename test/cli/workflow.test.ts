@@ -105,6 +105,17 @@ describe('workflow submit', () => {
     expect(stderr).toMatch(/ {2}[ab]: TypeError: no such column\n/u);
   });
 
+  test('with --wait survives a restart of the server', async () => {
+    const spec = await writeSpec([node('a', []), node('b', ['a'])]);
+    const running = cli.run(['workflow', 'submit', '--spec', spec, '--wait']);
+    await work(1, () => 'one');
+    await cli.colony.restart();
+    await work(1, () => 'two');
+    const { code, stdout } = await running;
+    expect(code).toBe(0);
+    expect((await cli.colony.getProcess(stdout.trim())).output).toEqual(['two']);
+  });
+
   test('with --timeout gives up waiting, and the workflow goes on', async () => {
     const spec = await writeSpec([node('a', [])]);
     const { code, stderr } = await cli.run(['workflow', 'submit', '--spec', spec, '--wait', '--timeout', '0.2']);
