@@ -9,7 +9,7 @@ import type { Identity } from './identity.ts';
 import { messages } from './messages/index.ts';
 import type { Message, ReplyOf, RequestOf } from './messages/message.ts';
 import { formatIssues } from './schema-errors.ts';
-import { type Answer, post, type Repetition } from './transport.ts';
+import { type Answer, post } from './transport.ts';
 
 /** How to reach a server, and as whom. */
 export interface ClientOptions {
@@ -18,11 +18,6 @@ export interface ClientOptions {
   readonly identity?: Identity | undefined;
   /** How long lost connections are bridged; 10 s unless told otherwise. `{ forMs: 0 }` turns it off. */
   readonly retry?: Partial<RetryPolicy>;
-  /**
-   * Whether the server answers a repeated request, byte for byte the same, without executing it again (the embedded
-   * server does, the official one does not). Then submissions, too, are repeated after a lost answer.
-   */
-  readonly deduplicates?: boolean;
   /** Hears about lost connections. */
   readonly log?: Pick<Logger, 'warn'> | undefined;
 }
@@ -61,9 +56,10 @@ export type ColoniesClient = {
 const READING = /^(?:get|search|resolve|channelread|version)/u;
 
 /**
- * Messages whose second execution would do their work twice. All others either change nothing the second time
- * (approving, closing, cancelling) or are refused it (names and ids that exist already). A doubled assign call takes a
- * second process, which is no loss: the first one returns to the queue at its deadline.
+ * Messages whose second execution would do their work twice. After a lost answer they are repeated only on a server that
+ * says that it executes a repeated request once (the embedded server does, the official one does not). All others either
+ * change nothing the second time (approving, closing, cancelling) or are refused it (names and ids that exist already).
+ * A doubled assign call takes a second process, which is no loss: the first returns to the queue at its deadline.
  */
 const DOUBLING: ReadonlySet<string> = new Set([
   messages.submitFunctionSpec.type,
@@ -105,12 +101,12 @@ export function isNothingToAssign(error: unknown): boolean {
   );
 }
 
-async function call(
+async function call<Request, Reply>(
   connection: Connection,
-  message: Message,
-  request: unknown,
+  message: Message<Request, Reply>,
+  request: Request,
   options: CallOptions,
-): Promise<unknown> {
+): Promise<Reply> {
   const inner = encodeRequest(message, request);
   const nonce = READING.test(message.type) ? {} : { nonce: randomBytes(16).toString('hex') };
   const identity = options.identity ?? connection.identity;
@@ -119,7 +115,7 @@ async function call(
     server: connection.server,
     messageType: message.type,
     body: JSON.stringify(sealRequest(message.type, { ...inner, ...nonce }, identity)),
-    repetition: repetitionOf(message, connection),
+    isRepeatable: async () => !DOUBLING.has(message.type) || deduplicates(connection, options.signal),
     retry: { ...DEFAULT_RETRY, ...connection.retry, ...options.retry },
     timeoutMs: options.timeoutMs ?? defaultTimeoutMs(inner),
     signal: options.signal,
@@ -129,8 +125,14 @@ async function call(
   return decodeReply(message, openAnswer(message, answer));
 }
 
-function repetitionOf(message: Message, connection: Connection): Repetition {
-  return DOUBLING.has(message.type) && connection.deduplicates !== true ? 'doubling' : 'harmless';
+/** Asks the server; without an answer it counts as one that executes everything that comes. */
+async function deduplicates(connection: Connection, signal: AbortSignal | undefined): Promise<boolean> {
+  try {
+    const info = await call(connection, messages.getServerInfo, {}, { signal });
+    return info.deduplicates === true;
+  } catch {
+    return false;
+  }
 }
 
 function defaultTimeoutMs(inner: object): number {
@@ -138,7 +140,7 @@ function defaultTimeoutMs(inner: object): number {
   return typeof pollSeconds === 'number' && pollSeconds > 0 ? pollSeconds * 1000 + 30_000 : DEFAULT_TIMEOUT_MS;
 }
 
-function encodeRequest(message: Message, request: unknown): object {
+function encodeRequest<Request>(message: Message<Request>, request: Request): object {
   const encoded = z.safeEncode(message.request, request);
   if (!encoded.success) {
     throw new ColonyError(`${message.type}: ${formatIssues(encoded.error)}`, { code: 'INVALID_REQUEST' });
@@ -156,7 +158,7 @@ function openAnswer(message: Message, { status, body }: Answer): unknown {
   return openReply(message.type, body);
 }
 
-function decodeReply(message: Message, inner: unknown): unknown {
+function decodeReply<Reply>(message: Pick<Message<unknown, Reply>, 'type' | 'reply'>, inner: unknown): Reply {
   const decoded = z.safeDecode(message.reply, inner);
   if (decoded.success) return decoded.data;
   throw new ConnectionError(`${message.type}: unreadable answer: ${formatIssues(decoded.error, inner)}`, {

@@ -37,7 +37,7 @@ export function writePrivateFile(path: string, text: string): void {
 }
 
 /** Makes a directory, where it is missing, that only its owner can enter. An existing one keeps its mode. */
-export function makePrivateDirectory(path: string): void {
+function makePrivateDirectory(path: string): void {
   const firstMade = mkdirSync(path, { recursive: true, mode: 0o700 });
   if (firstMade !== undefined) chmodSync(path, 0o700);
 }

@@ -2,22 +2,17 @@ import { formatAddress, type ServerAddress } from './address.ts';
 import { pauseMs, type RetryPolicy, sleep } from './back-off.ts';
 import { ConnectionError, toError } from './errors.ts';
 
-/**
- * What a repetition of a request may do, which decides when it is repeated.
- *
- * - `harmless`: reading, or something whose second execution changes nothing or is refused; repeated after any loss.
- * - `doubling`: a second execution would do the work twice (submitting, packing, appending). Repeated only when the
- *   first certainly never reached the server, or when the server is known to answer a repeated request once.
- */
-export type Repetition = 'harmless' | 'doubling';
-
 /** One request as it goes over HTTP, and how far to go for an answer. */
 export interface Post {
   readonly url: URL;
   readonly server: ServerAddress;
   readonly messageType: string;
   readonly body: string;
-  readonly repetition: Repetition;
+  /**
+   * Asked once the answer of an attempt is lost, so that nobody knows whether it was executed: whether executing the
+   * request again does no harm. An attempt that certainly never reached the server is repeated without asking.
+   */
+  readonly isRepeatable: () => Promise<boolean>;
   readonly retry: RetryPolicy;
   /** The longest one attempt may take. */
   readonly timeoutMs: number;
@@ -71,7 +66,7 @@ export async function post(request: Post): Promise<Answer> {
       const error = connectionError(request, thrown);
       const pause = pauseMs(request.retry, attempt);
       const isTimeLeft = performance.now() - startedAt + pause < request.retry.forMs;
-      if (!isTimeLeft || !mayRepeat(error, request.repetition)) throw error;
+      if (!isTimeLeft || !(await mayRepeat(error, request))) throw error;
       request.onRetry?.(error);
       await sleep(pause, request.signal);
     }
@@ -120,20 +115,16 @@ function isFromProxy(status: number, body: string): boolean {
   return (status === 502 || status === 503 || status === 504) && !body.trimStart().startsWith('{');
 }
 
-function mayRepeat(error: ConnectionError, repetition: Repetition): boolean {
+async function mayRepeat(error: ConnectionError, request: Post): Promise<boolean> {
   const code = error.code ?? '';
-  return NOT_REACHED.has(code) || (repetition === 'harmless' && ANSWER_LOST.has(code));
+  return NOT_REACHED.has(code) || (ANSWER_LOST.has(code) && (await request.isRepeatable()));
 }
 
-function connectionError(request: Post, thrown: unknown): ConnectionError {
+function connectionError({ messageType, server }: Post, thrown: unknown): ConnectionError {
   const code = codeOf(thrown);
-  const doubt =
-    request.repetition === 'doubling' && ANSWER_LOST.has(code)
-      ? '; it may have been executed: look before you repeat it'
-      : '';
   return new ConnectionError(
-    `${request.messageType}: expected an answer of the Colonies server at ${formatAddress(request.server)}, got ` +
-      `${reasonOf(thrown, code)}${doubt}${adviceFor(code)}`,
+    `${messageType}: expected an answer of the Colonies server at ${formatAddress(server)}, got ` +
+      `${reasonOf(thrown, code)}${adviceFor(code)}`,
     { code, cause: thrown },
   );
 }
@@ -153,6 +144,7 @@ function reasonOf(thrown: unknown, code: string): string {
 
 function adviceFor(code: string): string {
   if (code === 'ECONNREFUSED') return '; is it running?';
+  if (ANSWER_LOST.has(code)) return '; it may have been executed all the same';
   if (code === 'ENOTFOUND') return '; check COLONIES_SERVER_HOST';
   if (/SSL|TLS|CERT|EPROTO|SELF_SIGNED|UNABLE_TO_VERIFY/u.test(code)) return '; check COLONIES_TLS and the certificate';
   return '';

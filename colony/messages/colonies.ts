@@ -53,6 +53,8 @@ const serverInfoCodec = wireObject({
   buildVersion: field('buildversion', text),
   buildTime: field('buildtime', text),
   backends: field('backends', list(Backend)),
+  /** Whether a request that carries a nonce and comes twice, byte for byte the same, is executed once. Ours alone. */
+  deduplicates: field('deduplicates', z.boolean().optional()),
 });
 /** What a server says of itself. */
 export interface ServerInfo extends z.output<typeof serverInfoCodec> {}

@@ -1,7 +1,8 @@
 import * as z from 'zod';
+import { ChannelEntry } from './channels.ts';
 import { defineMessage } from './message.ts';
 import { Process, ProcessState } from './processes.ts';
-import { field, text } from './wire.ts';
+import { field, integer, list, text } from './wire.ts';
 
 /** Of which the events below are told: one state of processes, for so many seconds, after which the server closes. */
 const watched = {
@@ -35,5 +36,20 @@ export const subscribeProcesses = defineMessage(
   Process,
 );
 
-/** Every message that goes over WebSocket, under the name of the client's method for it. */
-export const subscriptions = { subscribeProcess, subscribeProcesses };
+/**
+ * Entries of a channel, over WebSocket: those from a position (0-based, in the channel's log) on, then each new one, as
+ * lists; an empty list when the time is over. Role: initiator or assigned executor.
+ */
+export const subscribeChannel = defineMessage(
+  'subscribechannelmsg',
+  {
+    processId: field('processid', z.string()),
+    name: field('name', z.string()),
+    afterPosition: field('afterseq', integer),
+    timeoutSeconds: field('timeout', z.number().int()),
+  },
+  list(ChannelEntry),
+);
+
+/** Every message that goes over WebSocket. */
+export const subscriptions = { subscribeChannel, subscribeProcess, subscribeProcesses };

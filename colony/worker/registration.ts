@@ -1,5 +1,5 @@
 import { sleep } from '../back-off.ts';
-import { type ColoniesClient, createColoniesClient } from '../client.ts';
+import { type ClientOptions, type ColoniesClient, createColoniesClient } from '../client.ts';
 import { ColonyError, ServerError, TerminalError } from '../errors.ts';
 import type { Identity } from '../identity.ts';
 import type { Executor } from '../messages/executors.ts';
@@ -25,7 +25,9 @@ export interface Session {
  */
 export async function register(settings: WorkerSettings, name: string, signal?: AbortSignal): Promise<Session> {
   const identity = executorIdentity(settings);
-  const client = createColoniesClient({ server: settings.server, identity, retry: settings.retry });
+  // The loop that takes work says once that the server is away; what each request does about it is a detail.
+  const log: ClientOptions['log'] = { warn: settings.log.debug.bind(settings.log) };
+  const client = createColoniesClient({ server: settings.server, identity, retry: settings.retry, log });
   const isFresh = settings.lastingIdentity === undefined;
   const known = isFresh ? undefined : await findRegistration(client, settings, identity, signal);
   if (known !== undefined && known.state !== 'unregistered') {

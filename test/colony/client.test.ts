@@ -6,11 +6,13 @@ import { generateIdentity, identityFromPrivateKey } from '../../colony/identity.
 import type { Process } from '../../colony/messages/processes.ts';
 import { recoverId } from '../../colony/signature-recovery.ts';
 import { freePort } from '../support/processes.ts';
-import { functionSpec } from '../support/test-colony.ts';
+import { functionSpec, startTestColony } from '../support/test-colony.ts';
 import {
   answer,
   answerRaw,
   breakOff,
+  forward,
+  forwardAndReset,
   hangUp,
   refuse,
   reset,
@@ -27,8 +29,8 @@ const found = answer('getprocessmsg', process);
 const submitted = answer('submitfuncspecmsg', process);
 const spec = functionSpec('dev', 'cloud');
 
-function clientOf({ address }: ScriptedServer, options: { readonly deduplicates?: boolean } = {}): ColoniesClient {
-  return createColoniesClient({ server: address, identity, retry, ...options });
+function clientOf({ address }: ScriptedServer): ColoniesClient {
+  return createColoniesClient({ server: address, identity, retry });
 }
 
 function envelopeOf(body: string | undefined): RequestEnvelope {
@@ -144,18 +146,32 @@ describe.each(LOSSES)('when the connection is %s after the request', (_, loss) =
     expect(innerOf(server.bodies[0])).toMatchObject({ out: ['x'], nonce: expect.stringMatching(/^[0-9a-f]{32}$/) });
   });
 
-  test('a submission is not sent again: it may have been executed', async () => {
-    await using server = await startScriptedServer([loss, submitted]);
+  test('a submission is not sent again to the official server: it may have been executed', async () => {
+    await using server = await startScriptedServer([loss, answer('getserverinfomsg', {}), submitted]);
     await expect(clientOf(server).submitFunctionSpec({ spec })).rejects.toThrow(/it may have been executed/);
-    expect(server.bodies).toHaveLength(1);
+    expect(server.bodies.map((body) => envelopeOf(body).payloadtype)).toEqual([
+      'submitfuncspecmsg',
+      'getserverinfomsg',
+    ]);
   });
 
-  test('a submission is sent again to a server that answers a repeated request once', async () => {
-    await using server = await startScriptedServer([loss, submitted]);
-    await clientOf(server, { deduplicates: true }).submitFunctionSpec({ spec });
-    expect(server.bodies[1]).toBe(server.bodies[0]);
+  test('a submission is sent again to a server that executes a repeated request once', async () => {
+    const info = answer('getserverinfomsg', { deduplicates: true });
+    await using server = await startScriptedServer([loss, loss, info, submitted]);
+    await clientOf(server).submitFunctionSpec({ spec });
+    expect(server.bodies[3]).toBe(server.bodies[0]);
     expect(innerOf(server.bodies[0])).toHaveProperty('nonce');
   });
+});
+
+test('a submission whose answer is lost is executed once by the embedded server', async () => {
+  await using colony = await startTestColony();
+  await using proxy = await startScriptedServer([forwardAndReset(colony.address), forward(colony.address)]);
+  const client = createColoniesClient({ server: proxy.address, identity: colony.user, retry });
+  const { processId } = await client.submitFunctionSpec({ spec: functionSpec(colony.colonyName, 'cloud') });
+  const query = { colonyName: colony.colonyName, count: 10, state: 0, executorType: '', label: '', initiator: '' };
+  expect((await client.getProcesses(query)).map((waiting) => waiting.processId)).toEqual([processId]);
+  expect(proxy.bodies[2]).toBe(proxy.bodies[0]);
 });
 
 describe('a server that is away', () => {

@@ -10,6 +10,7 @@ import { Generator } from '../../colony/messages/generators.ts';
 import { messages } from '../../colony/messages/index.ts';
 import { LogEntry } from '../../colony/messages/logs.ts';
 import { Attribute, FunctionSpec, Process } from '../../colony/messages/processes.ts';
+import { subscriptions } from '../../colony/messages/subscriptions.ts';
 import { time, UNSET_TIME } from '../../colony/messages/wire.ts';
 import { Workflow, WorkflowSpec } from '../../colony/messages/workflows.ts';
 
@@ -177,7 +178,7 @@ describe.each(Object.entries(CODECS))('the codec of %s', (_, codec) => {
 
 describe('the messages', () => {
   test('have types of their own', () => {
-    const types = Object.values(messages).map(({ type }) => type);
+    const types = [...Object.values(messages), ...Object.values(subscriptions)].map(({ type }) => type);
     expect(new Set(types).size).toBe(types.length);
     expect(types.every((type) => /^[a-z]+msg$/.test(type))).toBe(true);
   });

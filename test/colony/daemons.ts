@@ -15,10 +15,10 @@ import { startWorker, type Worker, type WorkerOptions } from '../../colony/worke
 import { functionSpec, startTestColony, type TestColony } from '../support/test-colony.ts';
 
 /** Starts a daemon that registers with the owner's key; it is stopped with the test. */
-export type StartDaemon = (definition: ExecutorDefinition, options?: Partial<WorkerOptions>) => Promise<Worker>;
+type StartDaemon = (definition: ExecutorDefinition, options?: Partial<WorkerOptions>) => Promise<Worker>;
 
 /** The lines that daemons logged. */
-export interface Logs {
+interface Logs {
   readonly lines: readonly string[];
   /** Whether a line contains all of the words. */
   mention(...words: readonly string[]): boolean;
@@ -43,7 +43,7 @@ type SpecParts = Parameters<typeof functionSpec>[2];
 /** Sets up a {@link Stage}. */
 export async function openStage(): Promise<Stage> {
   const colony = await startTestColony({ sweepIntervalMs: 50 });
-  const client = createColoniesClient({ server: colony.address, identity: colony.user, deduplicates: true });
+  const client = createColoniesClient({ server: colony.address, identity: colony.user });
   const lines: string[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) });
   const workers: Worker[] = [];

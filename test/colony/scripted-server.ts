@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { ServerAddress } from '../../colony/address.ts';
+import { apiUrl, type ServerAddress } from '../../colony/address.ts';
 import { sealFailure, sealReply } from '../../colony/envelope.ts';
 
 /** What a scripted server does with one request. */
-export type Step = (response: ServerResponse, request: IncomingMessage, body: string) => void;
+export type Step = (response: ServerResponse, request: IncomingMessage, body: string) => void | Promise<void>;
 
 /** A plain HTTP server that plays a list of steps, one per request; the last one again and again. */
 export interface ScriptedServer extends AsyncDisposable {
@@ -24,7 +24,7 @@ export async function startScriptedServer(steps: readonly Step[], port = 0): Pro
     request.on('end', () => {
       const body = Buffer.concat(parts).toString();
       const step = steps[Math.min(bodies.push(body), steps.length) - 1];
-      step?.(response, request, body);
+      void step?.(response, request, body);
     });
   });
   server.on('connection', (socket) => {
@@ -86,3 +86,19 @@ export const breakOff: Step = (response) => {
 
 /** Never answers. */
 export const stayMute: Step = () => {};
+
+/** Lets another server answer. */
+export function forward(server: ServerAddress): Step {
+  return async (response, _, body) => {
+    const reply = await fetch(apiUrl(server), { method: 'POST', body });
+    response.writeHead(reply.status).end(await reply.text());
+  };
+}
+
+/** Lets another server do what is asked, but loses its answer. */
+export function forwardAndReset(server: ServerAddress): Step {
+  return async (_, request, body) => {
+    await fetch(apiUrl(server), { method: 'POST', body });
+    request.socket.resetAndDestroy();
+  };
+}

@@ -68,7 +68,7 @@ describe('a daemon that is told to stop', () => {
 
   test('leaves nothing behind that keeps its process alive', async ({ stage: { colony } }) => {
     const { address, colonyName, colonyOwner, user } = colony;
-    const program = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'short-lived-daemon.ts')], {
+    const program = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'daemon-main.ts')], {
       env: { ...process.env, COLONY: JSON.stringify({ address, colonyName, colonyOwner, user }) },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
