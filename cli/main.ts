@@ -20,7 +20,8 @@ const HELP_WIDTH = 100;
  */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   try {
-    const parsed = await parseCommandLine(COMMANDS, argv, Math.min(io.stdout.columns || HELP_WIDTH, 120));
+    const words = argv[0] === '--version' ? ['version', ...argv.slice(1)] : argv;
+    const parsed = await parseCommandLine(COMMANDS, words, Math.min(io.stdout.columns || HELP_WIDTH, 120));
     if (parsed.kind === 'help') {
       io.stdout.write(`${parsed.text}\n`);
       return EXIT_CODES.success;
@@ -55,7 +56,9 @@ class InterruptedError extends Error {
 
 function explain(error: Error, io: Io): number {
   const say = (text: string): void => void io.stderr.write(`${printable(text)}\n`);
-  if (error instanceof InterruptedError) return EXIT_CODES.interrupted;
+  if (error instanceof InterruptedError || (io.signal.aborted && error.name === 'AbortError')) {
+    return EXIT_CODES.interrupted;
+  }
   if (error instanceof UsageError) {
     say(`${error.message}\nSee "${['colonies', ...error.path, '--help'].join(' ')}".`);
     return EXIT_CODES.usage;

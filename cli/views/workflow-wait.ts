@@ -1,5 +1,6 @@
 import type { ColoniesClient } from '../../colony/client.ts';
 import { isFinal, type Process, type ProcessState } from '../../colony/messages/processes.ts';
+import { mapInBatches } from '../framework/batches.ts';
 import { type TextStream, widthOf } from '../framework/io.ts';
 import { pollUntil } from '../framework/polling.ts';
 import { formatDuration, printable, shorten } from '../framework/text.ts';
@@ -46,7 +47,7 @@ export async function waitForWorkflow(
       const { state } = await client.getWorkflow({ workflowId }, { signal });
       // Asked after the workflow, so that its end is never seen before theirs. A failed workflow may rewrite nodes.
       if (isFinal(state)) finished.clear();
-      const nodes = await Promise.all(processIds.map(look));
+      const nodes = await mapInBatches(processIds, look);
       for (const node of nodes) if (isFinal(node.state)) finished.set(node.processId, node);
       onProgress(nodes.map((node) => ({ nodeName: node.spec.nodeName, state: node.state })));
       return isFinal(state) ? { state, nodes } : undefined;

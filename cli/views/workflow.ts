@@ -1,6 +1,7 @@
 import type { ColoniesClient } from '../../colony/client.ts';
 import type { Process } from '../../colony/messages/processes.ts';
 import type { Workflow } from '../../colony/messages/workflows.ts';
+import { mapInBatches } from '../framework/batches.ts';
 import type { Terminal } from '../framework/terminal.ts';
 import { formatTime } from '../framework/text.ts';
 import { STATE_TITLES } from './states.ts';
@@ -11,7 +12,7 @@ export function getNodes(
   processIds: readonly string[],
   signal: AbortSignal,
 ): Promise<Process[]> {
-  return Promise.all(processIds.map((processId) => client.getProcess({ processId }, { signal })));
+  return mapInBatches(processIds, (processId) => client.getProcess({ processId }, { signal }));
 }
 
 /** Prints a workflow and its nodes. */

@@ -90,15 +90,18 @@ test('of a flag given twice the last counts', async () => {
   expect(stderr).toContain('got 500');
 });
 
-test('the version is one JSON document on request', async () => {
-  const { code, stdout, stderr } = await run(['version', '--json']);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  expect(JSON.parse(stdout)).toMatchObject({
-    version: expect.stringMatching(/^\d+\.\d+\.\d+/u),
-    node: process.version,
-    engine: { name: expect.any(String) },
-  });
-});
+test.each([[['version', '--json']], [['--version', '--json']], [['--json', 'version']]])(
+  'the version is one JSON document on request: %j',
+  async (argv) => {
+    const { code, stdout, stderr } = await run(argv);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toMatchObject({
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/u),
+      node: process.version,
+      engine: { name: expect.any(String) },
+    });
+  },
+);
 
 test('a command that does not end by itself is abandoned when the user interrupts it', async () => {
   const interruption = new AbortController();
