@@ -1,12 +1,12 @@
 import { bigIntEngine } from './bigint-engine.ts';
 import type { EngineName, ModularEngine } from './engine.ts';
+import { loadNativeEngine, nativeEngineProblem } from './native-engine.ts';
+import type { NativePath } from './native-engine.ts';
 import { withOpenSsl } from './openssl.ts';
 import { failsSelfTest } from './self-test.ts';
 
 /** The environment variable that forces an engine. */
 export const ENGINE_VARIABLE = 'SEALED_COLONIES_ENGINE';
-
-const UNAVAILABLE = 'not available here';
 
 /** Which engine computes, and why. */
 export interface EngineDescription {
@@ -27,11 +27,14 @@ export interface Selection {
   readonly description: EngineDescription;
 }
 
-/** Gives an engine when this machine and installation have it. */
-export type EngineLoader = () => ModularEngine | undefined;
+/** Gives an engine, or the reason why this machine or installation does not have it. */
+export type EngineLoader = () => ModularEngine | string;
 
 /** All engines, fastest first. */
 const LOADERS: ReadonlyMap<EngineName, EngineLoader> = new Map<EngineName, EngineLoader>([
+  ['native-ifma', () => loadNative('ifma')],
+  ['native-avx512', () => loadNative('avx512')],
+  ['native-avx2', () => loadNative('avx2')],
   ['bigint', () => bigIntEngine],
 ]);
 
@@ -46,13 +49,11 @@ export function selectEngine(
   forced: string | undefined = process.env[ENGINE_VARIABLE] || undefined,
   loaders: ReadonlyMap<EngineName, EngineLoader> = LOADERS,
 ): Selection {
-  const candidates = forced === undefined ? [...loaders.keys()] : [knownName(forced, loaders)];
   const passedOver: { name: EngineName; reason: string }[] = [];
-  for (const name of candidates) {
-    const candidate = tryEngine(loaders.get(name));
-    if (typeof candidate !== 'string') return selected(candidate, forced !== undefined, passedOver);
-    passedOver.push({ name, reason: candidate });
-    if (candidate !== UNAVAILABLE) warnOfFailure(name, candidate);
+  for (const [name, load] of candidates(forced, loaders)) {
+    const found = tested(load());
+    if (typeof found !== 'string') return selected(found, forced !== undefined, passedOver);
+    passedOver.push({ name, reason: found });
   }
   const reasons = passedOver.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
   throw new Error(`crypto: expected an engine, got none (${reasons}); unset ${ENGINE_VARIABLE} to use another one`);
@@ -60,21 +61,31 @@ export function selectEngine(
 
 /** All engines that this machine and installation have, fastest first, tested or not. */
 export function availableEngines(): ModularEngine[] {
-  return [...LOADERS.values()].flatMap((load) => load() ?? []);
+  return [...LOADERS.values()].flatMap((load) => {
+    const loaded = load();
+    return typeof loaded === 'string' ? [] : [loaded];
+  });
 }
 
 /** Opens the engine that {@link selectEngine} chose, in another thread of the same process. */
 export function openEngine(name: EngineName): ModularEngine {
-  const engine = LOADERS.get(name)?.();
-  if (!engine) throw new Error(`crypto: engine ${name} is gone; it was there when the process started`);
-  return besideOpenSsl(engine);
+  const loaded = LOADERS.get(name)?.();
+  if (typeof loaded === 'object') return besideOpenSsl(loaded);
+  throw new Error(`crypto: engine ${name} is gone; it was there when the process started (${loaded ?? 'unknown'})`);
 }
 
-/** An engine that may be used, or the reason why there is none. The reference is what the others are compared with. */
-function tryEngine(load: EngineLoader | undefined): ModularEngine | string {
-  const engine = load?.();
-  if (!engine) return UNAVAILABLE;
-  return (engine === bigIntEngine ? undefined : failsSelfTest(engine)) ?? engine;
+/** The engine if it is there and right; otherwise the reason, with a warning when it is wrong. */
+function tested(engine: ModularEngine | string): ModularEngine | string {
+  // The reference is what the others are compared with.
+  if (typeof engine === 'string' || engine === bigIntEngine) return engine;
+  const failure = failsSelfTest(engine);
+  if (failure === undefined) return engine;
+  warnOfFailure(engine.name, failure);
+  return failure;
+}
+
+function loadNative(path: NativePath): ModularEngine | string {
+  return loadNativeEngine({ path }) ?? nativeEngineProblem({ path }) ?? 'not available here';
 }
 
 function selected(engine: ModularEngine, forced: boolean, passedOver: EngineDescription['passedOver']): Selection {
@@ -88,12 +99,14 @@ function besideOpenSsl(engine: ModularEngine): ModularEngine {
   return withOpenSsl(engine, engine.name === 'wasm-relaxed');
 }
 
-function knownName(name: string, loaders: ReadonlyMap<EngineName, EngineLoader>): EngineName {
-  const known = [...loaders.keys()].find((candidate) => candidate === name);
-  if (known) return known;
-  throw new RangeError(
-    `${ENGINE_VARIABLE}: expected one of ${[...loaders.keys()].join(', ')}, got ${JSON.stringify(name)}`,
-  );
+function candidates(
+  forced: string | undefined,
+  loaders: ReadonlyMap<EngineName, EngineLoader>,
+): [EngineName, EngineLoader][] {
+  const chosen = [...loaders].filter(([name]) => forced === undefined || name === forced);
+  if (chosen.length > 0) return chosen;
+  const names = [...loaders.keys()].join(', ');
+  throw new RangeError(`${ENGINE_VARIABLE}: expected one of ${names}, got ${JSON.stringify(forced)}`);
 }
 
 function warnOfFailure(name: EngineName, reason: string): void {

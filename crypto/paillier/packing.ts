@@ -11,7 +11,7 @@ const MAXIMUM_WEIGHT_BITS = 4096;
  */
 export const PackingPlanSchema = z
   .strictObject({
-    slotBits: z.int().min(2).max(16_384),
+    slotBits: z.int().min(2).max(6144),
     slotsPerCiphertext: z.int().min(1).max(8192),
     magnitude: z.string().regex(/^(0|[1-9][0-9]{0,4999})$/, 'expected a decimal integer'),
     summands: z.int().min(1).max(MAXIMUM_SUMMANDS),

@@ -25,8 +25,8 @@ function wrongEngine(name: EngineName): ModularEngine {
   };
 }
 
-const loaders = new Map<EngineName, () => ModularEngine | undefined>([
-  ['native-ifma', () => undefined],
+const loaders = new Map<EngineName, () => ModularEngine | string>([
+  ['native-ifma', () => 'this processor lacks ifma'],
   ['wasm', () => wrongEngine('wasm')],
   ['bigint', () => bigIntEngine],
 ]);
@@ -41,7 +41,7 @@ test('the first engine that is there and right is chosen, and the process is war
     constantTime: false,
     forced: false,
     passedOver: [
-      { name: 'native-ifma', reason: 'not available here' },
+      { name: 'native-ifma', reason: 'this processor lacks ifma' },
       { name: 'wasm', reason: 'wrong result in its self-test' },
     ],
   });
@@ -51,7 +51,7 @@ test('the first engine that is there and right is chosen, and the process is war
 
 test('a forced engine is the only one considered', () => {
   expect(selectEngine('bigint', loaders).description).toMatchObject({ name: 'bigint', forced: true, passedOver: [] });
-  expect(() => selectEngine('native-ifma', loaders)).toThrow(/native-ifma: not available here/);
+  expect(() => selectEngine('native-ifma', loaders)).toThrow(/native-ifma: this processor lacks ifma/);
   expect(() => selectEngine('wasm', loaders)).toThrow(/wrong result in its self-test/);
   expect(() => selectEngine('abacus', loaders)).toThrow(
     /SEALED_COLONIES_ENGINE: expected one of native-ifma, wasm, bigint/,
