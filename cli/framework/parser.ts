@@ -85,7 +85,6 @@ async function parseVisiting(
     .wrap(widthCharacters)
     .parserConfiguration({ 'parse-positional-numbers': false, 'greedy-arrays': false })
     .options(yargsOptions(GLOBAL_OPTIONS))
-    .group(['help', ...Object.keys(GLOBAL_OPTIONS)], 'Global options:')
     .epilogue(EPILOGUE)
     .fail(refuse);
   const complete = await addCommands(parser, root, [], visit);
@@ -145,6 +144,9 @@ function addCommand(parser: Argv, command: Command, path: readonly string[], vis
       inner.strictCommands(false);
       for (const [name, option] of Object.entries(positional)) inner.positional(name, positionalOptions(option));
       inner.options(yargsOptions(options));
+      // Its own options first; those of every command stand below them.
+      inner.group(Object.keys(options), 'Options:');
+      inner.group(['help', ...Object.keys(GLOBAL_OPTIONS)], 'Global options:');
       for (const [line, meaning] of examples) inner.example(`$0 ${line}`, meaning);
       return details === undefined ? inner : inner.epilogue(details);
     },
@@ -159,7 +161,7 @@ function yargsOptions(options: Options): Record<string, YargsOptions> {
     Object.entries(options).map(([name, option]) => [
       name,
       {
-        ...positionalOptions(option),
+        ...commonOptions(option),
         ...(option.list === true ? { array: true } : {}),
         ...(option.required === true ? { demandOption: true } : {}),
         ...(option.type === 'boolean' ? {} : { requiresArg: true }),
@@ -168,7 +170,13 @@ function yargsOptions(options: Options): Record<string, YargsOptions> {
   );
 }
 
+/** Optional to yargs, so that they may be given as flags; {@link readValue} refuses what is missing. */
 function positionalOptions(option: Option) {
+  const note = option.required === true ? ' (required)' : '';
+  return { ...commonOptions(option), describe: option.describe + note };
+}
+
+function commonOptions(option: Option) {
   const { type, describe, alias, choices } = option;
   const shown = option.default === undefined || option.default === false ? {} : { default: option.default };
   return {

@@ -15,7 +15,6 @@ export const keysGenerate = defineCommand({
       describe: 'length of the modulus in bits, even',
       default: 3072,
       minimum: 256,
-      maximum: 16_384,
     },
     out: { type: 'string', describe: 'directory for the files', default: '.' },
     force: { type: 'boolean', describe: 'overwrite existing files; what they encrypted can never be read again' },

@@ -28,9 +28,9 @@ test('keys generate writes a key pair and shows nothing secret of it', async () 
 });
 
 test.each([
-  [['--bits', '1024'], 1, 'keyBits: expected an even number from 2048 to 16384, got 1024'],
+  [['--bits', '1024'], 1, 'keyBits: expected an even number from 2048 to'],
   [['--bits', '2049'], 1, 'got 2049'],
-  [['--bits', '100'], 2, '--bits: expected a whole number from 256 to 16384, got 100'],
+  [['--bits', '100'], 2, '--bits: expected a whole number of at least 256, got 100'],
 ])('keys generate refuses %j', async (flags, code, message) => {
   await using directory = await temporaryDirectory();
   const result = await run(['keys', 'generate', ...flags], { cwd: directory.path });
