@@ -29,46 +29,38 @@ struct Digits {
   static constexpr int digitBits = Arithmetic::digitBits;
   static constexpr uint64_t digitMask = (uint64_t{1} << digitBits) - 1;
 
-  // Zero bytes that stand before a number that is read: digits are cut out of 8-byte words.
-  static constexpr size_t frontBytes = 64;
-
   static inline uint64_t* lane(Vector* digits, int lane) { return reinterpret_cast<uint64_t*>(digits) + lane; }
   static inline const uint64_t* lane(const Vector* digits, int lane) {
     return reinterpret_cast<const uint64_t*>(digits) + lane;
   }
 
-  // Digit by digit: number[i] of a big-endian number, at stride `stride`. `padded` is room for frontBytes + bytes.
-  static inline void parse(uint64_t* digits, size_t stride, int count, const uint8_t* number, size_t bytes,
-                           uint8_t* padded) {
-    std::memset(padded, 0, frontBytes);
-    std::memcpy(padded + frontBytes, number, bytes);
-    const uint8_t* end = padded + frontBytes + bytes;
+  // Digits, at stride `stride`, of the big-endian number that ends at `end`. Beyond what the digits cover, 8 more bytes
+  // in front are readable.
+  static inline void parse(uint64_t* digits, size_t stride, int count, const uint8_t* end) {
     for (int i = 0; i < count; i += 1) {
       const size_t bit = static_cast<size_t>(i) * digitBits;
       uint64_t word = 0;
-      if (bit / 8 < bytes) {
-        std::memcpy(&word, end - bit / 8 - 8, 8);
-        word = __builtin_bswap64(word) >> (bit % 8);
-      }
-      digits[i * stride] = word & digitMask;
+      std::memcpy(&word, end - bit / 8 - 8, 8);
+      digits[i * stride] = __builtin_bswap64(word) >> (bit % 8) & digitMask;
     }
   }
 
-  // The number in one lane as `bytes` big-endian bytes; digits beyond them are 0 and left out.
-  static inline void format(uint8_t* number, size_t bytes, const uint64_t* digits, size_t stride, int count) {
+  // Writes digits as the big-endian number that ends at `end`, in whole words of 8 bytes.
+  static inline void format(uint8_t* end, const uint64_t* digits, size_t stride, int count) {
     unsigned __int128 pending = 0;
     int pendingBits = 0;
-    int next = 0;
-    for (size_t i = 0; i < bytes; i += 1) {
-      if (pendingBits < 8 && next < count) {
-        pending |= static_cast<unsigned __int128>(digits[next * stride]) << pendingBits;
-        pendingBits += digitBits;
-        next += 1;
-      }
-      number[bytes - 1 - i] = static_cast<uint8_t>(pending);
-      pending >>= 8;
-      pendingBits -= 8;
+    for (int i = 0; i < count; i += 1) {
+      pending |= static_cast<unsigned __int128>(digits[i * stride]) << pendingBits;
+      pendingBits += digitBits;
+      if (pendingBits < 64 && i + 1 < count) continue;
+      const uint64_t word = __builtin_bswap64(static_cast<uint64_t>(pending));
+      end -= 8;
+      std::memcpy(end, &word, 8);
+      pending >>= 64;
+      pendingBits -= 64;
     }
+    const uint64_t word = __builtin_bswap64(static_cast<uint64_t>(pending));
+    std::memcpy(end - 8, &word, 8);
   }
 
   // Carries lazy columns or sums of normal digits into normal digits; the number must fit `count` digits.
@@ -121,14 +113,6 @@ struct Digits {
       const Vector chosen = (Vector)(index == Arithmetic::broadcast(static_cast<uint64_t>(entry)));
       const StoredDigit* row = rows + static_cast<size_t>(entry) * count;
       for (int i = 0; i < count; i += 1) out[i] |= Arithmetic::broadcast(row[i]) & chosen;
-    }
-  }
-
-  // Lane l takes the number at rows[l].
-  static inline void gatherRows(Vector* out, const StoredDigit* const* rows, int count) {
-    for (int l = 0; l < lanes; l += 1) {
-      uint64_t* target = lane(out, l);
-      for (int i = 0; i < count; i += 1) target[static_cast<size_t>(i) * lanes] = rows[l][i];
     }
   }
 

@@ -21,8 +21,9 @@ class PrimeHalf {
   explicit PrimeHalf(const PrimeConstants& constants) : pairs(constants.pairs) {
     const size_t L = static_cast<size_t>(pairs.L);
     const size_t bytes = pairs.rootBytes;
-    memory_.begin(3 * L * sizeof(Vector) + 2 * bytes + L * 8, 8);
-    ConstantReader<Arithmetic> reader(memory_, bytes, pairs.L);
+    using Reader = ConstantReader<Arithmetic>;
+    memory_.begin(3 * L * sizeof(Vector) + bytes + Reader::bytes(bytes, pairs.L), 4 + Reader::pieces);
+    Reader reader(memory_, bytes, pairs.L);
     plaintextFactor_ = reader.take(pairs.L, constants.plaintextFactor);
     residueFactors_[0] = reader.take(pairs.L, ByteView{constants.residueFactors.data, bytes});
     residueFactors_[1] = reader.take(pairs.L, ByteView{constants.residueFactors.data + bytes, bytes});
@@ -90,8 +91,10 @@ class VectorFactoredRing final : public FactoredRing {
   explicit VectorFactoredRing(const FactoredRingConstants& constants)
       : p_(constants.p), q_(constants.q), L(p_.pairs.L), rootBytes_(constants.rootBytes),
         elementBytes_(2 * constants.rootBytes) {
-    memory_.begin(11 * L * sizeof(Vector) + 4 * L * 8 + D::frontBytes + elementBytes_, 12);
-    ConstantReader<Arithmetic> reader(memory_, elementBytes_, 2 * L);
+    using Reader = ConstantReader<Arithmetic>;
+    const size_t digits = 10 * static_cast<size_t>(L);
+    memory_.begin(digits * (sizeof(Vector) + 8) + Reader::bytes(elementBytes_, 2 * L), 8 + Reader::pieces);
+    Reader reader(memory_, elementBytes_, 2 * L);
     residueOffset_ = reader.take(L, constants.residueOffset);
     pInverse_ = reader.take(L, constants.pInverse);
     pSquare_ = reader.takeModulus(constants.pSquare);

@@ -75,26 +75,55 @@ class FixedBase {
 
   void fillWindows(uint8_t* table, size_t first, size_t windows, const Vector* bases, Vector* power,
                    const Scratch& scratch) const {
-    const int digits = static_cast<int>(pairs_.pairDigits());
     copy(power, pairs_.one);
     for (size_t value = 0; value < size_t{1} << shape_.windowBits; value += 1) {
       if (value > 0) pairs_.multiply(power, power, bases, scratch);
       for (size_t l = 0; l < windows; l += 1) {
-        StoredDigit* rows = const_cast<StoredDigit*>(windowRows(table, first + l));
-        D::storeRow(rows + value * pairs_.pairDigits(), power, static_cast<int>(l), digits);
+        storePower(const_cast<StoredDigit*>(windowRows(table, first + l)), value, power, l);
       }
     }
   }
 
   void readRows(Vector* out, const StoredDigit* rows, Vector digits, bool constantTime) const {
     const int count = static_cast<int>(pairs_.pairDigits());
+    if constexpr (hasFastLayout) {
+      if (inColumns()) {
+        selectColumns(out, rows, digits);
+        return;
+      }
+    }
     if (constantTime) {
       D::selectRow(out, rows, 1 << shape_.windowBits, count, digits);
       return;
     }
     const StoredDigit* chosen[lanes];
     for (size_t l = 0; l < lanes; l += 1) chosen[l] = rows + digits[l] * pairs_.pairDigits();
-    D::gatherRows(out, chosen, count);
+    gatherRows<Arithmetic>(out, chosen, count);
+  }
+
+  // Small windows of a path with register look-ups are stored digit by digit, the 2^w powers side by side: a digit is
+  // then chosen between registers, which is as fast as reading one row and always constant-time.
+  bool inColumns() const { return hasFastLayout && shape_.windowBits >= 3 && shape_.windowBits <= 6; }
+
+  void selectColumns(Vector* out, const StoredDigit* columns, Vector digits) const {
+    using Layout = LayoutOf<Arithmetic>;
+    const int count = static_cast<int>(pairs_.pairDigits());
+    switch (shape_.windowBits) {
+      case 3: return Layout::template selectColumns<3>(out, columns, count, digits);
+      case 4: return Layout::template selectColumns<4>(out, columns, count, digits);
+      case 5: return Layout::template selectColumns<5>(out, columns, count, digits);
+      default: return Layout::template selectColumns<6>(out, columns, count, digits);
+    }
+  }
+
+  void storePower(StoredDigit* rows, size_t value, const Vector* power, size_t l) const {
+    if (inColumns()) {
+      for (size_t i = 0; i < pairs_.pairDigits(); i += 1) {
+        rows[(i << shape_.windowBits) + value] = static_cast<StoredDigit>(power[i][l]);
+      }
+    } else {
+      D::storeRow(rows + value * pairs_.pairDigits(), power, static_cast<int>(l), static_cast<int>(pairs_.pairDigits()));
+    }
   }
 
   const Pairs& pairs_;

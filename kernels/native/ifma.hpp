@@ -19,7 +19,8 @@ struct Ifma {
   static constexpr bool splitsProducts = true;
 
   typedef uint64_t Vector __attribute__((vector_size(64), may_alias));
-  using StoredDigit = uint64_t;
+  // As it lies in the caller's memory: without alignment.
+  typedef uint64_t StoredDigit __attribute__((aligned(1), may_alias));
 
   static inline __attribute__((always_inline)) Vector addLow(Vector sum, Vector a, Vector b) {
     return (Vector)_mm512_madd52lo_epu64((__m512i)sum, (__m512i)a, (__m512i)b);

@@ -106,7 +106,10 @@ class MultiExponentiation {
     for (size_t first = 0; first < count; first += lanes) {
       port.read(value_, pairs_.chunks * pairs_.L, bases, elementBytes_, first, count);
       pairs_.enter(loaded_, value_, scratch);
-      for (size_t l = 0; l < lanes && first + l < count; l += 1) storeRow(rows_ + (first + l) * digits_, loaded_, l);
+      // Lanes beyond the last base repeat it, and so do their rows.
+      StoredDigit* rows[lanes];
+      for (size_t l = 0; l < lanes; l += 1) rows[l] = rows_ + (first + l < count ? first + l : count - 1) * digits_;
+      storeRows<Arithmetic>(rows, loaded_, static_cast<int>(digits_));
     }
   }
 
@@ -167,7 +170,7 @@ class MultiExponentiation {
       const size_t position = l * length + step;
       rows[l] = position < used ? rows_ + sorted_[position] * digits_ : oneRow_;
     }
-    D::gatherRows(out, rows, static_cast<int>(digits_));
+    gatherRows<Arithmetic>(out, rows, static_cast<int>(digits_));
   }
 
   // Lanes whose digit changes at this step drop their product and start again at 1.
@@ -242,7 +245,7 @@ class MultiExponentiation {
       const size_t digit = l * share + k;
       rows[l] = digit < buckets() && filled_[digit] != 0 ? buckets_ + digit * digits_ : oneRow_;
     }
-    D::gatherRows(loaded_, rows, static_cast<int>(digits_));
+    gatherRows<Arithmetic>(loaded_, rows, static_cast<int>(digits_));
   }
 
   // running = running ^ l in lane l.

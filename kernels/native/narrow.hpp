@@ -21,7 +21,8 @@ struct Avx512 {
   static constexpr bool splitsProducts = false;
 
   typedef uint64_t Vector __attribute__((vector_size(64), may_alias));
-  using StoredDigit = uint32_t;
+  // As it lies in the caller's memory: without alignment.
+  typedef uint32_t StoredDigit __attribute__((aligned(1), may_alias));
 
   static inline __attribute__((always_inline)) Vector addLow(Vector sum, Vector a, Vector b) {
     // Not _mm512_mul_epu32: g++ 12 warns about an uninitialised operand inside it.
@@ -42,7 +43,8 @@ struct Avx2 {
   static constexpr bool splitsProducts = false;
 
   typedef uint64_t Vector __attribute__((vector_size(32), may_alias));
-  using StoredDigit = uint32_t;
+  // As it lies in the caller's memory: without alignment.
+  typedef uint32_t StoredDigit __attribute__((aligned(1), may_alias));
 
   static inline __attribute__((always_inline)) Vector addLow(Vector sum, Vector a, Vector b) {
     return sum + (Vector)_mm256_mul_epu32((__m256i)a, (__m256i)b);

@@ -18,11 +18,18 @@ class ConstantReader {
 
   explicit ConstantReader(Arena& arena, size_t largestBytes, int largestDigits)
       : arena_(arena),
-        padded_(arena.take<uint8_t>(Digits<Arithmetic>::frontBytes + largestBytes)),
+        padded_(arena.take<uint8_t>(bufferBytes(largestBytes, largestDigits))),
+        end_(padded_ + bufferBytes(largestBytes, largestDigits)),
         compact_(arena.take<uint64_t>(static_cast<size_t>(largestDigits))) {}
 
+  // What the reader takes from the arena for itself, in bytes and pieces.
+  static size_t bytes(size_t largestBytes, int largestDigits) {
+    return bufferBytes(largestBytes, largestDigits) + static_cast<size_t>(largestDigits) * sizeof(uint64_t);
+  }
+  static constexpr size_t pieces = 2;
+
   void read(Vector* out, int digits, ByteView number) {
-    Digits<Arithmetic>::parse(compact_, 1, digits, number.data, number.size, padded_);
+    parse(compact_, digits, number);
     Digits<Arithmetic>::spread(out, compact_, digits);
   }
 
@@ -43,15 +50,27 @@ class ConstantReader {
   typename Kernel<Arithmetic>::Modulus takeModulus(const ModulusConstants& constants) {
     const int digits = constants.digits;
     uint64_t* compact = arena_.take<uint64_t>(static_cast<size_t>(digits));
-    Digits<Arithmetic>::parse(compact, 1, digits, constants.modulus.data, constants.modulus.size, padded_);
+    parse(compact, digits, constants.modulus);
     Vector* vertical = arena_.take<Vector>(static_cast<size_t>(digits));
     Digits<Arithmetic>::spread(vertical, compact, digits);
     return {digits, compact, vertical, Arithmetic::broadcast(constants.negativeInverse)};
   }
 
  private:
+  static size_t bufferBytes(size_t largestBytes, int largestDigits) {
+    return largestBytes + static_cast<size_t>(largestDigits) * sizeof(uint64_t) + 64;
+  }
+
+  // Behind a copy with zeros in front, as far as the digits reach.
+  void parse(uint64_t* compact, int digits, ByteView number) {
+    std::memset(padded_, 0, static_cast<size_t>(end_ - padded_));
+    std::memcpy(end_ - number.size, number.data, number.size);
+    Digits<Arithmetic>::parse(compact, 1, digits, end_);
+  }
+
   Arena& arena_;
   uint8_t* padded_;
+  uint8_t* end_;
   uint64_t* compact_;
 };
 
@@ -85,8 +104,9 @@ class PairArithmetic {
         chunks(static_cast<int>(constants.entryFactors.size / (2 * rootBytes))) {
     if (chunks < 1 || chunks > maxChunks) throw std::bad_alloc();
     const size_t numbers = 8 + 2 * static_cast<size_t>(chunks);
-    memory_.begin(numbers * L * (sizeof(Vector) + 8) + 4 * rootBytes + 256, numbers + 8);
-    ConstantReader<Arithmetic> reader(memory_, 2 * rootBytes, 2 * L);
+    using Reader = ConstantReader<Arithmetic>;
+    memory_.begin(numbers * L * (sizeof(Vector) + 8) + Reader::bytes(2 * rootBytes, 2 * L), numbers + Reader::pieces);
+    Reader reader(memory_, 2 * rootBytes, 2 * L);
     modulus = reader.takeModulus(constants.root);
     complement_ = reader.take(L, constants.complement);
     square = reader.take(2 * L, constants.square);

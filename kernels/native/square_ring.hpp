@@ -22,8 +22,9 @@ class VectorSquareRing final : public SquareRing {
   explicit VectorSquareRing(const SquareRingConstants& constants)
       : pairs_(constants.pairs), elementBytes_(2 * pairs_.rootBytes), W(constants.square.digits) {
     const size_t numbers = 2 + radixPowerCount;
-    memory_.begin((numbers * W + 2 * W) * (sizeof(Vector) + 8) + elementBytes_ + 256, numbers + 8);
-    ConstantReader<Arithmetic> reader(memory_, elementBytes_, W);
+    using Reader = ConstantReader<Arithmetic>;
+    memory_.begin(numbers * W * (sizeof(Vector) + 8) + Reader::bytes(elementBytes_, W), numbers + 2 + Reader::pieces);
+    Reader reader(memory_, elementBytes_, W);
     square_ = reader.takeModulus(constants.square);
     radixSquared_ = reader.take(W, constants.radixSquared);
     for (int k = 0; k < radixPowerCount; k += 1) {
