@@ -1,11 +1,12 @@
 import { sleep } from './back-off.ts';
-import { TerminalError, toError } from './errors.ts';
+import { ConnectionError, TerminalError, toError } from './errors.ts';
 import type { ExecutorDefinition } from './executor.ts';
 import type { Process } from './messages/processes.ts';
 import { createPlaces, heartbeat, isRegistrationLost, type Places, poll } from './worker/assignment.ts';
+import { createLedger, findOrphans, type Ledger } from './worker/orphans.ts';
 import { createOutage } from './worker/outage.ts';
 import { runProcess } from './worker/process-runner.ts';
-import { register, restoreRegistration, type Session, unregister } from './worker/registration.ts';
+import { enlist, register, registerAgain, type Session, unregister } from './worker/registration.ts';
 import { settleOptions, uniqueName, type WorkerOptions, type WorkerSettings } from './worker/settings.ts';
 
 export type { WorkerOptions } from './worker/settings.ts';
@@ -35,6 +36,9 @@ interface State {
   session: Session;
   /** Whether the server may not know, or not yet have approved, the session. */
   isRegistrationOpen: boolean;
+  readonly ledger: Ledger;
+  /** Whether the server may have assigned something that the daemon has not heard of. */
+  mayHaveOrphans: boolean;
   /** Fires when no more work may be taken. */
   readonly stopping: AbortController;
   /** Fires when what still runs must end. */
@@ -56,6 +60,8 @@ export async function startWorker(definition: ExecutorDefinition, options: Worke
     places: createPlaces(settings.concurrency),
     session: await register(settings, settings.chosenName ?? uniqueName(settings.type)),
     isRegistrationOpen: true,
+    ledger: createLedger(),
+    mayHaveOrphans: settings.lastingIdentity !== undefined,
     stopping: new AbortController(),
     graceOver: new AbortController(),
   };
@@ -106,27 +112,46 @@ async function work(state: State, onReady: () => void): Promise<void> {
 
 /** Until told to stop: registered, approved, one process after the other. Only a TerminalError ends it before. */
 async function takeWork(state: State, onReady: () => void): Promise<void> {
-  const { settings, places, graceOver } = state;
   const stopping = state.stopping.signal;
-  const outage = createOutage(settings.log);
+  const outage = createOutage(state.settings.log);
   while (!stopping.aborted) {
     try {
       await settleRegistration(state, onReady);
+      await adoptOrphans(state);
       const process = await nextProcess(state);
       outage.ended();
-      if (process !== undefined) places.occupy(runProcess(settings, state.session, process, graceOver.signal));
+      if (process !== undefined) takeOn(state, process);
     } catch (error) {
       if (stopping.aborted) return;
       if (error instanceof TerminalError) throw error;
       state.isRegistrationOpen ||= isRegistrationLost(error);
+      state.mayHaveOrphans ||= error instanceof ConnectionError;
       await sleep(outage.failed(error), stopping).catch(() => {});
     }
   }
 }
 
+function takeOn({ settings, session, places, ledger, graceOver }: State, process: Process): void {
+  ledger.note(process);
+  places.occupy(runProcess(settings, session, process, graceOver.signal));
+}
+
+async function adoptOrphans(state: State): Promise<void> {
+  if (!state.mayHaveOrphans) return;
+  const { settings, session, ledger, stopping } = state;
+  for (const process of await findOrphans(settings, session, ledger, stopping.signal)) {
+    settings.log.warn({ processId: process.processId }, 'adopting a process whose assignment was not heard');
+    takeOn(state, process);
+  }
+  state.mayHaveOrphans = false;
+}
+
 async function settleRegistration(state: State, onReady: () => void): Promise<void> {
   if (!state.isRegistrationOpen) return;
-  state.session = await restoreRegistration(state.settings, state.session, state.stopping.signal);
+  const { settings, stopping } = state;
+  // Kept before anything else can fail, so that the end of the daemon unregisters it.
+  state.session = await registerAgain(settings, state.session, stopping.signal);
+  state.session = await enlist(settings, state.session, stopping.signal);
   state.isRegistrationOpen = false;
   onReady();
 }
@@ -138,6 +163,7 @@ async function nextProcess({ settings, places, session, stopping }: State): Prom
 }
 
 async function stop(state: State, stopped: Promise<void>, graceMs: number): Promise<void> {
+  state.settings.log.info({ running: state.places.taken, graceMs }, 'stopping');
   state.stopping.abort();
   const timer = setTimeout(() => state.graceOver.abort(), graceMs);
   try {

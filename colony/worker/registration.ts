@@ -12,7 +12,7 @@ export interface Session {
   readonly client: ColoniesClient;
   readonly identity: Identity;
   readonly name: string;
-  /** Whether the daemon made this registration, so that it unregisters at its end. */
+  /** Whether the daemon registers itself, and so unregisters at its end; otherwise that is the owner's business. */
   readonly isOwn: boolean;
 }
 
@@ -32,7 +32,7 @@ export async function register(settings: WorkerSettings, name: string, signal?: 
   const known = isFresh ? undefined : await findRegistration(client, settings, identity, signal);
   if (known !== undefined && known.state !== 'unregistered') {
     settings.log.info({ executorName: known.executorName, state: known.state }, 'found the registration of this key');
-    return { client, identity, name: known.executorName, isOwn: false };
+    return { client, identity, name: known.executorName, isOwn: settings.colonyIdentity !== undefined };
   }
   const isOwn = await addExecutor(client, settings, identity, name, signal);
   return { client, identity, name, isOwn };
@@ -80,29 +80,28 @@ function explainBurntName(name: string) {
 }
 
 /**
- * Brings a session to the point where it can work: registered anew where the server does not know it, approved (with the
- * owner's key by the daemon itself, otherwise as soon as the owner does it), and its functions known.
+ * Registers anew where the server does not know the session and the daemon has the owner's key.
  *
- * @returns the session, under another name or key where it had to register anew
- * @throws TerminalError when the owner rejected it; ServerError and ConnectionError are worth another call
+ * @returns the session, under another name and perhaps another key where it had to register anew
  */
-export async function restoreRegistration(
-  settings: WorkerSettings,
-  lost: Session,
-  signal: AbortSignal,
-): Promise<Session> {
-  const session = await registerAgain(settings, lost, signal);
-  const approved = await awaitApproval(settings, session, signal);
-  await registerFunctions(settings, approved, signal);
-  return approved;
-}
-
-async function registerAgain(settings: WorkerSettings, session: Session, signal: AbortSignal): Promise<Session> {
+export async function registerAgain(settings: WorkerSettings, session: Session, signal: AbortSignal): Promise<Session> {
   if (settings.colonyIdentity === undefined) return session;
   const known = await findRegistration(session.client, settings, session.identity, signal);
   if (known !== undefined && known.state !== 'unregistered') return session;
   settings.log.warn({ executorName: session.name }, 'the server no longer knows this executor; registering anew');
   return register(settings, uniqueName(settings.chosenName ?? settings.type), signal);
+}
+
+/**
+ * Waits until the daemon is approved (with the owner's key it approves itself) and tells which functions it runs.
+ *
+ * @returns the session, under the name that the owner gave it
+ * @throws TerminalError when the owner rejected it; ServerError and ConnectionError are worth another call
+ */
+export async function enlist(settings: WorkerSettings, session: Session, signal: AbortSignal): Promise<Session> {
+  const approved = await awaitApproval(settings, session, signal);
+  await registerFunctions(settings, approved, signal);
+  return approved;
 }
 
 async function awaitApproval(settings: WorkerSettings, session: Session, signal: AbortSignal): Promise<Session> {

@@ -1,22 +1,32 @@
 import { pino } from 'pino';
 import { createColoniesClient } from '../../colony/client.ts';
+import { runUntilSignal } from '../../colony/run-until-signal.ts';
 import { waitForProcess } from '../../colony/subscription.ts';
 import { startWorker } from '../../colony/worker.ts';
 import { functionSpec, type TestColony } from '../support/test-colony.ts';
-import { echo, TYPE } from './daemons.ts';
+import { daemonOf, echo, TYPE } from './daemons.ts';
 
-/** A program of its own: runs one process, stops its daemon, and must then end by itself. */
-const { address, colonyName, colonyOwner, user }: TestColony = JSON.parse(process.env['COLONY'] ?? '{}');
-const client = createColoniesClient({ server: address, identity: user });
-const worker = await startWorker(echo, {
+/**
+ * A daemon as a program of its own. `echo`: runs one process, stops, and must then end by itself. `hang`: works until
+ * two signals end it, since its function never does.
+ */
+interface Order extends TestColony {
+  readonly mode: 'echo' | 'hang';
+}
+
+const { address, colonyName, colonyOwner, user, mode }: Order = JSON.parse(process.env['COLONY'] ?? '{}');
+const worker = await startWorker(mode === 'echo' ? echo : daemonOf(() => new Promise(() => {})), {
   server: address,
   colonyName,
   colonyIdentity: colonyOwner,
-  log: pino({ level: 'silent' }),
+  log: pino(),
 });
-const spec = functionSpec(colonyName, TYPE, { functionName: 'repeat', kwargs: { text: 'a' } });
-const { processId } = await client.submitFunctionSpec({ spec });
-const { state } = await waitForProcess(client, { processId });
-process.stdout.write(`${state}\n`);
-await worker.stop();
-process.stdout.write('stopped\n');
+if (mode === 'echo') {
+  const client = createColoniesClient({ server: address, identity: user });
+  const spec = functionSpec(colonyName, TYPE, { functionName: 'repeat', kwargs: { text: 'a' } });
+  const { processId } = await client.submitFunctionSpec({ spec });
+  await waitForProcess(client, { processId });
+  await worker.stop();
+} else {
+  await runUntilSignal(worker, { graceMs: 3_600_000 });
+}

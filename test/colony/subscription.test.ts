@@ -61,7 +61,7 @@ describe('waiting for a process', () => {
 
   test('survives a restart of the server', async ({ colony, executor }) => {
     const { processId } = await colony.submit({}, TYPE);
-    const waiting = waitForProcess(clientOf(colony), { processId, pollMs: 50 });
+    const waiting = waitForProcess(clientOf(colony), { processId, pollMs: NEVER_MS });
     await colony.restart();
     await assign(colony, executor);
     await colony.call(executor.identity, closeSuccessful, { processId, output: ['x'] });

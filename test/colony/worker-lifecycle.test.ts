@@ -4,11 +4,16 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test as base } from 'vitest';
+import { apiUrl } from '../../colony/address.ts';
+import { RequestEnvelope } from '../../colony/envelope.ts';
 import { getExecutors, removeExecutor } from '../../colony/messages/executors.ts';
-import { getProcess } from '../../colony/messages/processes.ts';
+import { assignProcess, getProcess } from '../../colony/messages/processes.ts';
 import { runUntilSignal } from '../../colony/run-until-signal.ts';
+import { waitForProcess } from '../../colony/subscription.ts';
 import { until } from '../support/processes.ts';
-import { daemonOf, echo, openStage, type Stage, untilAborted } from './daemons.ts';
+import type { TestColony } from '../support/test-colony.ts';
+import { daemonOf, echo, openStage, type Stage, TYPE, untilAborted } from './daemons.ts';
+import { startScriptedServer } from './scripted-server.ts';
 
 const test = base.extend<{ stage: Stage }>({
   stage: async ({}, use) => {
@@ -67,13 +72,24 @@ describe('a daemon that is told to stop', () => {
   });
 
   test('leaves nothing behind that keeps its process alive', async ({ stage: { colony } }) => {
-    const { address, colonyName, colonyOwner, user } = colony;
-    const program = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'daemon-main.ts')], {
-      env: { ...process.env, COLONY: JSON.stringify({ address, colonyName, colonyOwner, user }) },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const program = startDaemonProgram(colony, 'echo');
     const [printed, ended] = await Promise.all([text(program.stdout), once(program, 'exit')]);
-    expect({ printed, ended }).toEqual({ printed: 'success\nstopped\n', ended: [0, null] });
+    expect(printed).toContain('"msg":"stopped"');
+    expect(ended).toEqual([0, null]);
+  });
+
+  test('twice by a signal ends at once, whatever it runs', async ({ stage: { colony, submit } }) => {
+    const program = startDaemonProgram(colony, 'hang');
+    const ended = once(program, 'exit');
+    const log = program.stdout.setEncoding('utf8');
+    let printed = '';
+    log.on('data', (part: string) => (printed += part));
+    await submit('f');
+    await until(() => printed.includes('"msg":"assigned"'));
+    program.kill('SIGTERM');
+    await until(() => printed.includes('"msg":"stopping"'));
+    program.kill('SIGTERM');
+    expect(await ended).toEqual([143, null]);
   });
 });
 
@@ -149,6 +165,36 @@ describe('a registration that is lost', () => {
   });
 });
 
+describe('a process whose assignment the daemon never heard of', () => {
+  test('because the answer was lost, is run all the same', async ({ stage: { colony, logs, start, run } }) => {
+    let isLost = false;
+    await using proxy = await startScriptedServer([
+      async (response, request, body) => {
+        const { payloadtype } = RequestEnvelope.parse(JSON.parse(body));
+        const reply = await fetch(apiUrl(colony.address), { method: 'POST', body });
+        const loses = !isLost && payloadtype === assignProcess.type && reply.status === 200;
+        isLost ||= loses;
+        if (loses) request.socket.resetAndDestroy();
+        else response.writeHead(reply.status).end(await reply.text());
+      },
+    ]);
+    await start(echo, { server: proxy.address });
+    expect((await run('repeat', { text: 'a' })).output).toEqual(['a']);
+    expect(isLost).toBe(true);
+    expect(logs.mention('adopting a process')).toBe(true);
+  });
+
+  test('because an earlier start with the same key died, is run by the next', async ({ stage }) => {
+    const { colony, client, start, submit } = stage;
+    const died = await colony.addExecutor(TYPE);
+    const { processId } = await submit('repeat', { text: 'a' });
+    const offer = { colonyName: colony.colonyName, timeoutSeconds: 5, availableCpu: '', availableMemory: '' };
+    await colony.call(died.identity, assignProcess, offer);
+    await start(echo, { identity: died.identity });
+    expect((await waitForProcess(client, { processId, timeoutMs: 20_000 })).output).toEqual(['a']);
+  });
+});
+
 test('the log of a daemon never holds a key', async ({ stage: { colony, logs, start, run } }) => {
   const identity = await start(echo).then((worker) => worker.executorId);
   await run('repeat', { text: 'patient-4711' });
@@ -183,4 +229,13 @@ function gated(): Gate {
       return 'done';
     },
   };
+}
+
+/** Starts `daemon-main.ts` as a process of its own. */
+function startDaemonProgram({ address, colonyName, colonyOwner, user }: TestColony, mode: 'echo' | 'hang') {
+  const program = join(import.meta.dirname, 'daemon-main.ts');
+  return spawn(process.execPath, ['--import', 'tsx', program], {
+    env: { ...process.env, COLONY: JSON.stringify({ address, colonyName, colonyOwner, user, mode }) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
 }
