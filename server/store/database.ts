@@ -1,5 +1,5 @@
 /* oxlint-disable typescript/no-unnecessary-type-parameters, typescript/no-unsafe-type-assertion -- the schema alone decides which types a row has */
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'libsql';
 import { toError, UserError } from '../../colony/errors.ts';
@@ -51,10 +51,14 @@ export function openDatabase(path: string): Database {
   }
 }
 
+/**
+ * An existing file is not opened: closing any handle on it would drop the locks that another server of the same process
+ * holds on it (POSIX locks belong to the process).
+ */
 function createPrivateFile(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  closeSync(openSync(path, 'a', 0o600));
-  chmodSync(path, 0o600);
+  if (existsSync(path)) chmodSync(path, 0o600);
+  else closeSync(openSync(path, 'wx', 0o600));
 }
 
 function isBusy(thrown: unknown): boolean {
