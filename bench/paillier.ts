@@ -33,7 +33,7 @@ import { PythonPaillier } from './support/python-paillier.ts';
  *
  * Then: how much two threads bring, how long the event loop waits meanwhile, and the memory of a long sum.
  *
- * `npx tsx bench/paillier.ts [--quick] [--bits 2048]… [--phe PATH] [--engine NAME]… [--sum-only]`
+ * `npx tsx bench/paillier.ts [--quick] [--bits 2048]… [--phe PATH] [--engine NAME]…`
  */
 
 const { values: options } = parseArgs({
@@ -43,7 +43,7 @@ const { values: options } = parseArgs({
     bits: { type: 'string', multiple: true, default: ['2048', '3072'] },
     engine: { type: 'string', multiple: true },
     phe: { type: 'string' },
-    'sum-only': { type: 'boolean', default: false },
+    'sum-file': { type: 'string' },
   },
 });
 
@@ -166,37 +166,36 @@ async function printScaling(): Promise<void> {
   await closeCrypto();
 }
 
-/** Sums ciphertexts from a file in a process of its own, and prints its resident memory. */
+/** Sums ciphertexts from a file in a process of its own, which prints its resident memory. */
 async function printLongSum(): Promise<void> {
-  const child = fork(import.meta.filename, ['--sum-only', ...(options.quick ? ['--quick'] : [])], { stdio: 'inherit' });
-  const [code] = await once(child, 'exit');
-  if (code !== 0) throw new Error(`bench: the process that sums ended with code ${code}`);
-}
-
-async function sumFromFile(): Promise<void> {
   const { publicKey } = await keysOf(2048);
   const directory = await mkdtemp(join(tmpdir(), 'sealed-colonies-bench-'));
   const path = join(directory, 'ciphertexts');
   try {
     await writeCiphertexts(publicKey, path);
-    const before = process.memoryUsage.rss();
-    let highest = before;
-    const timer = setInterval(() => (highest = Math.max(highest, process.memoryUsage.rss())), 20);
-    const delay = monitorEventLoopDelay({ resolution: 1 });
-    delay.enable();
-    const startedAt = performance.now();
-    const { count } = await sumStream(publicKey, createReadStream(path, { highWaterMark: 2 ** 20 }));
-    const seconds = (performance.now() - startedAt) / 1000;
-    delay.disable();
-    clearInterval(timer);
-    console.log(
-      `\nvalidating and summing ${count} ciphertexts of 512 bytes from a file: ${short(seconds)} s, ` +
-        `${short((seconds * 1e6) / count)} µs each; resident at most ${short(highest / 2 ** 20)} MB ` +
-        `(${short(before / 2 ** 20)} MB before); the event loop waited ${short(delay.max / 1e6)} ms at most`,
-    );
+    const [code] = await once(fork(import.meta.filename, ['--sum-file', path], { stdio: 'inherit' }), 'exit');
+    if (code !== 0) throw new Error(`bench: the process that sums ended with code ${code}`);
   } finally {
     await rm(directory, { recursive: true });
   }
+}
+
+async function sumFile(path: string): Promise<void> {
+  const { publicKey } = await keysOf(2048);
+  let highest = 0;
+  const timer = setInterval(() => (highest = Math.max(highest, process.memoryUsage.rss())), 20);
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  const startedAt = performance.now();
+  const { count } = await sumStream(publicKey, createReadStream(path, { highWaterMark: 2 ** 20 }));
+  const seconds = (performance.now() - startedAt) / 1000;
+  delay.disable();
+  clearInterval(timer);
+  console.log(
+    `\nvalidating and summing ${count} ciphertexts of 512 bytes from a file: ${short(seconds)} s, ` +
+      `${short((seconds * 1e6) / count)} µs each; resident at most ${short(highest / 2 ** 20)} MB; ` +
+      `the event loop waited ${short(delay.max / 1e6)} ms at most`,
+  );
 }
 
 async function writeCiphertexts(publicKey: KeyPair['publicKey'], path: string): Promise<void> {
@@ -208,12 +207,10 @@ async function writeCiphertexts(publicKey: KeyPair['publicKey'], path: string): 
   const file = await open(path, 'w');
   for (let written = 0; written < SUM_COUNT; written += piece.count) await file.write(piece.data);
   await file.close();
-  // The tables of encryption are no part of a sum's memory.
-  await closeCrypto();
 }
 
-if (options['sum-only']) {
-  await sumFromFile();
+if (options['sum-file'] !== undefined) {
+  await sumFile(options['sum-file']);
 } else {
   const [cpu] = cpus();
   console.log(`${cpu?.model ?? 'unknown processor'}, ${availableParallelism()} threads, Node ${process.version}`);

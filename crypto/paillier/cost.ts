@@ -14,8 +14,10 @@ const MULTIPLICATION_MICROS: Record<EngineName, number> = {
 
 /** Multiplications per exponent bit with fixed windows: one squaring, and a product now and then. */
 const PER_EXPONENT_BIT = 1.25;
-/** Conversion to BigInt and one product modulo n, for each number that is checked. */
-const CHECK_MICROS = 6;
+/** Comparing one number with n². */
+const RANGE_MICROS = 0.5;
+/** One gcd with n, for n of 2048 bits. */
+const GCD_MICROS = 700;
 
 /** A rough forecast of the time a task takes in one thread, to decide where it runs. */
 export function estimateMicros(
@@ -24,10 +26,10 @@ export function estimateMicros(
 ): number {
   const keyBits = keyBitsOf(task.key);
   const width = (keyBits / 2048) ** 2;
-  if (task.operation.kind === 'check') return task.count * CHECK_MICROS * width + 500 * width;
   const items = Math.ceil(task.count / engine.lanes) * engine.lanes;
   const multiplications = multiplicationsPerItem(task, keyBits);
-  return items * multiplications * MULTIPLICATION_MICROS[engine.name] * width;
+  const fixedMicros = task.operation.kind === 'check' ? GCD_MICROS * width + RANGE_MICROS * task.count : 0;
+  return items * multiplications * MULTIPLICATION_MICROS[engine.name] * width + fixedMicros;
 }
 
 function keyBitsOf(key: TaskKey): number {

@@ -1,7 +1,8 @@
-import { bytesToBigInt, elementAt, toBigInts, writeBigInt } from '../modular/bytes.ts';
+import { bytesToBigInt, elementAt, writeBigInt } from '../modular/bytes.ts';
 import type { FixedBaseTable, SquareRing } from '../modular/engine.ts';
-import { gcd, modInverse } from '../modular/number-theory.ts';
+import { modInverse } from '../modular/number-theory.ts';
 import { fillRandomBits, randomBelow } from '../modular/random.ts';
+import { check } from './check.ts';
 import type { OpenRings } from './open-rings.ts';
 
 /** Where the randomness of a ciphertext comes from: base ^ ρ for ρ of `exponentBits` random bits, or r ^ n. */
@@ -44,8 +45,8 @@ export type Operation =
   | { readonly kind: 'power' }
   /** [bases] → powers by one exponent */
   | { readonly kind: 'powerShared'; readonly exponent: Uint8Array; readonly negative: boolean }
-  /** [elements] → {@link Verdict}, 1 byte each */
-  | { readonly kind: 'check' }
+  /** [elements] → what {@link check} finds, 1 byte each */
+  | { readonly kind: 'check'; readonly refuseUnmasked: boolean }
   /** [elements] → one product */
   | { readonly kind: 'product' }
   /** [bases, exponents, signs] → one product of powers */
@@ -67,9 +68,6 @@ export interface Task {
   readonly inputs: readonly Uint8Array[];
   readonly out: Uint8Array;
 }
-
-/** What `check` finds about a number that should be a ciphertext. */
-export const Verdict = { ok: 0, outOfRange: 1, notCoprime: 2, unmasked: 3 } as const;
 
 /** Performs a task in the calling thread. */
 export function runTask(rings: OpenRings, task: Task): void {
@@ -127,7 +125,7 @@ function runPublicTask(
       if (operation.negative) invertAll(ring, out, out.slice());
       return undefined;
     case 'check':
-      return check(ring, out, first);
+      return check(ring, out, first, operation.refuseUnmasked);
     case 'product':
       return ring.product(out, first);
     case 'multiExponentiate':
@@ -275,25 +273,4 @@ function gather(elements: Uint8Array, width: number, indices: readonly number[])
   const gathered = new Uint8Array(indices.length * width);
   for (const [position, index] of indices.entries()) gathered.set(elementAt(elements, index, width), position * width);
   return gathered;
-}
-
-/** One gcd for all; only when it is not 1 is each number looked at alone. */
-function check(ring: SquareRing, verdicts: Uint8Array, elements: Uint8Array): void {
-  const values = toBigInts(elements, ring.elementBytes);
-  const square = ring.root * ring.root;
-  let product = 1n;
-  for (const [index, value] of values.entries()) {
-    verdicts[index] = rangeVerdict(value, ring.root, square);
-    if (verdicts[index] !== Verdict.outOfRange) product = (product * (value % ring.root)) % ring.root;
-  }
-  if (gcd(ring.root, product) === 1n) return;
-  for (const [index, value] of values.entries()) {
-    if (verdicts[index] === Verdict.ok && gcd(ring.root, value % ring.root) !== 1n)
-      verdicts[index] = Verdict.notCoprime;
-  }
-}
-
-function rangeVerdict(value: bigint, root: bigint, square: bigint): number {
-  if (value <= 0n || value >= square) return Verdict.outOfRange;
-  return value % root === 1n ? Verdict.unmasked : Verdict.ok;
 }

@@ -2,7 +2,7 @@ import { bitLength } from '../modular/bytes.ts';
 import { capacityOf } from './packing.ts';
 import type { PackingPlan } from './packing.ts';
 import type { PublicState } from './state.ts';
-import { Verdict } from './tasks.ts';
+import { Verdict } from './check.ts';
 import { notCoprime, outOfRange, unmasked } from './validate.ts';
 import type { CiphertextVector } from './vector.ts';
 
@@ -61,14 +61,10 @@ export function checkReducible(state: PublicState, vector: CiphertextVector, lab
 }
 
 /** @throws RangeError for the first number that a `check` found to be no ciphertext */
-export function refuseBad(
-  verdicts: Uint8Array,
-  nameOf: (index: number) => string,
-  { refuseUnmasked = false }: { readonly refuseUnmasked?: boolean },
-): void {
+export function refuseBad(verdicts: Uint8Array, nameOf: (index: number) => string): void {
   for (const [index, verdict] of verdicts.entries()) {
     if (verdict === Verdict.outOfRange) throw outOfRange(nameOf(index));
     if (verdict === Verdict.notCoprime) throw notCoprime(nameOf(index));
-    if (verdict === Verdict.unmasked && refuseUnmasked) throw unmasked(nameOf(index));
+    if (verdict === Verdict.unmasked) throw unmasked(nameOf(index));
   }
 }

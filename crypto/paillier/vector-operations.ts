@@ -9,6 +9,7 @@ import type { PackingPlan } from './packing.ts';
 import { signedExponents } from './scheme.ts';
 import { decodeSigned, encodeSigned, maskingOf, privateState, publicState } from './state.ts';
 import type { MaskingChoice, PublicState } from './state.ts';
+import type { Operation } from './tasks.ts';
 import type { CiphertextRequirements } from './validate.ts';
 import { checkAddable, checkCapacity, checkPlan, checkReducible, checkUnderKey, refuseBad } from './vector-checks.ts';
 import { computeInto, forChunks, mapChunks, reduceChunks, wholeElements } from './vector-chunks.ts';
@@ -227,9 +228,9 @@ export async function validateVector(
   const verdicts = sharedBytes(vector.length);
   await forChunks(vector.length, options, async (start, end) => {
     const part = verdicts.subarray(start, end);
-    const work = { operation: { kind: 'check' }, inputs: [slice(vector, start, end)] } as const;
+    const work = { operation: checkOf(options), inputs: [slice(vector, start, end)] };
     await computeInto(state, part, work, end - start, options.signal);
-    refuseBad(part, (index) => `${label}: ciphertext ${start + index}`, options);
+    refuseBad(part, (index) => `${label}: ciphertext ${start + index}`);
   });
 }
 
@@ -252,15 +253,19 @@ export async function sumStream(
   for await (const inputs of wholeElements(chunks, width)) {
     const length = inputs.length / width;
     const verdicts = sharedBytes(length);
-    await computeInto(state, verdicts, { operation: { kind: 'check' }, inputs: [inputs] }, length, options.signal);
+    await computeInto(state, verdicts, { operation: checkOf(options), inputs: [inputs] }, length, options.signal);
     const first = count;
-    refuseBad(verdicts, (index) => `ciphertext ${first + index}`, options);
+    refuseBad(verdicts, (index) => `ciphertext ${first + index}`);
     await computeInto(state, part, { operation: { kind: 'product' }, inputs: [inputs] }, length, options.signal);
     await computeInto(state, sum, { operation: { kind: 'multiply' }, inputs: [sum, part] }, 1, options.signal);
     count += length;
     options.onProgress?.(count, count);
   }
   return { sum: bytesToBigInt(sum), count };
+}
+
+function checkOf({ refuseUnmasked = false }: CiphertextRequirements): Operation {
+  return { kind: 'check', refuseUnmasked };
 }
 
 async function encryptWith(
