@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { type Logger, pino } from 'pino';
 import { UserError } from '../colony/errors.ts';
@@ -93,6 +94,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const maxBodyBytes = options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES;
   const subscriptions = createSubscriptions(services, maxBodyBytes);
   const server = createListener(services, subscriptions, maxBodyBytes, tls);
+  const unused = trackUnused(server);
   try {
     await transactor.write((transaction) => {
       forgiveDowntime(transaction);
@@ -110,7 +112,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     stopSweeping();
     services.scheduler.stop();
     subscriptions.stop();
-    await closeListener(server);
+    await closeListener(server, unused);
     await transactor.write((transaction) => services.presence.flush(transaction.database));
     database.close();
     log.info({ port }, 'the server has stopped');
@@ -171,11 +173,24 @@ function startSweeping({ transactor, presence, log }: Services, options: ServerO
   return () => clearInterval(timer);
 }
 
+/** The connections on which no request has come yet. Clients keep some in reserve, and Node does not count them as idle. */
+function trackUnused(server: Listener): ReadonlySet<Socket> {
+  const unused = new Set<Socket>();
+  server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
+  const use = ({ socket }: IncomingMessage): boolean => unused.delete(socket);
+  server.on('request', use).on('upgrade', use);
+  return unused;
+}
+
 /** Lets answers that are on their way go out, then drops idle connections. */
-async function closeListener(server: Listener): Promise<void> {
+async function closeListener(server: Listener, unused: ReadonlySet<Socket>): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   const drop = setTimeout(() => server.closeAllConnections(), 1000);
   server.closeIdleConnections();
+  for (const socket of unused) socket.destroy();
   await closed;
   clearTimeout(drop);
 }
