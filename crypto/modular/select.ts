@@ -4,6 +4,7 @@ import { loadNativeEngine, nativeEngineProblem } from './native-engine.ts';
 import type { NativePath } from './native-engine.ts';
 import { withOpenSsl } from './openssl.ts';
 import { failsSelfTest } from './self-test.ts';
+import { loadWasmEngine } from './wasm-engine.ts';
 
 /** The environment variable that forces an engine. */
 export const ENGINE_VARIABLE = 'SEALED_COLONIES_ENGINE';
@@ -35,6 +36,8 @@ const LOADERS: ReadonlyMap<EngineName, EngineLoader> = new Map<EngineName, Engin
   ['native-ifma', () => loadNative('ifma')],
   ['native-avx512', () => loadNative('avx512')],
   ['native-avx2', () => loadNative('avx2')],
+  ['wasm-relaxed', () => loadWasm('wasm-relaxed', 'this runtime lacks relaxed SIMD; Node 22 has it')],
+  ['wasm', () => loadWasm('wasm', 'this runtime lacks 128-bit SIMD')],
   ['bigint', () => bigIntEngine],
 ]);
 
@@ -86,6 +89,11 @@ function tested(engine: ModularEngine | string): ModularEngine | string {
 
 function loadNative(path: NativePath): ModularEngine | string {
   return loadNativeEngine({ path }) ?? nativeEngineProblem({ path }) ?? 'not available here';
+}
+
+function loadWasm(name: 'wasm-relaxed' | 'wasm', otherwise: string): ModularEngine | string {
+  const engine = loadWasmEngine({ relaxed: name === 'wasm-relaxed' });
+  return engine?.name === name ? engine : otherwise;
 }
 
 function selected(engine: ModularEngine, forced: boolean, passedOver: EngineDescription['passedOver']): Selection {

@@ -1,3 +1,4 @@
+import { elementAt } from '../modular/bytes.ts';
 import { compute, sharedBytes } from './compute.ts';
 import type { PublicState } from './state.ts';
 import type { Operation, TaskKey } from './tasks.ts';
@@ -20,18 +21,28 @@ export interface Work {
 /** Ciphertexts per chunk: enough for all cores, little enough to stop and report in between. */
 const CHUNK = 2048;
 
-/** Runs `step` on [start, end) after [start, end) until `total` is reached. */
+/**
+ * Runs `step` on ranges of [0, total), the next one started before the last has ended: this thread prepares one chunk
+ * while others compute the one before.
+ */
 export async function forChunks(
   total: number,
   { signal, onProgress }: ChunkOptions,
   step: (start: number, end: number) => Promise<void>,
 ): Promise<void> {
+  let last = { done: Promise.resolve(), end: 0 };
   for (let start = 0; start < total; start += CHUNK) {
     signal?.throwIfAborted();
     const end = Math.min(start + CHUNK, total);
-    await step(start, end);
-    onProgress?.(end, total);
+    const next = { done: step(start, end), end };
+    // Awaited below, after the one before it, which may reject first.
+    next.done.catch(() => undefined);
+    await last.done;
+    if (last.end > 0) onProgress?.(last.end, total);
+    last = next;
   }
+  await last.done;
+  if (total > 0) onProgress?.(last.end, total);
 }
 
 /** Computes an elementwise operation chunk by chunk: one number of `width` bytes for each of `total` items. */
@@ -56,13 +67,14 @@ export async function reduceChunks(
   options: ChunkOptions,
   work: (start: number, end: number) => Work,
 ): Promise<Uint8Array> {
-  const result = sharedBytes(state.elementBytes);
-  result[result.length - 1] = 1;
-  const part = sharedBytes(state.elementBytes);
-  await forChunks(total, options, async (start, end) => {
-    await computeInto(state, part, work(start, end), end - start, options.signal);
-    await computeInto(state, result, { operation: { kind: 'multiply' }, inputs: [result, part] }, 1, options.signal);
-  });
+  const width = state.elementBytes;
+  const parts = sharedBytes(Math.ceil(total / CHUNK) * width);
+  await forChunks(total, options, (start, end) =>
+    computeInto(state, elementAt(parts, start / CHUNK, width), work(start, end), end - start, options.signal),
+  );
+  const result = sharedBytes(width);
+  const product = { operation: { kind: 'product' }, inputs: [parts] } as const;
+  await computeInto(state, result, product, parts.length / width, options.signal);
   return result;
 }
 
