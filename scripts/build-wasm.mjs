@@ -32,12 +32,15 @@ async function compileModule(features) {
     '--importMemory',
     ...features.flatMap((name) => ['--enable', name]),
   ];
-  const { error, stderr } = await compile(['index.ts', '--baseDir', sources, '--outFile', 'module.wasm', ...options], {
+  const { error } = await compile(['index.ts', '--baseDir', sources, '--outFile', 'module.wasm', ...options], {
     writeFile: (name, contents) => {
       if (name === 'module.wasm') binary = contents;
     },
   });
-  if (error || !binary) throw new Error(`build-wasm: the AssemblyScript compiler failed\n${stderr.toString()}`);
+  if (error || !binary)
+    throw new Error('build-wasm: expected the AssemblyScript sources to compile; the messages stand above', {
+      cause: error,
+    });
   return Buffer.from(binary).toString('base64');
 }
 

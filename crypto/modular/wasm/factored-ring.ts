@@ -3,21 +3,21 @@
  * that a value needs one vector and half the width. Nothing branches or looks up memory by secrets.
  */
 
+import { bigIntToBytes, bitLength } from '../bytes.ts';
 import type { FactoredRing, FixedBaseTable } from '../engine.ts';
+import { modInverse } from '../number-theory.ts';
 import { FixedBase } from './fixed-base.ts';
 import { type Kernel, MOST_VECTORS, type ReductionTarget } from './kernel.ts';
 import { countOf, expectLength } from './lengths.ts';
 import { openKernel } from './open.ts';
 import type { CompiledModule } from './runtime.ts';
-import { bitLength, inverseModulo, montgomeryPower } from './shape.ts';
+import { montgomeryPower } from './shape.ts';
 
 /** Window of the decryption exponent: 32 powers are scanned for each. */
 const WINDOW_BITS = 5;
 
-/** Big-endian bytes of fixed width. */
-function bytesOf(value: bigint, width: number): Uint8Array {
-  return Buffer.from(value.toString(16).padStart(2 * width, '0'), 'hex');
-}
+const prime = (own: bigint): bigint => own;
+const square = (own: bigint): bigint => own * own;
 
 /** Constants of decryption and of encryption by the owner, as addresses; each holds a value per lane. */
 interface Constants {
@@ -50,8 +50,6 @@ function prepareConstants(
   const power = (exponent: number) => both((own) => montgomeryPower(kernel.shape, own, exponent));
   const times = (exponent: number, factor: (own: bigint, other: bigint) => bigint, modulus: (own: bigint) => bigint) =>
     both((own, other) => (montgomeryPower(kernel.shape, own, exponent) * factor(own, other)) % modulus(own));
-  const prime = (own: bigint) => own;
-  const square = (own: bigint) => own * own;
   const constants = {
     one: kernel.constantPairs(moduli, [power(1)]),
     fromElement: kernel.constantPairs(moduli, [power(2), power(3), power(4), power(5)]),
@@ -60,19 +58,19 @@ function prepareConstants(
       times(2, (_, other) => other, prime),
     ]),
     afterLogarithm: kernel.constant(
-      times(1, (own, other) => own - inverseModulo(other * other, own), prime),
+      times(1, (own, other) => own - modInverse(other * other, own), prime),
       digits,
     ),
     otherPrime: kernel.constant([q, p], digits),
     beforeCombination: kernel.constantPairs(moduli, [
-      times(1, (own, other) => inverseModulo(other * other, own * own), square),
+      times(1, (own, other) => modInverse(other * other, own * own), square),
     ]),
     otherSquare: kernel.constant([q * q, p * p], 2 * digits),
     otherSquareTimesPrime: kernel.constant([p * q * q, q * p * p], 3 * digits),
     exponents: kernel.allocate(2 * exponentBytes),
   };
-  kernel.bytes.set(bytesOf(p - 1n, exponentBytes), constants.exponents);
-  kernel.bytes.set(bytesOf(q - 1n, exponentBytes), constants.exponents + exponentBytes);
+  kernel.bytes.set(bigIntToBytes(p - 1n, exponentBytes), constants.exponents);
+  kernel.bytes.set(bigIntToBytes(q - 1n, exponentBytes), constants.exponents + exponentBytes);
   return constants;
 }
 

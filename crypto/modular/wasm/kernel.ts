@@ -1,61 +1,9 @@
 /** One instance of the WebAssembly kernel with its own memory, and what the TypeScript side calls in it. */
 
+import { bitLength } from '../bytes.ts';
+import type { KernelFunctions } from './kernel-functions.ts';
 import { type CompiledModule, type LinearMemory, webAssembly } from './runtime.ts';
 import { balancedDigits, type KernelShape, type PairModulus } from './shape.ts';
-
-/** The functions of kernels/wasm/assembly/index.ts; every argument is a number, addresses are byte offsets. */
-export interface KernelFunctions {
-  configure(base: number, blocks: number, digitBits: number): number;
-  multiplierAddress(): number;
-  modulusAddress(): number;
-  bitsAt(source: number, length: number, bit: number, count: number): number;
-  loadNumber(to: number, lane: number, source: number, length: number, count: number): void;
-  storeNumber(to: number, length: number, from: number, lane: number, count: number): void;
-  convertChunks(out: number, chunks: number, count: number, constants: number, parts: number, vectors: number): void;
-  shrinkChunks(out: number, chunks: number, vectors: number): void;
-  multiplyPairs(out: number, a: number, b: number, vectors: number, bStride: number): void;
-  squarePairs(out: number, a: number, vectors: number): void;
-  openPairs(group: number, residues: number, vectors: number): void;
-  joinPairs(out: number, group: number, base: number, vectors: number): void;
-  canonicalise(
-    x: number,
-    count: number,
-    modulus: number,
-    top: number,
-    inverse: number,
-    vectors: number,
-    stride: number,
-  ): void;
-  takeLogarithms(group: number, top: number, inverse: number, vectors: number): void;
-  multiplyHalves(out: number, x: number, y: number, vectors: number): void;
-  combineHalves(out: number, group: number, first: number, vectors: number): void;
-  combinePairs(out: number, group: number, first: number, second: number, vectors: number): void;
-  powerPairs(
-    base: number,
-    table: number,
-    one: number,
-    exponents: number,
-    exponentBytes: number,
-    vectorStride: number,
-    laneStride: number,
-    windowBits: number,
-    vectors: number,
-  ): void;
-  storeRow(row: number, pair: number, lane: number): void;
-  multiplyByRows(group: number, rows: number, rowBytes: number, vectors: number, first: number): void;
-  selectRow(
-    out: number,
-    section: number,
-    rowBytes: number,
-    exponent: number,
-    exponentBytes: number,
-    bit: number,
-    windowBits: number,
-  ): void;
-  copyLane(to: number, toLane: number, from: number, fromLane: number): void;
-  loadLane(pair: number, lane: number, row: number): void;
-  storeLane(row: number, pair: number, lane: number): void;
-}
 
 /** Bytes of a WebAssembly page. */
 const PAGE_BYTES = 65_536;
@@ -90,7 +38,7 @@ export class Kernel {
     this.#memory = new webAssembly.Memory({ initial: 4 });
     this.#bytes = new Uint8Array(this.#memory.buffer);
     const instance = new webAssembly.Instance(module, { env: { memory: this.#memory } });
-    this.call = instance.exports as KernelFunctions;
+    this.call = instance.exports;
     this.shape = shape;
     this.numberBytes = shape.digits * 16;
     this.pairBytes = 2 * this.numberBytes;
@@ -155,9 +103,9 @@ export class Kernel {
     return address;
   }
 
-  /** Prepares bringing numbers of `count` digits into [0, modulus), a modulus for each lane. */
+  /** Prepares bringing numbers of `count` digits into [0, modulus), a modulus for each lane; their lengths are similar. */
   reductionTarget(moduli: readonly [bigint, bigint], count: number): ReductionTarget {
-    const bits = Math.max(...moduli.map((modulus) => modulus.toString(2).length));
+    const bits = Math.min(...moduli.map(bitLength));
     const top = Math.max(0, Math.floor((bits - 1) / this.shape.digitBits) - 3);
     const inverse = this.allocate(16);
     const shift = BigInt(top * this.shape.digitBits);

@@ -1,6 +1,8 @@
 /** The part of the WebAssembly JavaScript interface used here; the compiler's libraries for Node do not declare it. */
 
-/** A compiled module; opaque. */
+import type { KernelFunctions } from './kernel-functions.ts';
+
+/** A compiled module of the kernel; opaque. */
 export interface CompiledModule {
   readonly [Symbol.toStringTag]?: string;
 }
@@ -18,8 +20,10 @@ interface WebAssemblyInterface {
   readonly Instance: new (
     module: CompiledModule,
     imports: { env: { memory: LinearMemory } },
-  ) => { readonly exports: unknown };
+  ) => { readonly exports: KernelFunctions };
 }
 
+declare const WebAssembly: WebAssemblyInterface | undefined;
+
 /** The runtime's WebAssembly, or undefined where it was switched off. */
-export const webAssembly = (globalThis as unknown as { WebAssembly?: WebAssemblyInterface }).WebAssembly;
+export const webAssembly = typeof WebAssembly === 'undefined' ? undefined : WebAssembly;

@@ -1,5 +1,7 @@
 /** How numbers become digits of the WebAssembly kernel, and the constants of pair arithmetic. Theory: kernels/wasm/README.md. */
 
+import { absolute, mod, modInverse, modPower } from '../number-theory.ts';
+
 /** Widths that one instance of the kernel works with. */
 export interface KernelShape {
   /** Bits of a digit: 24, or 23 where columns of 24-bit digits would not be exact. */
@@ -26,12 +28,6 @@ const MOST_WIDE_DIGITS = 123;
 /** Widest root that the bounds of the kernel were proved for. */
 const MOST_ROOT_BITS = 8192;
 
-/** Bits of a positive integer. */
-export function bitLength(value: bigint): number {
-  const hex = value.toString(16);
-  return 4 * hex.length - Math.clz32(Number.parseInt(hex.charAt(0), 16)) + 28;
-}
-
 /** The shape for roots of up to `rootBits` bits. @throws RangeError above 8192 bits */
 export function kernelShape(rootBits: number): KernelShape {
   if (rootBits > MOST_ROOT_BITS) {
@@ -46,39 +42,16 @@ export function kernelShape(rootBits: number): KernelShape {
 
 /** The remainder of smallest absolute value: in (−modulus/2, modulus/2]. */
 function centredRemainder(value: bigint, modulus: bigint): bigint {
-  const remainder = ((value % modulus) + modulus) % modulus;
+  const remainder = mod(value, modulus);
   return 2n * remainder > modulus ? remainder - modulus : remainder;
-}
-
-/** value^-1 modulo `modulus`. @throws RangeError when there is none */
-export function inverseModulo(value: bigint, modulus: bigint): bigint {
-  let [a, b] = [((value % modulus) + modulus) % modulus, modulus];
-  let [x, y] = [1n, 0n];
-  while (b !== 0n) {
-    const quotient = a / b;
-    [a, b] = [b, a - quotient * b];
-    [x, y] = [y, x - quotient * y];
-  }
-  if (a !== 1n) throw new RangeError('inverseModulo: expected a value coprime to the modulus');
-  return ((x % modulus) + modulus) % modulus;
-}
-
-/** base^exponent modulo `modulus` for public values. */
-export function powerModulo(base: bigint, exponent: bigint, modulus: bigint): bigint {
-  let result = 1n % modulus;
-  for (let square = base % modulus, rest = exponent; rest > 0n; rest >>= 1n) {
-    if ((rest & 1n) === 1n) result = (result * square) % modulus;
-    square = (square * square) % modulus;
-  }
-  return result;
 }
 
 /** Chooses the multiplier of an odd root. */
 export function pairModulus(root: bigint, shape: KernelShape): PairModulus {
   const radix = 1n << BigInt(shape.digitBits);
-  const multiplier = centredRemainder(inverseModulo(root, radix), radix);
+  const multiplier = centredRemainder(modInverse(root, radix), radix);
   const modulus = multiplier * root;
-  const size = modulus < 0n ? -modulus : modulus;
+  const size = absolute(modulus);
   return {
     root,
     multiplier,
@@ -92,7 +65,7 @@ export function pairModulus(root: bigint, shape: KernelShape): PairModulus {
 
 /** R^exponent modulo root², R = 2^(digitBits · digits). */
 export function montgomeryPower(shape: KernelShape, root: bigint, exponent: number): bigint {
-  return powerModulo(2n, BigInt(shape.digitBits * shape.digits) * BigInt(exponent), root * root);
+  return modPower(2n, BigInt(shape.digitBits * shape.digits) * BigInt(exponent), root * root);
 }
 
 /** The signed digits of an integer of either sign, |digit| ≤ 2^(digitBits − 1). */

@@ -1,12 +1,14 @@
 /** Arithmetic modulo N² for a public N in the WebAssembly kernel: eight numbers side by side, four vectors of two lanes. */
 
+import { bitLength } from '../bytes.ts';
 import type { FixedBaseTable, SquareRing } from '../engine.ts';
+import { modPower } from '../number-theory.ts';
 import { multiExponentiate } from './buckets.ts';
 import { FixedBase } from './fixed-base.ts';
 import { type Kernel, MOST_VECTORS, type ReductionTarget } from './kernel.ts';
 import { countOf, expectInteger, expectLength } from './lengths.ts';
 import { type KernelParts, openKernel } from './open.ts';
-import { bitLength, montgomeryPower, powerModulo } from './shape.ts';
+import { montgomeryPower } from './shape.ts';
 
 /** Numbers in a group. */
 export const LANES = 2 * MOST_VECTORS;
@@ -19,6 +21,12 @@ function powerWindow(exponentBits: number): number {
   const cost = (width: number) => 2 ** width + Math.ceil(exponentBits / width) * 1.3;
   for (let width = 2; width <= MOST_WINDOW_BITS; width += 1) if (cost(width) < cost(best)) best = width;
   return best;
+}
+
+/** The empty product. */
+function writeOne(out: Uint8Array): void {
+  out.fill(0);
+  out[out.length - 1] = 1;
 }
 
 /** {@link SquareRing} on one instance of the kernel. */
@@ -98,8 +106,7 @@ export class WasmSquareRing implements SquareRing {
     const count = countOf('product', 'elements', elements, this.elementBytes);
     expectLength('product', 'out', out, this.elementBytes);
     if (count === 0) {
-      out.fill(0);
-      out[out.length - 1] = 1;
+      writeOne(out);
       return;
     }
     const steps = Math.ceil(count / LANES);
@@ -128,9 +135,13 @@ export class WasmSquareRing implements SquareRing {
   }
 
   power(out: Uint8Array, bases: Uint8Array, exponents: Uint8Array, exponentBytes: number): void {
-    expectInteger('power', 'exponentBytes', exponentBytes, 1, 1 << 16);
+    expectInteger('power', 'exponentBytes', exponentBytes, 0, 1 << 16);
     const count = countOf('power', 'bases', bases, this.elementBytes);
     expectLength('power', 'exponents', exponents, count * exponentBytes);
+    if (exponentBytes === 0) {
+      this.power(out, bases, new Uint8Array(count), 1);
+      return;
+    }
     const room = this.#exponentStaging(LANES * exponentBytes);
     this.#powerGroups(out, bases, exponentBytes, exponentBytes, (first) => {
       const some = exponents.subarray(first * exponentBytes, (first + LANES) * exponentBytes);
@@ -141,7 +152,11 @@ export class WasmSquareRing implements SquareRing {
   }
 
   powerShared(out: Uint8Array, bases: Uint8Array, exponent: Uint8Array): void {
-    expectInteger('powerShared', 'bytes of the exponent', exponent.length, 1, 1 << 16);
+    expectInteger('powerShared', 'bytes of the exponent', exponent.length, 0, 1 << 16);
+    if (exponent.length === 0) {
+      this.powerShared(out, bases, Uint8Array.of(0));
+      return;
+    }
     const room = this.#exponentStaging(exponent.length);
     this.#kernel.bytes.set(exponent, room);
     this.#powerGroups(out, bases, exponent.length, 0, () => undefined);
@@ -149,10 +164,14 @@ export class WasmSquareRing implements SquareRing {
   }
 
   multiExponentiate(out: Uint8Array, bases: Uint8Array, exponents: Uint8Array, exponentBytes: number): void {
-    expectInteger('multiExponentiate', 'exponentBytes', exponentBytes, 1, 1 << 16);
+    expectInteger('multiExponentiate', 'exponentBytes', exponentBytes, 0, 1 << 16);
     const count = countOf('multiExponentiate', 'bases', bases, this.elementBytes);
     expectLength('multiExponentiate', 'exponents', exponents, count * exponentBytes);
     expectLength('multiExponentiate', 'out', out, this.elementBytes);
+    if (count === 0 || exponentBytes === 0) {
+      writeOne(out);
+      return;
+    }
     multiExponentiate(
       this.#kernel,
       { one: this.#one, result: this.#left, terms: this.#right },
@@ -279,7 +298,7 @@ export class WasmSquareRing implements SquareRing {
   #prepareCorrection(steps: number): void {
     if (this.#correctedSteps === steps) return;
     const kernel = this.#kernel;
-    const value = powerModulo(montgomeryPower(kernel.shape, this.root, 16), BigInt(steps), this.root * this.root);
+    const value = modPower(montgomeryPower(kernel.shape, this.root, 16), BigInt(steps), this.root * this.root);
     const [low, high] = this.#moduli[0].split(value);
     kernel.writeNumbers(this.#correction, [low, low], kernel.shape.digits);
     kernel.writeNumbers(this.#correction + kernel.numberBytes, [high, high], kernel.shape.digits);
