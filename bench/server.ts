@@ -24,8 +24,9 @@ import { executorRegistration, functionSpec, type TestExecutor } from '../test/s
  * Beside each stands the same traffic against a bare HTTP server that echoes: what any server costs here.
  */
 
-const CONNECTIONS = 8;
+const CONNECTIONS = 16;
 const PROCESSES = 1500;
+const WARM_UP = 500;
 const HOPS = 200;
 const COLONY = 'bench';
 
@@ -83,18 +84,27 @@ function spec(executorType: string, nodeName = '', dependencies: readonly string
 }
 
 /** Milliseconds for submitting, assigning and closing all processes, one phase after the other. */
-async function throughput({ port, user, executors }: Setting): Promise<{ phasesMs: number[]; bodies: string[] }> {
+async function throughput(
+  { port, user, executors }: Setting,
+  run: string,
+  processCount: number,
+): Promise<{ phasesMs: number[]; bodies: string[] }> {
   const [executor] = executors;
   if (executor === undefined) throw new Error('bench: expected an executor, got none');
-  const submits = Array.from({ length: PROCESSES }, (_, index) =>
-    seal(user, submitFunctionSpec, { spec: spec(executor.type) }, { nonce: `${index}` }),
+  const submits = Array.from({ length: processCount }, (_, index) =>
+    seal(user, submitFunctionSpec, { spec: spec(executor.type) }, { nonce: `${run} ${index}` }),
   );
   const submitted = await sendAll(port, submits);
-  const assigns = Array.from({ length: PROCESSES }, () => seal(executor.identity, assignProcess, poll));
+  const assigns = Array.from({ length: processCount }, () => seal(executor.identity, assignProcess, poll));
   const assigned = await sendAll(port, assigns);
   const closes = assigned.replies.map((reply, index) => {
     const { processId } = open(assignProcess, reply);
-    return seal(executor.identity, closeSuccessful, { processId, output: ['y'.repeat(1024)] }, { nonce: `${index}` });
+    return seal(
+      executor.identity,
+      closeSuccessful,
+      { processId, output: ['y'.repeat(1024)] },
+      { nonce: `${run} ${index}` },
+    );
   });
   const closed = await sendAll(port, closes);
   for (const reply of closed.replies) open(closeSuccessful, reply);
@@ -133,8 +143,8 @@ async function spawnEcho(): Promise<{ port: number; end: () => void }> {
     .createServer((request, response) => request.pipe(response))
     .listen(0, '127.0.0.1', function () { console.log(this.address().port); })`;
   const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  return { port: Number(line.toString()), end: () => child.kill() };
+  const [line] = await once(child.stdout, 'data');
+  return { port: Number(String(line)), end: () => child.kill() };
 }
 
 async function roundTrips(port: number, body: string): Promise<number[]> {
@@ -156,17 +166,24 @@ async function registerExecutors(port: number, owner: Identity): Promise<TestExe
   return executors;
 }
 
+function rate(elapsedMs: number): string {
+  return ((PROCESSES * 1000) / elapsedMs).toFixed(0);
+}
+
+function row(server: string, echo: string, ratio: number): Record<string, string> {
+  return { server, echo, ratio: ratio.toFixed(1) };
+}
+
 function milliseconds(value: number): string {
   return `${value.toFixed(2)} ms`;
 }
 
 async function measure(setting: Setting, echoPort: number): Promise<Record<string, Record<string, string>>> {
-  const { phasesMs, bodies } = await throughput(setting);
+  await throughput(setting, 'warm-up', WARM_UP);
+  const { phasesMs, bodies } = await throughput(setting, 'measured', PROCESSES);
   const totalMs = phasesMs.reduce((sum, phase) => sum + phase, 0);
   const echoMs = (await sendAll(echoPort, bodies)).elapsedMs;
   const [hop, echo] = [await hops(setting), await roundTrips(echoPort, bodies[0] ?? '')];
-  const rate = (elapsedMs: number): string => ((PROCESSES * 1000) / elapsedMs).toFixed(0);
-  const row = (server: string, bare: string, ratio: number) => ({ server, echo: bare, ratio: ratio.toFixed(1) });
   return {
     'processes per second': row(rate(totalMs), rate(echoMs), totalMs / echoMs),
     ...Object.fromEntries(

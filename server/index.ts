@@ -141,9 +141,8 @@ function createListener(
     void handleRequest(request, response);
   };
   const server = tls === undefined ? createServer(onRequest) : createTlsServer(tls, onRequest);
-  // Only the header must come soon; a long poll's answer takes as long as it takes.
+  // The header must come soon; the body within the five minutes that Node gives it. Answers may take long.
   server.headersTimeout = 10_000;
-  server.requestTimeout = 0;
   server.keepAliveTimeout = 120_000;
   server.on('upgrade', (request, socket, head) => {
     if (request.url?.split('?')[0] === '/pubsub') subscriptions.upgrade(request, socket, head);

@@ -4,7 +4,7 @@ import { type Conditions, FunctionSpec } from '../colony/messages/processes.ts';
 import { STATE } from './graph.ts';
 import { Refusal } from './refusal.ts';
 import { parseCpuMilli, parseMebibytes } from './resources.ts';
-import { findProcessRow, insertAttribute, type ProcessRow } from './store/processes.ts';
+import { insertAttribute, type ProcessRow } from './store/processes.ts';
 import { randomId } from './store/values.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -202,10 +202,13 @@ export function markReady(transaction: Transaction, processId: string): void {
 }
 
 /** Adds a process, in the state it has now, to what is told after the commit. */
-export function announce(transaction: Transaction, processId: string): void {
-  const row = findProcessRow(transaction.database, processId);
+export function announce({ database, changes }: Transaction, processId: string): void {
+  const row = database.get<Pick<ProcessRow, 'colony_name' | 'executor_type' | 'state' | 'waits_for_parents'>>(
+    'SELECT colony_name, executor_type, state, waits_for_parents FROM processes WHERE process_id = ?',
+    processId,
+  );
   if (row === undefined) throw new Error(`process ${processId}: expected it in the store, got nothing`);
-  transaction.changes.push({
+  changes.push({
     processId,
     colonyName: row.colony_name,
     executorType: row.executor_type,

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import * as z from 'zod';
 import { type RequestEnvelope, sealReply } from '../colony/envelope.ts';
-import type { Message } from '../colony/messages/message.ts';
+import type { Message, RequestOf } from '../colony/messages/message.ts';
 import { PROCESS_STATES, Process } from '../colony/messages/processes.ts';
 import { subscribeProcess, subscribeProcesses } from '../colony/messages/subscriptions.ts';
 import { type Services, toFailure } from './dispatch.ts';
@@ -34,6 +34,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const NORMAL_CLOSURE = 1000;
 const GOING_AWAY = 1001;
 const POLICY_VIOLATION = 1008;
+/** Who has not said good-bye by then is cut off. */
+const FAREWELL_MS = 1000;
 
 /** @param maxFrameBytes larger frames end their socket */
 export function createSubscriptions(services: Services, maxFrameBytes: number): Subscriptions {
@@ -72,6 +74,9 @@ export function createSubscriptions(services: Services, maxFrameBytes: number): 
       for (const { timer } of open) clearTimeout(timer);
       open.clear();
       for (const socket of server.clients) socket.close(GOING_AWAY, 'the server stops');
+      setTimeout(() => {
+        for (const socket of server.clients) socket.terminate();
+      }, FAREWELL_MS).unref();
       server.close();
     },
   };
@@ -139,14 +144,11 @@ function decode<Request>(message: Message<Request>, envelope: RequestEnvelope, w
   return request.data;
 }
 
-type OneRequest = ReturnType<typeof decode<z.output<typeof subscribeProcess.request>>>;
-type ManyRequest = ReturnType<typeof decode<z.output<typeof subscribeProcesses.request>>>;
-
 function startOne(
   transaction: Transaction,
   context: RoleContext,
   socket: WebSocket,
-  request: OneRequest,
+  request: RequestOf<typeof subscribeProcess>,
 ): Subscription {
   const { processId, executorType } = request;
   const row = required(findProcessRow(transaction.database, processId), 403, `Invalid process with Id ${processId}`);
@@ -164,7 +166,11 @@ function startOne(
   };
 }
 
-function startMany(context: RoleContext, socket: WebSocket, request: ManyRequest): Subscription {
+function startMany(
+  context: RoleContext,
+  socket: WebSocket,
+  request: RequestOf<typeof subscribeProcesses>,
+): Subscription {
   const { colonyName, executorType } = request;
   requireMember(context, colonyName);
   const state = PROCESS_STATES.indexOf(request.state);

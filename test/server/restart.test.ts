@@ -1,8 +1,13 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'libsql';
 import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
+import { openReply, sealRequest } from '../../colony/envelope.ts';
 import { generateIdentity, type Identity } from '../../colony/identity.ts';
 import { addExecutor, approveExecutor } from '../../colony/messages/executors.ts';
 import { assignProcess, closeSuccessful, getProcess } from '../../colony/messages/processes.ts';
@@ -12,6 +17,7 @@ import { type Address, rpc } from '../support/rpc.ts';
 import { assign, quick, submitGraph, succeed } from '../support/server-calls.ts';
 import { spawnServer } from '../support/server-process.ts';
 import { executorRegistration, functionSpec, startTestColony } from '../support/test-colony.ts';
+import certificate from '../vectors/loopback-certificate.json' with { type: 'json' };
 
 const poll = { colonyName: 'test', timeoutSeconds: 10, availableCpu: '', availableMemory: '' };
 
@@ -153,6 +159,22 @@ describe('the address', () => {
     await using server = await startServer(options);
     expect(server.port).not.toBe(colony.server.port);
   });
+});
+
+test('with a key and a certificate it speaks HTTPS', async () => {
+  await using colony = await startTestColony({ tls: certificate });
+  const request = httpsRequest({
+    host: '127.0.0.1',
+    port: colony.server.port,
+    path: '/api',
+    method: 'POST',
+    ca: certificate.cert,
+    agent: false,
+  });
+  request.end(JSON.stringify(sealRequest('getserverinfomsg', {})));
+  const [response] = z.tuple([z.instanceof(IncomingMessage)]).parse(await once(request, 'response'));
+  const body = Buffer.concat(await response.toArray()).toString();
+  expect(openReply('getserverinfomsg', body)).toMatchObject({ backends: [{ tls: true, port: colony.server.port }] });
 });
 
 test('stopping ends long polls, may be repeated, and keeps everything', async () => {
