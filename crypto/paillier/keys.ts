@@ -1,5 +1,4 @@
 import { checkPrime, checkPrimeSync, createHash, generatePrime } from 'node:crypto';
-import { promisify } from 'node:util';
 import { PrivateKey, PublicKey } from 'paillier-bigint';
 import { bigIntToBytes, bitLength, byteLength } from '../modular/bytes.ts';
 import { absolute, gcd, integerRoot, mod, modInverse, oddPrimesBelow } from '../modular/number-theory.ts';
@@ -34,8 +33,6 @@ const DEFAULT_MINIMUM_BITS = 2048;
 const MAXIMUM_BITS = 6144;
 const SMALL_PRIMES = oddPrimesBelow(2 ** 16);
 const SMALLEST_TEST_KEY_BITS = 256;
-
-const checkPrimeAsync = promisify(checkPrime) as (candidate: bigint) => Promise<boolean>;
 
 const publicFacts = new WeakMap<PublicKey, { readonly keyId: string; readonly blum: boolean | undefined }>();
 const privateFacts = new WeakMap<PrivateKey, Promise<PrivateFacts>>();
@@ -183,9 +180,16 @@ async function validatePrimes(p: bigint, q: bigint): Promise<void> {
     throw new RangeError(`private key: expected ${expected}, got numbers of ${bitLength(p)} and ${bitLength(q)} bits`);
   };
   if (p < 3n || q < 3n || !areFarApart(p, q, bitLength(p * q))) fail('two distinct primes that are not close');
-  const [pIsPrime, qIsPrime] = await Promise.all([checkPrimeAsync(p), checkPrimeAsync(q)]);
+  const [pIsPrime, qIsPrime] = await Promise.all([isPrime(p), isPrime(q)]);
   if (!pIsPrime || !qIsPrime) fail('two primes');
   if (gcd(p * q, (p - 1n) * (q - 1n)) !== 1n) fail('primes with gcd(n, (p−1)(q−1)) = 1');
+}
+
+/** Miller-Rabin with OpenSSL's number of rounds (64 or more), in its thread pool. */
+function isPrime(candidate: bigint): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    checkPrime(candidate, (error, result) => (error ? reject(error) : resolve(result)));
+  });
 }
 
 function isBlumPair(p: bigint, q: bigint): boolean {

@@ -4,10 +4,11 @@ import { absolute } from '../modular/number-theory.ts';
 import { compute, sharedBytes } from './compute.ts';
 import { obfuscatorsOf } from './obfuscators.ts';
 import { ownerTables } from './owner.ts';
-import { decodeSigned, encodeSigned, maskingOf, privateState, publicState } from './state.ts';
+import { checkMagnitude, decodeSigned, encodeSigned, maskingOf, privateState, publicState } from './state.ts';
 import type { MaskingChoice, PublicState } from './state.ts';
 import type { Operation } from './tasks.ts';
-import { validateCiphertexts } from './validate.ts';
+import { checkRange, validateCiphertexts } from './validate.ts';
+import { refuseBad } from './vector-checks.ts';
 
 /** Options of encryption. */
 export interface EncryptOptions {
@@ -78,8 +79,8 @@ export async function decrypt(privateKey: PrivateKey, ciphertext: bigint): Promi
  */
 export async function addCiphertexts(publicKey: PublicKey, ciphertexts: readonly bigint[]): Promise<bigint> {
   const state = publicState(publicKey);
-  validateCiphertexts(publicKey, ciphertexts);
-  return reduction(state, { kind: 'product' }, ciphertexts.length, [fromBigInts(ciphertexts, state.elementBytes)]);
+  const elements = await validElements(state, ciphertexts);
+  return reduction(state, { kind: 'product' }, ciphertexts.length, [elements]);
 }
 
 /** Subtracts `right` from `left` under encryption. @throws RangeError as {@link addCiphertexts} */
@@ -121,7 +122,7 @@ export async function addPlaintext(publicKey: PublicKey, ciphertext: bigint, pla
 export async function scaleCiphertext(publicKey: PublicKey, ciphertext: bigint, factor: bigint): Promise<bigint> {
   const state = publicState(publicKey);
   validateCiphertexts(publicKey, [ciphertext]);
-  encodeSigned(state, factor, 'factor');
+  checkMagnitude(state, factor, 'factor');
   return state.calls.add('scale', [ciphertext, factor], (items) => {
     const exponents = signedExponents(items.map(([, itemFactor = 0n]) => itemFactor));
     return elementwise(state, { kind: 'power' }, [column(items, 0, state.elementBytes), ...exponents]);
@@ -161,9 +162,8 @@ export async function dotProduct(
       `dotProduct: expected as many scalars as ciphertexts (${ciphertexts.length}), got ${scalars.length}`,
     );
   }
-  validateCiphertexts(publicKey, ciphertexts);
-  for (const scalar of scalars) encodeSigned(state, scalar, 'scalar');
-  const inputs = [fromBigInts(ciphertexts, state.elementBytes), ...signedExponents(scalars)];
+  for (const scalar of scalars) checkMagnitude(state, scalar, 'scalar');
+  const inputs = [await validElements(state, ciphertexts), ...signedExponents(scalars)];
   return reduction(state, { kind: 'multiExponentiate' }, ciphertexts.length, inputs);
 }
 
@@ -172,6 +172,18 @@ export function signedExponents(values: readonly bigint[]): [Uint8Array, Uint8Ar
   const magnitudes = values.map(absolute);
   const width = Math.max(1, ...magnitudes.map(byteLength));
   return [fromBigInts(magnitudes, width), Uint8Array.from(values, (value) => (value < 0n ? 1 : 0))];
+}
+
+/** Ciphertexts as elements, after the engine has checked all of them. */
+async function validElements(state: PublicState, ciphertexts: readonly bigint[]): Promise<Uint8Array> {
+  for (const [index, ciphertext] of ciphertexts.entries()) checkRange(state, ciphertext, `ciphertext ${index}`);
+  const elements = fromBigInts(ciphertexts, state.elementBytes);
+  const count = ciphertexts.length;
+  const verdicts = sharedBytes(count);
+  const operation = { kind: 'check', refuseUnmasked: false } as const;
+  await compute({ key: { n: state.n }, operation, count, inputs: [elements], out: verdicts });
+  refuseBad(verdicts, (index) => `ciphertext ${index}`);
+  return elements;
 }
 
 function column(items: readonly (readonly bigint[])[], index: number, width: number): Uint8Array {

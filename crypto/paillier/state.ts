@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { PrivateKey, PublicKey } from 'paillier-bigint';
 import { bigIntToBytes, byteLength, bytesToBigInt } from '../modular/bytes.ts';
-import { absolute, mod } from '../modular/number-theory.ts';
 import { compute, sharedBytes } from './compute.ts';
 import { CallGatherer } from './gather.ts';
 import { isBlumKey, keyId, primesOf } from './keys.ts';
@@ -23,6 +22,8 @@ export interface PublicState {
   readonly keyId: string;
   readonly n: bigint;
   readonly square: bigint;
+  /** ⌊n/2⌋: plaintexts stay below in magnitude. */
+  readonly half: bigint;
   readonly keyBits: number;
   readonly rootBytes: number;
   readonly elementBytes: number;
@@ -47,6 +48,7 @@ export function publicState(publicKey: PublicKey): PublicState {
     keyId: keyId(publicKey),
     n: publicKey.n,
     square: publicKey.n * publicKey.n,
+    half: publicKey.n / 2n,
     keyBits: publicKey.bitLength,
     rootBytes,
     elementBytes: 2 * rootBytes,
@@ -95,20 +97,25 @@ export function derivedSquare(n: bigint): bigint {
 
 /** A signed plaintext as a residue modulo n. @throws RangeError when |plaintext| ≥ ⌊n/2⌋ */
 export function encodeSigned(state: PublicState, plaintext: bigint, label = 'plaintext'): bigint {
-  if (typeof plaintext !== 'bigint') {
-    throw new TypeError(`${label}: expected a bigint, got ${typeof plaintext}; encode fractions as fixed point first`);
+  checkMagnitude(state, plaintext, label);
+  return plaintext < 0n ? plaintext + state.n : plaintext;
+}
+
+/** @throws RangeError when |value| ≥ ⌊n/2⌋, TypeError when it is no bigint */
+export function checkMagnitude(state: PublicState, value: bigint, label: string): void {
+  if (typeof value !== 'bigint') {
+    throw new TypeError(`${label}: expected a bigint, got ${typeof value}; encode fractions as fixed point first`);
   }
-  if (absolute(plaintext) >= state.n / 2n) {
+  if (value >= state.half || value <= -state.half) {
     throw new RangeError(
       `${label}: expected an integer below n/2 in magnitude, got one that would wrap; use a longer key`,
     );
   }
-  return mod(plaintext, state.n);
 }
 
 /** The signed plaintext of a residue modulo n. */
 export function decodeSigned(state: PublicState, residue: bigint): bigint {
-  return residue > state.n / 2n ? residue - state.n : residue;
+  return residue > state.half ? residue - state.n : residue;
 }
 
 function maskingBase(state: PublicState): Promise<Uint8Array> {

@@ -1,6 +1,7 @@
 import type { PublicKey } from 'paillier-bigint';
 import { gcd } from '../modular/number-theory.ts';
 import { publicState } from './state.ts';
+import type { PublicState } from './state.ts';
 
 /** What else is asked of ciphertexts. */
 export interface CiphertextRequirements {
@@ -21,20 +22,24 @@ export function validateCiphertexts(
   label = 'ciphertext',
   { refuseUnmasked = false }: CiphertextRequirements = {},
 ): void {
-  const { n, square } = publicState(publicKey);
+  const state = publicState(publicKey);
+  const { n } = state;
   const name = (index: number): string => (ciphertexts.length === 1 ? label : `${label} ${index}`);
   let product = 1n;
   for (const [index, ciphertext] of ciphertexts.entries()) {
-    if (typeof ciphertext !== 'bigint') {
-      throw new TypeError(`${name(index)}: expected a bigint, got ${typeof ciphertext}`);
-    }
-    if (ciphertext <= 0n || ciphertext >= square) throw outOfRange(name(index));
+    checkRange(state, ciphertext, name(index));
     if (refuseUnmasked && ciphertext % n === 1n) throw unmasked(name(index));
     product = (product * (ciphertext % n)) % n;
   }
   if (gcd(n, product) === 1n) return;
   const culprit = ciphertexts.findIndex((ciphertext) => gcd(n, ciphertext % n) !== 1n);
   throw notCoprime(name(culprit));
+}
+
+/** @throws RangeError when the number lies outside [1, n²), TypeError when it is no bigint */
+export function checkRange({ square }: PublicState, ciphertext: bigint, name: string): void {
+  if (typeof ciphertext !== 'bigint') throw new TypeError(`${name}: expected a bigint, got ${typeof ciphertext}`);
+  if (ciphertext <= 0n || ciphertext >= square) throw outOfRange(name);
 }
 
 /** The number is 0, negative, n² or larger. */

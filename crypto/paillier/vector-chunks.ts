@@ -18,8 +18,8 @@ export interface Work {
   readonly key?: TaskKey;
 }
 
-/** Ciphertexts per chunk: enough for all cores, little enough to stop and report in between. */
-const CHUNK = 2048;
+/** Ciphertexts per chunk: enough for all cores; few enough that packing them holds up the event loop for some ms only. */
+const CHUNK = 1024;
 
 /**
  * Runs `step` on ranges of [0, total), the next one started before the last has ended: this thread prepares one chunk

@@ -7,7 +7,7 @@ import { ownerTables } from './owner.ts';
 import { packValues, unpackValues } from './packing.ts';
 import type { PackingPlan } from './packing.ts';
 import { signedExponents } from './scheme.ts';
-import { decodeSigned, encodeSigned, maskingOf, privateState, publicState } from './state.ts';
+import { checkMagnitude, decodeSigned, encodeSigned, maskingOf, privateState, publicState } from './state.ts';
 import type { MaskingChoice, PublicState } from './state.ts';
 import type { Operation } from './tasks.ts';
 import type { CiphertextRequirements } from './validate.ts';
@@ -70,19 +70,19 @@ export async function decryptVector(
 ): Promise<bigint[]> {
   const { state, p, q } = await privateState(privateKey);
   await validateVector(state.publicKey, vector, 'vector', options);
-  const residues = await mapChunks(state, vector.length, state.rootBytes, options, (start, end) => ({
-    key: { p, q },
-    operation: { kind: 'decrypt' },
-    inputs: [slice(vector, start, end)],
-  }));
-  const plaintexts = toBigInts(residues, state.rootBytes).map((residue) => decodeSigned(state, residue));
-  residues.fill(0);
-  const { packing, count, summands } = vector;
-  if (!packing) return plaintexts;
-  const slots = packing.slotsPerCiphertext;
-  return plaintexts.flatMap((packed, index) =>
-    unpackValues(packing, packed, Math.min(slots, count - index * slots), summands),
-  );
+  const values: bigint[] = [];
+  await forChunks(vector.length, options, async (start, end) => {
+    const residues = sharedBytes((end - start) * state.rootBytes);
+    const work = { key: { p, q }, operation: { kind: 'decrypt' }, inputs: [slice(vector, start, end)] } as const;
+    await computeInto(state, residues, work, end - start, options.signal);
+    for (const [index, residue] of toBigInts(residues, state.rootBytes).entries()) {
+      const first = (start + index) * slotsOf(vector);
+      for (const [slot, value] of unpack(vector, decodeSigned(state, residue), first).entries())
+        values[first + slot] = value;
+    }
+    residues.fill(0);
+  });
+  return values;
 }
 
 /**
@@ -104,9 +104,9 @@ export async function addVectors(
   checkCapacity(first.packing, summands);
   const width = state.elementBytes;
   const data = sharedBytes(first.data.length);
-  data.set(first.data);
   await forChunks(first.length, options, async (start, end) => {
     const sum = data.subarray(start * width, end * width);
+    sum.set(slice(first, start, end));
     for (const vector of others) {
       const inputs = [sum, slice(vector, start, end)];
       await computeInto(state, sum, { operation: { kind: 'multiply' }, inputs }, end - start, options.signal);
@@ -150,7 +150,7 @@ export async function scaleVector(
 ): Promise<CiphertextVector> {
   const state = publicState(publicKey);
   checkUnderKey(state, vector, 'scaleVector');
-  encodeSigned(state, factor, 'factor');
+  checkMagnitude(state, factor, 'factor');
   if (factor === 0n) throw new RangeError('scaleVector: expected a factor other than 0, got 0, which masks nothing');
   const summands = vector.summands * absolute(factor);
   checkCapacity(vector.packing, summands);
@@ -182,12 +182,15 @@ export async function dotVector(
   if (scalars.length !== vector.count) {
     throw new RangeError(`dotVector: expected ${vector.count} scalars, got ${scalars.length}`);
   }
-  for (const scalar of scalars) encodeSigned(state, scalar, 'scalar');
-  const data = await reduceChunks(state, vector.length, options, (start, end) => ({
-    operation: { kind: 'multiExponentiate' },
-    inputs: [slice(vector, start, end), ...signedExponents(scalars.slice(start, end))],
-  }));
-  const weight = scalars.reduce((total, scalar) => total + absolute(scalar), 0n);
+  let weight = 0n;
+  const data = await reduceChunks(state, vector.length, options, (start, end) => {
+    const part = scalars.slice(start, end);
+    for (const scalar of part) {
+      checkMagnitude(state, scalar, 'scalar');
+      weight += absolute(scalar);
+    }
+    return { operation: { kind: 'multiExponentiate' }, inputs: [slice(vector, start, end), ...signedExponents(part)] };
+  });
   const scaleBits = vector.scaleBits + (options.scalarScaleBits ?? 0);
   checkScale(scaleBits);
   const summands = weight === 0n ? 1n : vector.summands * weight;
@@ -276,7 +279,7 @@ async function encryptWith(
 ): Promise<CiphertextVector> {
   checkScale(scaleBits);
   checkPlan(state, packing);
-  const slots = packing?.slotsPerCiphertext ?? 1;
+  const slots = slotsOf({ packing });
   const length = ciphertextCount(values, { packing });
   const data = await mapChunks(state, length, state.elementBytes, options, (start, end) => ({
     ...work,
@@ -293,8 +296,17 @@ async function encryptWith(
   });
 }
 
-function ciphertextCount(values: readonly bigint[], { packing }: Pick<EncryptVectorOptions, 'packing'>): number {
-  return Math.ceil(values.length / (packing?.slotsPerCiphertext ?? 1));
+function slotsOf({ packing }: Pick<EncryptVectorOptions, 'packing'>): number {
+  return packing?.slotsPerCiphertext ?? 1;
+}
+
+function ciphertextCount(values: readonly bigint[], options: Pick<EncryptVectorOptions, 'packing'>): number {
+  return Math.ceil(values.length / slotsOf(options));
+}
+
+function unpack({ packing, count, summands }: CiphertextVector, plaintext: bigint, first: number): bigint[] {
+  if (!packing) return [plaintext];
+  return unpackValues(packing, plaintext, Math.min(packing.slotsPerCiphertext, count - first), summands);
 }
 
 /** The residues of values, packed if there is a plan. */
@@ -304,7 +316,7 @@ function encodeResidues(
   values: readonly bigint[],
   firstIndex: number,
 ): Uint8Array {
-  const slots = packing?.slotsPerCiphertext ?? 1;
+  const slots = slotsOf({ packing });
   const residues = Array.from({ length: Math.ceil(values.length / slots) }, (_, index) => {
     const part = values.slice(index * slots, (index + 1) * slots);
     const plaintext = packing ? packValues(packing, part, firstIndex + index * slots) : (part[0] ?? 0n);
