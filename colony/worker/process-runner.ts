@@ -3,7 +3,7 @@ import { DEFAULT_RETRY, pauseMs, RETRY_FOREVER, sleep } from '../back-off.ts';
 import { ConnectionError, ColonyError, RetryableError, ServerError, toError } from '../errors.ts';
 import type { ColonyFunction } from '../executor.ts';
 import type { Process } from '../messages/processes.ts';
-import { AbortedError, createRunSignal, type RunSignal, unlessAborted } from './abort.ts';
+import { createRunSignal, type RunSignal, unlessAborted } from './abort.ts';
 import { type Call, decodeCall, encodeOutput } from './function-call.ts';
 import type { Session } from './registration.ts';
 import type { WorkerSettings } from './settings.ts';
@@ -44,28 +44,20 @@ export async function runProcess(
   return outcome;
 }
 
-async function runAndClose(run: Run): Promise<Outcome> {
-  try {
-    const output = await callUntilDone(run);
-    return await close(run, 'success', (options) =>
-      run.session.client.closeSuccessful({ processId: run.process.processId, output: [output] }, options),
-    );
-  } catch (thrown) {
-    const error = toError(thrown);
-    if (run.signal.aborted) return drop(run, error);
-    run.log.error(loggable(error), 'failed');
-    return closeAsFailed(run, wordsForServer(run, error));
-  }
-}
+/** How a run ended, as far as the server is to hear of it. */
+type Result = { readonly output: string } | { readonly error: string };
 
-async function closeAsFailed(run: Run, message: string): Promise<Outcome> {
+async function runAndClose(run: Run): Promise<Outcome> {
+  let result: Result;
   try {
-    return await close(run, 'failed', (options) =>
-      run.session.client.closeFailed({ processId: run.process.processId, errors: [message] }, options),
-    );
+    result = { output: await callUntilDone(run) };
   } catch (thrown) {
-    return drop(run, toError(thrown));
+    if (run.signal.aborted) return drop(run);
+    const error = toError(thrown);
+    run.log.error(loggable(error), 'failed');
+    result = { error: wordsForServer(run, error) };
   }
+  return close(run, result);
 }
 
 /**
@@ -108,23 +100,48 @@ async function callOnce(run: Run, colonyFunction: ColonyFunction, values: Call['
   return colonyFunction.run({ ...values, ...context, report: (message) => report(run, message) });
 }
 
-type Closing = (options: { signal: AbortSignal; retry: typeof RETRY_FOREVER }) => Promise<void>;
-
-/** Closes, through restarts of the server, until the deadline. A refusal means that the process is no longer ours. */
-async function close(run: Run, outcome: Outcome, closing: Closing): Promise<Outcome> {
-  try {
-    await closing({ signal: run.signal, retry: RETRY_FOREVER });
-    return outcome;
-  } catch (error) {
-    if (!(error instanceof ServerError)) throw error;
-    run.log.warn({ status: error.status }, `the result is dropped: ${error.serverMessage}`);
-    return 'dropped';
+/** Closes, through outages of the server, until the deadline. A refusal means that the process is no longer ours. */
+async function close(run: Run, result: Result): Promise<Outcome> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await closeOnce(run, result);
+    } catch (thrown) {
+      if (run.signal.aborted) return drop(run);
+      if (thrown instanceof ServerError && thrown.status === TOO_LARGE && 'output' in result) {
+        return close(run, { error: `output: expected one that the server takes, got "${thrown.serverMessage}"` });
+      }
+      if (!isWorthAnotherCall(thrown, attempt)) {
+        run.log.warn(loggable(toError(thrown)), 'the result is dropped');
+        return 'dropped';
+      }
+      await sleep(pauseMs(DEFAULT_RETRY, attempt), run.signal).catch(() => {});
+    }
   }
 }
 
-function drop(run: Run, error: Error): Outcome {
-  const code = error instanceof ColonyError ? error.code : error.name;
-  run.log.warn({ code }, `left open: ${error instanceof AbortedError ? error.message : 'could not be closed'}`);
+async function closeOnce({ process, session, signal }: Run, result: Result): Promise<Outcome> {
+  const { processId } = process;
+  const options = { signal, retry: RETRY_FOREVER };
+  if ('output' in result) {
+    await session.client.closeSuccessful({ processId, output: [result.output] }, options);
+    return 'success';
+  }
+  await session.client.closeFailed({ processId, errors: [result.error] }, options);
+  return 'failed';
+}
+
+const TOO_LARGE = 413;
+const ATTEMPTS_AT_A_FAILING_SERVER = 5;
+
+/** What stands between may answer nonsense for a while, and a server may fail for a moment. */
+function isWorthAnotherCall(error: unknown, attempt: number): boolean {
+  if (error instanceof ConnectionError) return true;
+  return error instanceof ServerError && error.status >= 500 && attempt < ATTEMPTS_AT_A_FAILING_SERVER;
+}
+
+function drop(run: Run): Outcome {
+  const reason = toError(run.signal.reason);
+  run.log.warn({ code: reason instanceof ColonyError ? reason.code : undefined }, `left open: ${reason.message}`);
   return 'dropped';
 }
 

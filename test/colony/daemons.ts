@@ -41,8 +41,8 @@ export interface Stage extends AsyncDisposable {
 type SpecParts = Parameters<typeof functionSpec>[2];
 
 /** Sets up a {@link Stage}. */
-export async function openStage(): Promise<Stage> {
-  const colony = await startTestColony({ sweepIntervalMs: 50 });
+export async function openStage(serverOptions: Parameters<typeof startTestColony>[0] = {}): Promise<Stage> {
+  const colony = await startTestColony({ sweepIntervalMs: 50, ...serverOptions });
   const client = createColoniesClient({ server: colony.address, identity: colony.user });
   const lines: string[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) });

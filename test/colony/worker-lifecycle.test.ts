@@ -7,13 +7,13 @@ import { describe, expect, test as base } from 'vitest';
 import { apiUrl } from '../../colony/address.ts';
 import { RequestEnvelope } from '../../colony/envelope.ts';
 import { getExecutors, removeExecutor } from '../../colony/messages/executors.ts';
-import { assignProcess, getProcess } from '../../colony/messages/processes.ts';
+import { assignProcess, closeSuccessful, getProcess } from '../../colony/messages/processes.ts';
 import { runUntilSignal } from '../../colony/run-until-signal.ts';
 import { waitForProcess } from '../../colony/subscription.ts';
 import { until } from '../support/processes.ts';
 import type { TestColony } from '../support/test-colony.ts';
 import { daemonOf, echo, openStage, type Stage, TYPE, untilAborted } from './daemons.ts';
-import { startScriptedServer } from './scripted-server.ts';
+import { answerRaw, forward, startScriptedServer } from './scripted-server.ts';
 
 const test = base.extend<{ stage: Stage }>({
   stage: async ({}, use) => {
@@ -132,6 +132,23 @@ describe('a restart of the server', () => {
     await colony.restart();
     await until(async () => (await client.getProcess({ processId })).state === 'success');
     expect(await colony.getProcess(processId)).toMatchObject({ output: ['done'], retries: 0 });
+  });
+
+  test('behind a proxy that answers nonsense costs no result', async ({ stage: { colony, start, run } }) => {
+    const types: string[] = [];
+    await using proxy = await startScriptedServer([
+      async (response, request, body) => {
+        const { payloadtype } = RequestEnvelope.parse(JSON.parse(body));
+        types.push(payloadtype);
+        const isFirstClose = types.filter((type) => type === closeSuccessful.type).length === 1;
+        const step =
+          payloadtype === closeSuccessful.type && isFirstClose ? answerRaw(404, '<html>') : forward(colony.address);
+        await step(response, request, body);
+      },
+    ]);
+    await start(echo, { server: proxy.address });
+    expect((await run('repeat', { text: 'a' })).output).toEqual(['a']);
+    expect(types.filter((type) => type === closeSuccessful.type)).toHaveLength(2);
   });
 
   test('with an empty database: the daemon registers anew', async ({ stage: { colony, logs, start, run } }) => {

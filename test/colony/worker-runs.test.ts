@@ -6,7 +6,7 @@ import { cancelProcess } from '../../colony/messages/processes.ts';
 import { submitWorkflowSpec } from '../../colony/messages/workflows.ts';
 import { followWorkflow } from '../../colony/subscription.ts';
 import { until } from '../support/processes.ts';
-import { functionSpec } from '../support/test-colony.ts';
+import { functionSpec, type TestColony } from '../support/test-colony.ts';
 import { daemonOf, echo, openStage, type Stage, TYPE, untilAborted } from './daemons.ts';
 
 const test = base.extend<{ stage: Stage }>({
@@ -73,7 +73,7 @@ describe('a daemon', () => {
     await until(() => worker.running === 0);
   });
 
-  test('adds to the log of the process', async ({ stage: { client, start, run } }) => {
+  test('adds to the log of the process', async ({ stage: { client, colony, start, run } }) => {
     await start(
       daemonOf(async ({ report }) => {
         await report('halfway');
@@ -81,8 +81,7 @@ describe('a daemon', () => {
       }),
     );
     const { processId } = await run('f');
-    const query = { colonyName: 'test', processId, executorName: '', count: 10, sinceNs: 0, latest: false };
-    expect(await client.getLogs(query)).toMatchObject([{ message: 'halfway', processId }]);
+    expect(await client.getLogs(logsOf(colony, processId))).toMatchObject([{ message: 'halfway', processId }]);
   });
 });
 
@@ -169,8 +168,17 @@ describe('a process fails at once, with words that help and show no value', () =
   });
 });
 
+test('an output that the server does not take fails the process', async () => {
+  await using stage = await openStage({ maxBodyBytes: 100_000 });
+  await stage.start(daemonOf(async () => 'x'.repeat(200_000)));
+  const { state, errors } = await stage.run('f');
+  expect(state).toBe('failed');
+  expect(errors).toEqual([expect.stringMatching(/^output: expected one that the server takes, got "/)]);
+});
+
 describe('an attempt that may succeed later', () => {
-  test('is made again by the daemon itself, on the same process', async ({ stage: { start, run, logs } }) => {
+  test('is made again by the daemon itself, on the same process, whose log says why', async ({ stage }) => {
+    const { client, colony, logs, run, start } = stage;
     let attempts = 0;
     await start(
       daemonOf(async () => {
@@ -178,8 +186,12 @@ describe('an attempt that may succeed later', () => {
         return 'done';
       }),
     );
-    expect(await run('f')).toMatchObject({ state: 'success', output: ['done'], retries: 0 });
+    const done = await run('f');
+    expect(done).toMatchObject({ state: 'success', output: ['done'], retries: 0 });
     expect(attempts).toBe(3);
+    expect(await client.getLogs(logsOf(colony, done.processId))).toMatchObject([
+      { message: 'the database is away; trying again until the deadline' },
+    ]);
     expect(logs.mention('the database is away; trying again', 'AWAY')).toBe(true);
   });
 
@@ -239,4 +251,9 @@ function watching(reasons: unknown[]): ReturnType<typeof daemonOf> {
       throw error;
     });
   });
+}
+
+/** Asks for the log of a process. */
+function logsOf({ colonyName }: TestColony, processId: string) {
+  return { colonyName, processId, executorName: '', count: 10, sinceNs: 0, latest: false };
 }
