@@ -44,7 +44,8 @@ function isCoprime(ring: SquareRing, elements: Uint8Array): boolean {
 
 /** Whether c ≡ 1 (mod n) for some c: then n divides the product of all c − 1. */
 function hasUnmasked(ring: SquareRing, elements: Uint8Array): boolean {
-  const decremented = elements.slice();
+  // Not slice(): of a Node.js Buffer that would be a view, and the caller's ciphertexts would change.
+  const decremented = new Uint8Array(elements);
   for (let end = ring.elementBytes; end <= decremented.length; end += ring.elementBytes) {
     let place = end - 1;
     for (; decremented[place] === 0; place -= 1) decremented[place] = 255;

@@ -122,7 +122,7 @@ function runPublicTask(
       return signedPower(ring, out, first, second, third);
     case 'powerShared':
       ring.powerShared(out, first, operation.exponent);
-      if (operation.negative) invertAll(ring, out, out.slice());
+      if (operation.negative) invertAll(ring, out, new Uint8Array(out));
       return undefined;
     case 'check':
       return check(ring, out, first, operation.refuseUnmasked);
@@ -172,7 +172,7 @@ function mask(rings: OpenRings, ring: SquareRing, masking: Masking, out: Uint8Ar
     ring.powerFixedBase(out, rings.table(masking.table), exponents, residues);
   } else {
     for (let index = 0; index < count; index += 1) elementAt(out, index, ring.elementBytes).set(masking.base);
-    ring.power(out, out.slice(), exponents, exponentBytes);
+    ring.power(out, new Uint8Array(out), exponents, exponentBytes);
     if (residues) ring.multiplyByOnePlus(out, out, residues);
   }
   exponents.fill(0);

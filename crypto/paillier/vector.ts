@@ -57,7 +57,8 @@ export class CiphertextVector implements VectorParts {
     this.packing = parts.packing;
     this.summands = parts.summands;
     this.context = parts.context;
-    this.data = parts.data;
+    // A plain view, since slice() of a Node.js Buffer would share memory instead of copying it.
+    this.data = new Uint8Array(parts.data.buffer, parts.data.byteOffset, parts.data.length);
     checkLength(this);
   }
 
