@@ -98,28 +98,37 @@ struct Digits {
 
   // out = entries[index] with each lane's own index; every entry is read whole.
   static inline void select(Vector* out, const Vector* entries, int entryCount, int count, Vector index) {
-    for (int i = 0; i < count; i += 1) out[i] = Vector{};
-    for (int entry = 0; entry < entryCount; entry += 1) {
-      const Vector chosen = (Vector)(index == Arithmetic::broadcast(static_cast<uint64_t>(entry)));
-      const Vector* row = entries + static_cast<size_t>(entry) * count;
-      for (int i = 0; i < count; i += 1) out[i] |= row[i] & chosen;
-    }
+    selectFrom(out, entryCount, count, index, [&](int entry, int i) {
+      return entries[static_cast<size_t>(entry) * static_cast<size_t>(count) + static_cast<size_t>(i)];
+    });
   }
 
   // The same from rows of one number each, digit after digit, as tables keep them.
   static inline void selectRow(Vector* out, const StoredDigit* rows, int entryCount, int count, Vector index) {
-    for (int i = 0; i < count; i += 1) out[i] = Vector{};
-    for (int entry = 0; entry < entryCount; entry += 1) {
-      const Vector chosen = (Vector)(index == Arithmetic::broadcast(static_cast<uint64_t>(entry)));
-      const StoredDigit* row = rows + static_cast<size_t>(entry) * count;
-      for (int i = 0; i < count; i += 1) out[i] |= Arithmetic::broadcast(row[i]) & chosen;
-    }
+    selectFrom(out, entryCount, count, index, [&](int entry, int i) {
+      return Arithmetic::broadcast(rows[static_cast<size_t>(entry) * static_cast<size_t>(count) + static_cast<size_t>(i)]);
+    });
   }
 
   // Writes the number in one lane as a row.
   static inline void storeRow(StoredDigit* row, const Vector* digits, int l, int count) {
     const uint64_t* source = lane(digits, l);
     for (int i = 0; i < count; i += 1) row[i] = static_cast<StoredDigit>(source[static_cast<size_t>(i) * lanes]);
+  }
+
+ private:
+  // A block of digits of the result stays in registers while all entries pass by.
+  template <class DigitAt>
+  static inline void selectFrom(Vector* out, int entryCount, int count, Vector index, DigitAt digitAt) {
+    constexpr int block = Arithmetic::block;
+    for (int first = 0; first < count; first += block) {
+      Vector chosenDigits[block] = {};
+      for (int entry = 0; entry < entryCount; entry += 1) {
+        const Vector chosen = (Vector)(index == Arithmetic::broadcast(static_cast<uint64_t>(entry)));
+        for (int i = 0; i < block; i += 1) chosenDigits[i] |= digitAt(entry, first + i) & chosen;
+      }
+      for (int i = 0; i < block; i += 1) out[first + i] = chosenDigits[i];
+    }
   }
 };
 

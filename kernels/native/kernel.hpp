@@ -35,7 +35,8 @@ struct Kernel {
     Vector negativeInverse;   // −modulus⁻¹ mod 2^digitBits
   };
 
-  // T[2L] = Σ left[i] · right[i] over `terms` pairs of factors, as lazy columns.
+  // T[2L] = `times` · Σ left[i] · right[i] over `terms` pairs of factors, as lazy columns; `times` is 1 or 2.
+  template <int times = 1>
   SEALED_KERNEL void multiplySum(Vector* T, const Vector* const* left, const Vector* const* right, int terms, int L) {
     const int blocks = L / block;
     Columns c;
@@ -48,15 +49,20 @@ struct Kernel {
           multiplyTile(c, left[term] + block * i, right[term] + block * (column - i), Indices{});
         }
       }
-      store(T + block * column, c, Indices{});
+      store<times>(T + block * column, c, Indices{});
       shift(c, Indices{});
     }
-    store(T + block * (2 * blocks - 1), c, Indices{});
+    store<times>(T + block * (2 * blocks - 1), c, Indices{});
   }
 
   // T[2L] = left · right, as lazy columns.
   static inline void multiply(Vector* T, const Vector* left, const Vector* right, int L) {
     multiplySum(T, &left, &right, 1, L);
+  }
+
+  // T[2L] = 2 · left · right, as lazy columns.
+  static inline void multiplyTwice(Vector* T, const Vector* left, const Vector* right, int L) {
+    multiplySum<2>(T, &left, &right, 1, L);
   }
 
   // T[2L] = a², as lazy columns: products of different digits once and doubled, then the squares of the digits.
@@ -70,20 +76,35 @@ struct Kernel {
       }
       if (column % 2 == 0) multiplyTriangle(c, a + block * (column / 2), Indices{});
       addDigitSquares(c, a + block / 2 * column, std::make_integer_sequence<int, block / 2>{});
-      store(T + block * column, c, Indices{});
+      store<1>(T + block * column, c, Indices{});
       shift(c, Indices{});
     }
   }
 
   // Montgomery reduction of lazy columns T[2L]: q = T·(−modulus⁻¹) mod R and t = (T + q·modulus) / R, both with normal
   // digits. t < T/R + modulus, which must stay below R. `t` may be the lower half of T.
-  SEALED_KERNEL void reduce(Vector* t, Vector* q, const Vector* T, const Modulus& modulus) {
+  static inline void reduce(Vector* t, Vector* q, const Vector* T, const Modulus& modulus) {
+    reduceColumns<false>(t, q, T, nullptr, modulus);
+  }
+
+  // The same for T − q + offset, where q is the quotient of another reduction and the lower digits of `offset` are at
+  // least those of q; q is replaced.
+  static inline void reduceLessQuotient(Vector* t, Vector* q, const Vector* T, const Vector* offset,
+                                        const Modulus& modulus) {
+    reduceColumns<true>(t, q, T, offset, modulus);
+  }
+
+ private:
+  template <bool lessQuotient>
+  SEALED_KERNEL void reduceColumns(Vector* t, Vector* q, const Vector* T, const Vector* offset,
+                                   const Modulus& modulus) {
     const int blocks = modulus.digits / block;
     const uint64_t* n = modulus.compact;
     Columns c;
     clear(c, Indices{});
     for (int column = 0; column < blocks; column += 1) {
       add(c, T + block * column, Indices{});
+      if constexpr (lessQuotient) addDifference(c, offset + block * column, q + block * column, Indices{});
       for (int i = 0; i < column; i += 1) multiplyCompactTile(c, q + block * i, n + block * (column - i), Indices{});
       cancelBlock(c, q + block * column, n, modulus.negativeInverse, Indices{});
       shift(c, Indices{});
@@ -99,7 +120,6 @@ struct Kernel {
     }
   }
 
- private:
   template <int... i>
   SEALED_INLINE void clear(Columns& c, std::integer_sequence<int, i...>) {
     ((c[i] = c[block + i] = Vector{}), ...);
@@ -110,14 +130,19 @@ struct Kernel {
     ((c[i] = c[block + i], c[block + i] = Vector{}), ...);
   }
 
-  template <int... i>
+  template <int times, int... i>
   SEALED_INLINE void store(Vector* out, const Columns& c, std::integer_sequence<int, i...>) {
-    ((out[i] = c[i]), ...);
+    ((out[i] = times == 2 ? c[i] + c[i] : c[i]), ...);
   }
 
   template <int... i>
   SEALED_INLINE void add(Columns& c, const Vector* columns, std::integer_sequence<int, i...>) {
     ((c[i] += columns[i]), ...);
+  }
+
+  template <int... i>
+  SEALED_INLINE void addDifference(Columns& c, const Vector* a, const Vector* b, std::integer_sequence<int, i...>) {
+    ((c[i] += a[i] - b[i]), ...);
   }
 
   template <int... i>
@@ -178,8 +203,10 @@ struct Kernel {
     if constexpr (Arithmetic::splitsProducts) {
       // The low digit of c[row] + n[0]·digit is 0, so its carry is known without computing the product.
       c[row + 1] += (c[row] + digitMask) >> digitBits;
-      c[row + 1] = Arithmetic::addHigh(c[row + 1], Arithmetic::broadcast(n[0]), digit);
+      // A sum of its own, so that the next digit waits for one multiplication instead of two.
+      const Vector high = Arithmetic::addHigh(Vector{}, Arithmetic::broadcast(n[0]), digit);
       ((c[row + 1 + i] = Arithmetic::addLow(c[row + 1 + i], Arithmetic::broadcast(n[1 + i]), digit)), ...);
+      c[row + 1] += high;
       ((c[row + 2 + i] = Arithmetic::addHigh(c[row + 2 + i], Arithmetic::broadcast(n[1 + i]), digit)), ...);
     } else {
       c[row] = Arithmetic::addLow(c[row], Arithmetic::broadcast(n[0]), digit);

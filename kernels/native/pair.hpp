@@ -86,16 +86,16 @@ class PairArithmetic {
 
   // Working memory of one operation.
   struct Scratch {
-    Vector* columns;   // 2L lazy columns
-    Vector* quotient;  // L
-    Vector* low;       // L
+    Vector* columns;  // 2L lazy columns
+    Vector* cross;    // 2L lazy columns
+    Vector* quotient; // L
 
     Scratch(Arena& arena, int L)
         : columns(arena.take<Vector>(2 * static_cast<size_t>(L))),
-          quotient(arena.take<Vector>(static_cast<size_t>(L))),
-          low(arena.take<Vector>(static_cast<size_t>(L))) {}
+          cross(arena.take<Vector>(2 * static_cast<size_t>(L))),
+          quotient(arena.take<Vector>(static_cast<size_t>(L))) {}
 
-    static size_t bytes(int L) { return 4 * static_cast<size_t>(L) * sizeof(Vector); }
+    static size_t bytes(int L) { return 5 * static_cast<size_t>(L) * sizeof(Vector); }
     static constexpr size_t pieces = 3;
   };
 
@@ -109,6 +109,7 @@ class PairArithmetic {
     Reader reader(memory_, 2 * rootBytes, 2 * L);
     modulus = reader.takeModulus(constants.root);
     complement_ = reader.take(L, constants.complement);
+    for (int i = 0; i < L; i += 1) complement_[i] += K::digitMask;
     square = reader.take(2 * L, constants.square);
     one = reader.takePair(L, constants.one);
     for (int k = 0; k < chunks; k += 1) {
@@ -123,21 +124,18 @@ class PairArithmetic {
 
   // out = left · right · R⁻¹; out may be left or right.
   void multiply(Vector* out, const Vector* left, const Vector* right, const Scratch& s) const {
-    K::multiply(s.columns, left, right, L);
-    K::reduce(s.low, s.quotient, s.columns, modulus);
     const Vector* crossLeft[2] = {left, left + L};
     const Vector* crossRight[2] = {right + L, right};
-    K::multiplySum(s.columns, crossLeft, crossRight, 2, L);
-    finish(out, s);
+    K::multiply(s.columns, left, right, L);
+    K::multiplySum(s.cross, crossLeft, crossRight, 2, L);
+    reducePair(out, s);
   }
 
   // out = a² · R⁻¹; out may be a.
   void squareOf(Vector* out, const Vector* a, const Scratch& s) const {
     K::square(s.columns, a, L);
-    K::reduce(s.low, s.quotient, s.columns, modulus);
-    K::multiply(s.columns, a, a + L, L);
-    for (int i = 0; i < 2 * L; i += 1) s.columns[i] += s.columns[i];
-    finish(out, s);
+    K::multiplyTwice(s.cross, a, a + L, L);
+    reducePair(out, s);
   }
 
   // out = value · R mod N²; `value` has chunks·L digits.
@@ -145,23 +143,21 @@ class PairArithmetic {
     const Vector* parts[maxChunks];
     for (int k = 0; k < chunks; k += 1) parts[k] = value + static_cast<size_t>(k) * L;
     K::multiplySum(s.columns, parts, entryLow_, chunks, L);
-    K::reduce(s.low, s.quotient, s.columns, modulus);
-    K::multiplySum(s.columns, parts, entryHigh_, chunks, L);
-    finish(out, s);
+    K::multiplySum(s.cross, parts, entryHigh_, chunks, L);
+    reducePair(out, s);
   }
 
   // The plain pair of a · (1 + residue·N); without `residue`, of a. Afterwards low ≤ N and high ≤ N + 1.
   void leave(Vector* out, const Vector* a, const Vector* residue, const Scratch& s) const {
     for (int i = 0; i < L; i += 1) s.columns[i] = a[i];
     for (int i = L; i < 2 * L; i += 1) s.columns[i] = Vector{};
-    K::reduce(s.low, s.quotient, s.columns, modulus);
     if (residue != nullptr) {
-      K::multiply(s.columns, a, residue, L);
+      K::multiply(s.cross, a, residue, L);
     } else {
-      for (int i = 0; i < L; i += 1) s.columns[i] = Vector{};
+      for (int i = 0; i < 2 * L; i += 1) s.cross[i] = Vector{};
     }
-    for (int i = 0; i < L; i += 1) s.columns[i] += a[L + i];
-    finish(out, s);
+    for (int i = 0; i < L; i += 1) s.cross[i] += a[L + i];
+    reducePair(out, s);
   }
 
   // The number of a plain pair, canonical in [0, N²), 2L digits. `out` may not be `pair`.
@@ -180,16 +176,15 @@ class PairArithmetic {
   const Vector* square;
 
  private:
-  // out = (low, Redc(columns − quotient)). To stay non-negative, −q is taken as (R − 1 − q) + (1 − R): the first is the
-  // complement of every digit, the second a constant modulo N.
-  void finish(Vector* out, const Scratch& s) const {
-    for (int i = 0; i < L; i += 1) s.columns[i] += complement_[i] + (K::digitMask - s.quotient[i]);
-    K::reduce(out + L, s.quotient, s.columns, modulus);
-    for (int i = 0; i < L; i += 1) out[i] = s.low[i];
+  // out = (Redc(columns), Redc(cross − q)), q being the quotient of the first reduction. To stay non-negative, −q is
+  // taken as (R − 1 − q) + (1 − R): the first is the complement of every digit, the second a constant modulo N.
+  void reducePair(Vector* out, const Scratch& s) const {
+    K::reduce(out, s.quotient, s.columns, modulus);
+    K::reduceLessQuotient(out + L, s.quotient, s.cross, complement_, modulus);
   }
 
   Arena memory_;
-  const Vector* complement_;
+  Vector* complement_;  // (1 − R) mod N, and R − 1 digit by digit
   const Vector* entryLow_[maxChunks];
   const Vector* entryHigh_[maxChunks];
 };

@@ -18,7 +18,7 @@ class VariableBase {
   static constexpr size_t pieces = 2;
 
   VariableBase(const Pairs& pairs, size_t exponentBits)
-      : pairs_(pairs), exponentBits_(exponentBits), windowBits_(bestWindowBits(exponentBits)) {}
+      : pairs_(pairs), exponentBits_(exponentBits), windowBits_(bestWindowBits(exponentBits, static_cast<size_t>(pairs.L))) {}
 
   size_t bytes() const { return (entries() + 1) * pairs_.pairBytes(); }
 
@@ -44,12 +44,20 @@ class VariableBase {
   }
 
  private:
-  // A table entry costs about as much as a window of the exponent saves by being one bit longer.
-  static unsigned bestWindowBits(size_t exponentBits) {
-    if (exponentBits <= 8) return 2;
-    if (exponentBits <= 24) return 3;
-    if (exponentBits <= 160) return 4;
-    return exponentBits <= 768 ? 5 : 6;
+  // In digit products: 5·L² for a multiplication, 3.5·L² for a squaring (the same for every window), half of each for
+  // an entry, and about L for each entry that a look-up reads.
+  static unsigned bestWindowBits(size_t exponentBits, size_t L) {
+    unsigned best = 1;
+    size_t bestCost = SIZE_MAX;
+    for (unsigned bits = 1; bits <= 6; bits += 1) {
+      const size_t windows = (exponentBits + bits - 1) / bits;
+      const size_t cost = windows * (5 * L * L + (L << bits)) + (17 * L * L / 4 << bits);
+      if (cost < bestCost) {
+        best = bits;
+        bestCost = cost;
+      }
+    }
+    return best;
   }
 
   size_t entries() const { return size_t{1} << windowBits_; }
