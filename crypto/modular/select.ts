@@ -7,7 +7,7 @@ import { failsSelfTest } from './self-test.ts';
 import { loadWasmEngine } from './wasm-engine.ts';
 
 /** The environment variable that forces an engine. */
-export const ENGINE_VARIABLE = 'SEALED_COLONIES_ENGINE';
+const ENGINE_VARIABLE = 'SEALED_COLONIES_ENGINE';
 
 /** Which engine computes, and why. */
 export interface EngineDescription {

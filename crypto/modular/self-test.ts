@@ -9,7 +9,7 @@ const Q = BigInt(
   '0xfd3c60ecb5ba0cecadc4acc7952ad81e87053859d5a0554d811bdc724cf0a549a29db9d408df115ae59447c91a19dbb2691dba4fa777add4b180854d09c92c8d54f75452c7768842297287e87d0b5f5940f80ab134ae582aacb5c37d1827d301a9d3634e6dd2248ae5b5555325857d89848269050c0c0fbce03817e73853e127',
 );
 
-/** SHA-256 over all results of {@link selfTestResults}, computed with the BigInt engine. */
+/** SHA-256 over all results of {@link publicResults} and {@link privateResults}, computed with the BigInt engine. */
 const KNOWN_DIGEST = '99c32124b5cb5c75218dce4c1a8ac7790ad481226ff25f43e4f7430c03d3a857';
 
 const COUNT = 9;
@@ -31,7 +31,7 @@ export function failsSelfTest(engine: ModularEngine): string | undefined {
 }
 
 /** SHA-256 of what the engine makes of the fixed inputs. */
-export function selfTestDigest(engine: ModularEngine): string {
+function selfTestDigest(engine: ModularEngine): string {
   const hash = createHash('sha256');
   const ring = engine.openRing(P * Q);
   const factored = engine.openFactoredRing(P, Q);

@@ -78,7 +78,7 @@ export async function maskingOf(
 }
 
 /** Length of ρ in bits. */
-export function exponentBitsOf(keyBits: number, choice: Exclude<MaskingChoice, 'standard'>): number {
+function exponentBitsOf(keyBits: number, choice: Exclude<MaskingChoice, 'standard'>): number {
   if (choice === 'half') return Math.ceil(keyBits / 2);
   if (choice === 'full') return keyBits + UNKNOWN_KEY_EXTRA_BITS;
   return 2 * (keyBits < 3072 ? 112 : 128) + 64;
