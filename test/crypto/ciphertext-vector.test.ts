@@ -229,7 +229,6 @@ function parseError(text: string): unknown {
 }
 
 test('validating a vector that was read from its wire form leaves every byte as it was', async () => {
-  const { publicKey, privateKey } = await testKeyPair(2048);
   const sent = await encryptVector(publicKey, [5n, -7n, 0n], { scaleBits: 0 });
   const received = CiphertextVector.parse(sent.toJson());
   await validateVector(publicKey, received, 'input', { refuseUnmasked: true });
