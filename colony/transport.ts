@@ -98,8 +98,9 @@ function attemptLimit(
 ): Disposable & { readonly signal: AbortSignal } {
   const controller = new AbortController();
   const abort = (): void => controller.abort(outer?.reason);
-  const timeout = new ConnectionError(`no answer within ${timeoutMs} ms`, { code: 'TIMEOUT' });
-  const timer = setTimeout(() => controller.abort(timeout), timeoutMs);
+  const timer = setTimeout(() => {
+    controller.abort(new ConnectionError(`no answer within ${timeoutMs} ms`, { code: 'TIMEOUT' }));
+  }, timeoutMs);
   outer?.addEventListener('abort', abort, { once: true });
   return {
     signal: controller.signal,

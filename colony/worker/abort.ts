@@ -13,7 +13,7 @@ const WORDS: Readonly<Record<AbortCode, string>> = {
 };
 
 /** The reason of a function's abort signal. */
-export class AbortedError extends ColonyError {
+class AbortedError extends ColonyError {
   override readonly name = 'AbortedError';
   declare readonly code: AbortCode;
 

@@ -18,7 +18,7 @@ export interface Session {
 
 /**
  * Registers the daemon, or finds the registration that its key already has. Only the owner of the colony may add
- * executors; without the owner's key the daemon says what the owner has to do.
+ * executors: without the owner's key this is a name and a key that the owner is yet to be told of.
  *
  * @param name for a new registration
  * @throws TerminalError when the colony has, or ever had, an executor of that name
@@ -28,31 +28,24 @@ export async function register(settings: WorkerSettings, name: string, signal?: 
   // The loop that takes work says once that the server is away; what each request does about it is a detail.
   const log: ClientOptions['log'] = { warn: settings.log.debug.bind(settings.log) };
   const client = createColoniesClient({ server: settings.server, identity, retry: settings.retry, log });
+  const isOwn = settings.colonyIdentity !== undefined;
   const isFresh = settings.lastingIdentity === undefined;
   const known = isFresh ? undefined : await findRegistration(client, settings, identity, signal);
   if (known !== undefined && known.state !== 'unregistered') {
     settings.log.info({ executorName: known.executorName, state: known.state }, 'found the registration of this key');
-    return { client, identity, name: known.executorName, isOwn: settings.colonyIdentity !== undefined };
+    return { client, identity, name: known.executorName, isOwn };
   }
-  const isOwn = await addExecutor(client, settings, identity, name, signal);
-  return { client, identity, name, isOwn };
+  const session = { client, identity, name, isOwn };
+  if (settings.colonyIdentity !== undefined) await addExecutor(settings, session, settings.colonyIdentity, signal);
+  return session;
 }
 
 async function addExecutor(
-  client: ColoniesClient,
   settings: WorkerSettings,
-  identity: Identity,
-  name: string,
+  { client, identity, name }: Session,
+  colonyIdentity: Identity,
   signal: AbortSignal | undefined,
-): Promise<boolean> {
-  if (settings.colonyIdentity === undefined) {
-    settings.log.warn(
-      { executorName: name, executorType: settings.type, executorId: identity.id },
-      'not registered: the owner of the colony adds this executor with ' +
-        `"colonies executor add --name ${name} --type ${settings.type} --executorid ${identity.id} --approve"`,
-    );
-    return false;
-  }
+): Promise<void> {
   const executor: Executor = {
     executorId: identity.id,
     executorName: name,
@@ -61,22 +54,23 @@ async function addExecutor(
     locationName: settings.locationName,
     requireFunctionRegistration: false,
   };
-  await client.addExecutor({ executor }, { identity: settings.colonyIdentity, signal }).catch(explainBurntName(name));
+  try {
+    await client.addExecutor({ executor }, { identity: colonyIdentity, signal });
+  } catch (error) {
+    if (!(error instanceof ServerError && error.serverMessage.includes('already exists'))) throw error;
+    // When the answer to a first request is lost, its repetition finds what the first has made.
+    const known = await findRegistration(client, settings, identity, signal);
+    if (known?.executorName !== name || known.state === 'unregistered') throw nameTaken(name, error);
+  }
   settings.log.info({ executorName: name, executorType: settings.type, executorId: identity.id }, 'registered');
-  return true;
 }
 
-function explainBurntName(name: string) {
-  return (error: unknown): never => {
-    if (error instanceof ServerError && error.serverMessage.includes('already exists')) {
-      throw new TerminalError(
-        `executor name ${name}: expected one that the colony never had, got one that is taken (also by an executor ` +
-          'that is gone); leave the name out, or choose another',
-        { code: 'NAME_TAKEN', cause: error },
-      );
-    }
-    throw error;
-  };
+function nameTaken(name: string, cause: Error): TerminalError {
+  return new TerminalError(
+    `executor name ${name}: expected one that the colony never had, got one that is taken (also by an executor ` +
+      'that is gone); leave the name out, or choose another',
+    { code: 'NAME_TAKEN', cause },
+  );
 }
 
 /**
@@ -93,7 +87,8 @@ export async function registerAgain(settings: WorkerSettings, session: Session, 
 }
 
 /**
- * Waits until the daemon is approved (with the owner's key it approves itself) and tells which functions it runs.
+ * Waits until the daemon is approved (with the owner's key it approves itself, otherwise it says what the owner has to
+ * do) and tells which functions it runs.
  *
  * @returns the session, under the name that the owner gave it
  * @throws TerminalError when the owner rejected it; ServerError and ConnectionError are worth another call
@@ -105,7 +100,7 @@ export async function enlist(settings: WorkerSettings, session: Session, signal:
 }
 
 async function awaitApproval(settings: WorkerSettings, session: Session, signal: AbortSignal): Promise<Session> {
-  let announced: string | undefined;
+  let asked: string | undefined;
   for (;;) {
     const executor = await findRegistration(session.client, settings, session.identity, signal);
     requireNotRejected(executor);
@@ -118,19 +113,22 @@ async function awaitApproval(settings: WorkerSettings, session: Session, signal:
       await session.client.approveExecutor(request, { identity: settings.colonyIdentity, signal });
       continue;
     }
-    if (executor !== undefined && executor.executorName !== announced) {
-      sayHowToApprove(settings, executor);
-      announced = executor.executorName;
-    }
+    const request = whatTheOwnerDoes(settings, session, executor);
+    if (request !== asked) settings.log.warn({ executorId: session.identity.id }, request);
+    asked = request;
     await sleep(settings.approvalPollMs, signal);
   }
 }
 
-function sayHowToApprove(settings: WorkerSettings, { executorName }: Executor): void {
-  settings.log.warn(
-    { executorName },
-    `waiting for approval: the owner of the colony runs "colonies executor approve --name ${executorName}"`,
-  );
+function whatTheOwnerDoes(
+  { type }: WorkerSettings,
+  { name, identity }: Session,
+  executor: Executor | undefined,
+): string {
+  return executor === undefined
+    ? 'not registered: the owner of the colony runs ' +
+        `"colonies executor add --name ${name} --type ${type} --executorid ${identity.id} --approve"`
+    : `waiting for approval: the owner of the colony runs "colonies executor approve --name ${executor.executorName}"`;
 }
 
 function requireNotRejected(executor: Executor | undefined): void {

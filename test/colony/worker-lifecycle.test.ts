@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test as base } from 'vitest';
 import { apiUrl } from '../../colony/address.ts';
 import { RequestEnvelope } from '../../colony/envelope.ts';
@@ -250,7 +250,7 @@ function gated(): Gate {
 
 /** Starts `daemon-main.ts` as a process of its own. */
 function startDaemonProgram({ address, colonyName, colonyOwner, user }: TestColony, mode: 'echo' | 'hang') {
-  const program = join(import.meta.dirname, 'daemon-main.ts');
+  const program = fileURLToPath(new URL('daemon-main.ts', import.meta.url));
   return spawn(process.execPath, ['--import', 'tsx', program], {
     env: { ...process.env, COLONY: JSON.stringify({ address, colonyName, colonyOwner, user, mode }) },
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -12,6 +12,7 @@ import {
 } from '../../colony/messages/executors.ts';
 import { until } from '../support/processes.ts';
 import { executorRegistration, type TestColony } from '../support/test-colony.ts';
+import { forward, forwardAndReset, refuse, startScriptedServer } from './scripted-server.ts';
 import { echo, openStage, type Stage, TYPE } from './daemons.ts';
 
 const test = base.extend<{ stage: Stage }>({
@@ -78,6 +79,19 @@ describe('a daemon with the key of the colony owner', () => {
     );
   });
 
+  test('does not mistake its own registration, whose answer was lost, for somebody else', async ({ stage }) => {
+    const { colony, start } = stage;
+    await using proxy = await startScriptedServer([
+      forward(colony.address),
+      forwardAndReset(colony.address),
+      refuse(400, 'Executor with name <mine> in Colony <test> already exists'),
+      forward(colony.address),
+    ]);
+    const worker = await start(echo, { server: proxy.address, identity: generateIdentity(), name: 'mine' });
+    await worker.ready;
+    expect(await executorsOf(colony)).toEqual(new Map([['mine', 'approved']]));
+  });
+
   test('refuses names and numbers that make no sense', async ({ stage: { start } }) => {
     await expect(start(echo, { name: 'a:b' })).rejects.toThrow(
       'executor name: expected a text without colons, got "a:b"',
@@ -103,7 +117,7 @@ describe('a daemon without the key of the colony owner', () => {
     stage: { colony, logs, run, start },
   }) => {
     const worker = await start(echo, withoutOwner);
-    expect(logs.mention('colonies executor add --name', identity.id)).toBe(true);
+    await until(() => logs.mention('colonies executor add --name', identity.id));
     await colony.call(colony.colonyOwner, addExecutor, { executor: executorRegistration(colony.colonyName, hospital) });
     await until(() => logs.mention('colonies executor approve --name hospital-by-hand'));
     await colony.call(colony.colonyOwner, approveExecutor, {
