@@ -76,6 +76,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const transactor: Transactor = createTransactor(database, clock, {
     beforeCommit: (transaction) => scheduler.serveChanges(transaction),
     afterCommit: (changes) => subscriptions.onChanges(changes),
+    onError: (error) => log.error({ err: error }, 'changes were made, but not everybody heard of them'),
   });
   const services: Services = {
     transactor,

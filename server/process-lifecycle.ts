@@ -202,7 +202,7 @@ export function markReady(transaction: Transaction, processId: string): void {
 }
 
 /** Adds a process, in the state it has now, to what is told after the commit. */
-export function announce({ database, changes }: Transaction, processId: string): void {
+function announce({ database, changes }: Transaction, processId: string): void {
   const row = database.get<Pick<ProcessRow, 'colony_name' | 'executor_type' | 'state' | 'waits_for_parents'>>(
     'SELECT colony_name, executor_type, state, waits_for_parents FROM processes WHERE process_id = ?',
     processId,

@@ -22,11 +22,6 @@ export interface RoleContext {
   readonly heardFrom: (executor: ExecutorRow) => void;
 }
 
-/** @throws Refusal 403 unless the server's owner calls */
-export function requireServerOwner(context: RoleContext): void {
-  if (context.callerId !== context.serverId) throw new Refusal(403, 'Access denied, not server owner');
-}
-
 /** @throws Refusal 403 unless the colony exists and its owner calls */
 export function requireColonyOwner(context: RoleContext, colonyName: string): void {
   if (colonyName === '') throw new Refusal(403, 'Empty Colony name');
@@ -41,15 +36,6 @@ export function requireColonyOwner(context: RoleContext, colonyName: string): vo
  */
 export function requireMember(context: RoleContext, colonyName: string): Member {
   return memberIn(context, colonyName, (executor) => executor.state === EXECUTOR_STATE.approved);
-}
-
-/**
- * Executors of the colony in any state, and its users.
- *
- * @throws Refusal 403 for everybody else
- */
-export function requireLooseMember(context: RoleContext, colonyName: string): Member {
-  return memberIn(context, colonyName, () => true);
 }
 
 function memberIn(context: RoleContext, colonyName: string, isAccepted: (executor: ExecutorRow) => boolean): Member {
@@ -97,7 +83,7 @@ interface AboutColony {
 
 /** Role of a message: the server's owner. */
 export function serverOwner(_request: unknown, context: RoleContext): void {
-  requireServerOwner(context);
+  if (context.callerId !== context.serverId) throw new Refusal(403, 'Access denied, not server owner');
 }
 
 /** Role of a message: the owner of the colony it names. */
@@ -110,9 +96,9 @@ export function member({ colonyName }: AboutColony, context: RoleContext): Membe
   return requireMember(context, colonyName);
 }
 
-/** Role of a message: a member, in whatever state, of the colony it names. */
+/** Role of a message: a user of the colony it names, or an executor of it in whatever state. */
 export function looseMember({ colonyName }: AboutColony, context: RoleContext): Member {
-  return requireLooseMember(context, colonyName);
+  return memberIn(context, colonyName, () => true);
 }
 
 /** Role of a message about a process: a member of the process's colony. `notFound` refuses an unknown process. */

@@ -8,7 +8,7 @@ import type { Transaction, Transactor } from './transaction.ts';
 import { assignTo, refreshWorkflow } from './workflow-lifecycle.ts';
 
 /** What an executor asks for. */
-export interface Want {
+interface Want {
   readonly executor: ExecutorRow;
   /** Processors it has to spare; undefined for any number. */
   readonly cpuMilli: number | undefined;

@@ -40,6 +40,8 @@ export interface ChangeListener {
   beforeCommit(transaction: Transaction): void;
   /** Tells of what is durable now. */
   afterCommit(changes: readonly ProcessChange[]): void;
+  /** Hears of errors of the other two, which concern no caller. */
+  onError(error: Error): void;
 }
 
 interface Queued {
@@ -51,13 +53,20 @@ interface Queued {
 export function createTransactor(database: Database, clock: () => number, listener: ChangeListener): Transactor {
   const queue: Queued[] = [];
   const begin = (): Transaction => ({ database, nowMs: clock(), changes: [], afterwards: [] });
+  const guarded = (action: () => void): void => {
+    try {
+      action();
+    } catch (thrown) {
+      listener.onError(toError(thrown));
+    }
+  };
   const runQueue = (): void => {
     const batch = queue.splice(0);
     const transaction = begin();
     try {
       database.transaction(() => {
         for (const queued of batch) queued.run(transaction);
-        undoable(transaction, () => listener.beforeCommit(transaction));
+        guarded(() => undoable(transaction, () => listener.beforeCommit(transaction)));
       });
     } catch (thrown) {
       const failure = toError(thrown);
@@ -66,7 +75,7 @@ export function createTransactor(database: Database, clock: () => number, listen
       return;
     }
     settle(transaction.afterwards, undefined);
-    listener.afterCommit(transaction.changes);
+    guarded(() => listener.afterCommit(transaction.changes));
   };
   return {
     write: (work) =>

@@ -50,10 +50,11 @@ export const colonyHandlers: readonly Handler[] = [
     message: removeColony,
     texts: faultTexts('Failed to remove colony'),
     role: serverOwner,
-    handle({ colonyName }, _subject, { database }) {
-      if (database.run('DELETE FROM colonies WHERE colony_name = ?', colonyName) === 0) {
+    handle({ colonyName }, _subject, call) {
+      if (call.database.run('DELETE FROM colonies WHERE colony_name = ?', colonyName) === 0) {
         throw new Refusal(400, `Colony with name <${colonyName}> not found`);
       }
+      call.scheduler.serveColony(call, colonyName);
     },
   }),
   reads({

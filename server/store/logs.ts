@@ -4,7 +4,8 @@ import type { Database } from './database.ts';
 interface LogRow {
   readonly timestamp_us: number;
   readonly colony_name: string;
-  readonly process_id: string;
+  /** NULL when an executor wrote about itself. */
+  readonly process_id: string | null;
   readonly executor_name: string;
   readonly message: string;
 }
@@ -20,7 +21,7 @@ export function insertLog(database: Database, nowMs: number, line: Omit<LogEntry
     'INSERT INTO logs (timestamp_us, colony_name, process_id, executor_name, message) VALUES (?, ?, ?, ?, ?)',
     Math.max(nowMs * MICROSECONDS_PER_MILLISECOND, last + 1),
     line.colonyName,
-    line.processId,
+    line.processId === '' ? null : line.processId,
     line.executorName,
     line.message,
   );
@@ -75,7 +76,7 @@ export function searchLogs(
 
 function toLogEntry(row: LogRow): LogEntry {
   return {
-    processId: row.process_id,
+    processId: row.process_id ?? '',
     colonyName: row.colony_name,
     executorName: row.executor_name,
     message: row.message,

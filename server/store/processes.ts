@@ -81,7 +81,7 @@ export function toProcess(database: Database, row: ProcessRow): Process {
 }
 
 /** The parents of a process in the order of its dependencies; one named twice stands twice. */
-export function parentsOf(database: Database, processId: string): string[] {
+function parentsOf(database: Database, processId: string): string[] {
   return database
     .all<{ parent_id: string }>('SELECT parent_id FROM edges WHERE child_id = ? ORDER BY position', processId)
     .map((edge) => edge.parent_id);

@@ -133,7 +133,7 @@ const migrations: readonly string[] = [
   CREATE TABLE logs (
     timestamp_us INTEGER PRIMARY KEY,
     colony_name TEXT NOT NULL REFERENCES colonies ON DELETE CASCADE,
-    process_id TEXT NOT NULL,
+    process_id TEXT REFERENCES processes (process_id) ON DELETE CASCADE,
     executor_name TEXT NOT NULL,
     message TEXT NOT NULL
   );

@@ -15,8 +15,3 @@ export function toDate(milliseconds: number | null): Date | undefined {
 export function parseStored<T>(json: string): T {
   return JSON.parse(json) as T;
 }
-
-/** Question marks for `count` values of an SQL list. */
-export function placeholders(count: number): string {
-  return Array.from({ length: count }, () => '?').join(', ');
-}

@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { generateIdentity } from '../../colony/identity.ts';
-import { addColony, addUser, getColonies, getColony, getUsers, removeUser } from '../../colony/messages/colonies.ts';
+import {
+  addColony,
+  addUser,
+  getColonies,
+  getColony,
+  getStatistics,
+  getUsers,
+  removeColony,
+  removeUser,
+} from '../../colony/messages/colonies.ts';
 import {
   addExecutor,
   addFunction,
@@ -11,6 +20,7 @@ import {
   rejectExecutor,
   removeExecutor,
 } from '../../colony/messages/executors.ts';
+import { addLog } from '../../colony/messages/logs.ts';
 import { getProcess, submitFunctionSpec } from '../../colony/messages/processes.ts';
 import { rpc, rpcRaw } from '../support/rpc.ts';
 import { assign, quick } from '../support/server-calls.ts';
@@ -38,6 +48,26 @@ test('only the server’s owner founds and lists colonies', async () => {
   await addNeighbour(colony);
   const colonies = await colony.call(colony.serverOwner, getColonies, {});
   expect(colonies.map(({ name }) => name)).toEqual(['neighbour', 'test']);
+});
+
+test('removing a colony removes everything in it, and its executors are strangers', async () => {
+  await using colony = await startTestColony(quick);
+  const executor = await colony.addExecutor('worker');
+  const process = await colony.submit({ env: { X: '1' } }, 'worker');
+  await assign(colony, executor);
+  await colony.call(executor.identity, addLog, { processId: process.processId, message: 'hello' });
+  const counts = () => colony.call(colony.serverOwner, getStatistics, {});
+  expect(await counts()).toMatchObject({ colonies: 1, executors: 1, activeExecutors: 1, runningProcesses: 1 });
+  const poll = assign(colony, executor).catch((thrown: unknown) => thrown);
+  await expect(assign(colony, executor, { timeoutSeconds: -1 })).rejects.toMatchObject({ status: 404 });
+  const { colonyName } = colony;
+  await colony.call(colony.serverOwner, removeColony, { colonyName });
+  expect(await counts()).toMatchObject({ colonies: 0, executors: 0, runningProcesses: 0 });
+  await expect(assign(colony, executor)).rejects.toEqual(refused(403, 'Colony with name <test> does not exists'));
+  await expect(colony.call(colony.serverOwner, removeColony, { colonyName })).rejects.toEqual(
+    refused(400, 'Colony with name <test> not found'),
+  );
+  expect(await poll).toMatchObject({ status: 403 });
 });
 
 test('only the colony’s owner adds and removes members', async () => {

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import type { ServerOptions } from '../../server/index.ts';
 import type { Address } from './rpc.ts';
 
-const MAIN = join(import.meta.dirname, 'server-main.ts');
+const MAIN = fileURLToPath(new URL('./server-main.ts', import.meta.url));
 
 /** A server in a process of its own. */
 export interface ServerProcess extends AsyncDisposable {
