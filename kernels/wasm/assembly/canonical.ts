@@ -3,7 +3,7 @@
 import { addProduct, addWideProduct, multiplyNumbers } from './product';
 import { reduceProducts } from './reduction';
 import {
-  blocks, lowAt, multiplierAt, numberBytes, pairBytes, productAt, quotientAt, radixAt, shrinkAt,
+  blocks, digitBits, lowAt, multiplierAt, numberBytes, pairBytes, productAt, quotientAt, radixAt, shrinkAt,
 } from './shape';
 import { add, load, multiply, multiplyAdd, store, subtract, VECTOR } from './vector';
 
@@ -62,30 +62,48 @@ function roundedQuotient(x: usize, top: i32, count: i32, inverse: usize): v128 {
   return f64x2.nearest(multiply(sum, v128.load(inverse)));
 }
 
+/** 1.5·2^52: added to an integer |x| < 2^51, it leaves x in the low bits of the float's representation. */
+const INTEGER_MAGIC: f64 = 6755399441055744.0;
+/** Added to sums below 2^51 in absolute value, to make them positive; a multiple of every 2^b. */
+const BIAS: i64 = 1 << 52;
+
+/** The lanes as 64-bit integers. */
+// @ts-ignore: decorator
+@inline
+function toIntegers(x: v128): v128 {
+  const magic = f64x2.splat(INTEGER_MAGIC);
+  return i64x2.sub(f64x2.add(x, magic), magic);
+}
+
 /**
  * Subtracts the nearest multiple of the modulus from `count` digits (|digit| ≤ 2^50), then adds the modulus once where
- * the rest is negative. Leaves digits in [0, 2^b) of a number in [0, modulus). |x| ≤ 2^46·modulus.
+ * the rest is negative. Leaves 64-bit integers in [0, 2^b), the digits of a number in [0, modulus). |x| ≤ 2^46·modulus.
+ *
+ * A carry is the biased sum shifted right; the bias it then contains, BIAS / 2^b, is taken off with the next digit's bias,
+ * so that each digit waits for the one below by an addition and a shift only.
  */
 function canonicaliseVector(x: usize, count: i32, modulus: usize, top: i32, inverse: usize): void {
-  const shrink = v128.load(shrinkAt), radix = v128.load(radixAt), zero = f64x2.splat(0);
+  const shrink = v128.load(shrinkAt), radix = v128.load(radixAt), bits = digitBits;
+  const digitMask = i64x2.splat((<i64>1 << bits) - 1), carriedBias = i64x2.splat(BIAS >> bits);
+  const bias = i64x2.sub(i64x2.splat(BIAS), carriedBias);
   const quotient = roundedQuotient(x, top, count, inverse);
   const high = f64x2.nearest(multiply(quotient, shrink)), low = subtract(quotient, multiply(high, radix));
   const end = x + <usize>count * VECTOR;
-  let carry = zero, below = zero;
+  let carry = carriedBias, below = f64x2.splat(0);
   for (let xp = x, mp = modulus; xp < end; xp += VECTOR, mp += VECTOR) {
-    const m = load(mp);
-    const multiple = multiplyAdd(low, m, multiply(high, below));
-    const sum = add(subtract(load(xp), multiple), carry);
-    carry = f64x2.floor(multiply(sum, shrink));
-    store(xp, subtract(sum, multiply(carry, radix)));
+    const m = load(mp), rest = subtract(load(xp), multiplyAdd(low, m, multiply(high, below)));
+    const sum = i64x2.add(i64x2.add(toIntegers(rest), bias), carry);
+    store(xp, v128.and(sum, digitMask));
+    carry = i64x2.shr_u(sum, bits);
     below = m;
   }
-  const negative = f64x2.lt(carry, zero);
-  carry = zero;
+  const negative = i64x2.lt_s(carry, carriedBias);
+  carry = carriedBias;
   for (let xp = x, mp = modulus; xp < end; xp += VECTOR, mp += VECTOR) {
-    const sum = add(add(load(xp), v128.and(load(mp), negative)), carry);
-    carry = f64x2.floor(multiply(sum, shrink));
-    store(xp, subtract(sum, multiply(carry, radix)));
+    const digit = i64x2.add(load(xp), v128.and(toIntegers(load(mp)), negative));
+    const sum = i64x2.add(i64x2.add(digit, bias), carry);
+    store(xp, v128.and(sum, digitMask));
+    carry = i64x2.shr_u(sum, bits);
   }
 }
 

@@ -45,6 +45,17 @@ function takeQuotientDigit(state: usize, digits: usize, index: usize, n1: v128, 
   store(state, multiplyAdd(q, n2, load(state, TOTAL + 2 + index)), TOTAL + 2 + index);
 }
 
+/** Takes digit `index` of a block for all MOST_VECTORS vectors; those not in use are computed along. */
+// @ts-ignore: decorator
+@inline
+function takeQuotientDigits(digits: usize, index: usize, n1: v128, n2: v128, magic: v128, shrink: v128): void {
+  const states = stateAt, stride = pairBytes;
+  takeQuotientDigit(states, digits, index, n1, n2, magic, shrink);
+  takeQuotientDigit(states + STATE, digits + stride, index, n1, n2, magic, shrink);
+  takeQuotientDigit(states + 2 * STATE, digits + 2 * stride, index, n1, n2, magic, shrink);
+  takeQuotientDigit(states + 3 * STATE, digits + 3 * stride, index, n1, n2, magic, shrink);
+}
+
 /**
  * The D quotient digits of every vector, and in the states what is left above them. Each digit waits for the one below,
  * and the processor looks ahead by less than that wait: so all vectors take their first digit of a block, then all
@@ -59,11 +70,9 @@ function takeQuotients(q: usize, product: usize, vectors: usize): void {
       const quotient = q + v * stride;
       addQuotientTiles(states + v * STATE, quotient, quotient + block, n + block, product + v * stride + block);
     }
-    for (let index: usize = 0; index < 3; index++) {
-      for (let v: usize = 0; v < vectors; v++) {
-        takeQuotientDigit(states + v * STATE, q + v * stride + block, index, n1, n2, magic, shrink);
-      }
-    }
+    takeQuotientDigits(q + block, 0, n1, n2, magic, shrink);
+    takeQuotientDigits(q + block, 1, n1, n2, magic, shrink);
+    takeQuotientDigits(q + block, 2, n1, n2, magic, shrink);
   }
 }
 
@@ -72,23 +81,41 @@ function takeQuotients(q: usize, product: usize, vectors: usize): void {
  * is left above the highest, since |t| < 2^(b·D - 4).
  */
 function storeUpperColumns(t: usize, q: usize, product: usize, state: usize): void {
-  const magic = v128.load(magicAt), shrink = v128.load(shrinkAt);
+  const magic = v128.load(magicAt), shrink = v128.load(shrinkAt), zero = f64x2.splat(0);
   const length = <usize>blocks * BLOCK, end = q + length;
   const highest = negatedModulusAt + length - BLOCK;
-  let carry = f64x2.splat(0), resultCarry = carry;
+  let c0 = load(state, BEGUN), c1 = load(state, BEGUN + 1);
+  // What the last quotient digits add to the first two columns.
+  let late0 = load(state, TOTAL + 3), late1 = load(state, TOTAL + 4);
+  let carry = zero, resultCarry = zero;
   for (let block: usize = 0; block < length; block += BLOCK) {
-    addQuotientTiles(state, q + block + BLOCK, end, highest, product + length + block);
-    const c0 = load(state, TOTAL), c1 = load(state, TOTAL + 1), c2 = load(state, TOTAL + 2);
+    let c2 = zero, c3 = zero, c4 = zero;
+    for (let qp = q + block + BLOCK, np = highest; qp < end; qp += BLOCK, np -= BLOCK) {
+      const a0 = load(qp), b0 = load(np), a1 = load(qp, 1), b1 = load(np, 1), a2 = load(qp, 2), b2 = load(np, 2);
+      c0 = multiplyAdd(a0, b0, c0);
+      c1 = add(c1, multiplyAdd(a0, b1, multiply(a1, b0)));
+      c2 = add(c2, multiplyAdd(a0, b2, multiplyAdd(a1, b1, multiply(a2, b0))));
+      c3 = add(c3, multiplyAdd(a1, b2, multiply(a2, b1)));
+      c4 = multiplyAdd(a2, b2, c4);
+    }
+    const column = product + length + block;
+    c0 = add(c0, add(load(column), late0));
+    c1 = add(c1, add(load(column, 1), late1));
+    c2 = add(c2, load(column, 2));
     const h0 = roundToDigit(c0, magic), h1 = roundToDigit(c1, magic), h2 = roundToDigit(c2, magic);
     const d0 = add(carry, subtract(c0, h0));
     const d1 = multiplyAdd(h0, shrink, subtract(c1, h1));
     const d2 = multiplyAdd(h1, shrink, subtract(c2, h2));
-    carry = multiply(h2, shrink);
     const g0 = roundToDigit(d0, magic), g1 = roundToDigit(d1, magic), g2 = roundToDigit(d2, magic);
     store(t + block, add(resultCarry, subtract(d0, g0)));
     store(t + block, multiplyAdd(g0, shrink, subtract(d1, g1)), 1);
     store(t + block, multiplyAdd(g1, shrink, subtract(d2, g2)), 2);
+    carry = multiply(h2, shrink);
+    late0 = zero;
+    late1 = zero;
     resultCarry = multiply(g2, shrink);
+    c0 = c3;
+    c1 = c4;
   }
 }
 
