@@ -59,13 +59,36 @@ function textField(envelope: WireRequest, name: string): string {
 }
 
 /**
+ * Signers of recent small requests. Whoever polls sends the same bytes again and again, since signatures are
+ * deterministic, and recovering the signer is the most expensive step of a small answer.
+ */
+const recentSigners = new Map<string, string>();
+const MAX_RECENT_SIGNERS = 1024;
+const MAX_REMEMBERED_CHARACTERS = 1024;
+
+/**
  * The id of whoever signed the envelope.
  *
  * @throws Refusal 403 when nobody can have signed it
  */
-export function callerOf(envelope: RequestEnvelope): string {
+export function callerOf({ payload, signature }: RequestEnvelope): string {
+  const key = `${signature}.${payload}`;
+  const known = recentSigners.get(key);
+  if (known !== undefined) return known;
+  const callerId = recoverCaller(payload, signature);
+  if (key.length <= MAX_REMEMBERED_CHARACTERS) rememberSigner(key, callerId);
+  return callerId;
+}
+
+function rememberSigner(key: string, callerId: string): void {
+  const [oldest] = recentSigners.keys();
+  if (recentSigners.size >= MAX_RECENT_SIGNERS && oldest !== undefined) recentSigners.delete(oldest);
+  recentSigners.set(key, callerId);
+}
+
+function recoverCaller(payload: string, signature: string): string {
   try {
-    return recoverId(envelope.payload, envelope.signature);
+    return recoverId(payload, signature);
   } catch (thrown) {
     throw thrown instanceof InvalidSignatureError ? new Refusal(403, thrown.message) : thrown;
   }

@@ -103,6 +103,18 @@ describe('a signature is refused with 403', () => {
   });
 });
 
+test('the published envelope is accepted, with hexadecimal digits of either case, however often', async () => {
+  await using colony = await startTestColony(quick);
+  // Vector 3 of the protocol reference: private key of vector 1, inner JSON {"msgtype":"getprocessmsg","processid":"abc"}.
+  const payload = 'eyJtc2d0eXBlIjoiZ2V0cHJvY2Vzc21zZyIsInByb2Nlc3NpZCI6ImFiYyJ9';
+  const signature =
+    '13510132c2244dc3bc22132788d36ded35b343d8fd39c405020f4df380e32a340378cd9036a8eb740082abe7f1f8f82879e21f65c093f6809127eb0e5aef71db01';
+  for (const written of [signature, signature.toUpperCase(), signature]) {
+    const body = JSON.stringify({ signature: written, unknown: 1, payloadtype: 'getprocessmsg', payload });
+    expect(await refusal(colony, body)).toEqual({ status: 404, message: 'Failed to get process, process not found' });
+  }
+});
+
 test('an unknown, an empty and a WebSocket-only message type are refused with 403', async () => {
   await using colony = await startTestColony(quick);
   expect(await refusal(colony, signed('getnodesmsg', {}))).toEqual({
