@@ -7,7 +7,7 @@ export type AbortCode = 'DEADLINE' | 'CANCELLED' | 'REASSIGNED' | 'DISMISSED' | 
 const WORDS: Readonly<Record<AbortCode, string>> = {
   DEADLINE: 'the process has run out of time',
   CANCELLED: 'the process was cancelled',
-  REASSIGNED: 'the process was handed to another executor',
+  REASSIGNED: 'the process is no longer assigned to the daemon',
   DISMISSED: 'the daemon is no longer an approved executor of the colony',
   STOPPING: 'the daemon must stop',
 };
