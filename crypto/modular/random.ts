@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import { bitLength, bytesToBigInt } from './bytes.ts';
+import { bigIntToBytes, bitLength, byteLength, bytesToBigInt } from './bytes.ts';
 
 /** Fills `out` with numbers of `width` bytes each, uniform in [0, 2^bits). */
 export function fillRandomBits(out: Uint8Array, width: number, bits: number): void {
@@ -13,19 +13,24 @@ export function fillRandomBits(out: Uint8Array, width: number, bits: number): vo
   }
 }
 
+/** Fills `out` with numbers as wide as `bound`, uniform in [0, bound), by rejection. @param bound big-endian, not 0 */
+export function fillRandomBelow(out: Uint8Array, bound: Uint8Array): void {
+  const width = bound.length;
+  const bits = bitLength(bytesToBigInt(bound));
+  fillRandomBits(out, width, bits);
+  for (let start = 0; start < out.length; start += width) {
+    const number = out.subarray(start, start + width);
+    while (Buffer.compare(number, bound) >= 0) fillRandomBits(number, width, bits);
+  }
+}
+
 /** A uniform number in [0, bound), by rejection. @throws RangeError when `bound` < 1 */
 export function randomBelow(bound: bigint): bigint {
   if (bound < 1n) throw new RangeError('randomBelow: expected a bound of at least 1, got a smaller one');
-  const bits = bitLength(bound - 1n);
-  const bytes = new Uint8Array(Math.ceil(bits / 8));
-  if (bits === 0) return 0n;
-  try {
-    for (;;) {
-      fillRandomBits(bytes, bytes.length, bits);
-      const value = bytesToBigInt(bytes);
-      if (value < bound) return value;
-    }
-  } finally {
-    bytes.fill(0);
-  }
+  const limit = bigIntToBytes(bound, byteLength(bound));
+  const bytes = new Uint8Array(limit.length);
+  fillRandomBelow(bytes, limit);
+  const value = bytesToBigInt(bytes);
+  bytes.fill(0);
+  return value;
 }

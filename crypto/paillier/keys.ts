@@ -3,6 +3,7 @@ import { PrivateKey, PublicKey } from 'paillier-bigint';
 import { bigIntToBytes, bitLength, byteLength } from '../modular/bytes.ts';
 import { absolute, gcd, integerRoot, mod, modInverse, oddPrimesBelow } from '../modular/number-theory.ts';
 import { randomBelow } from '../modular/random.ts';
+import { Recent } from './recent.ts';
 
 /** A Paillier key pair in the classes of `paillier-bigint`. */
 export interface KeyPair {
@@ -35,6 +36,8 @@ const SMALL_PRIMES = oddPrimesBelow(2 ** 16);
 const SMALLEST_TEST_KEY_BITS = 256;
 
 const publicFacts = new WeakMap<PublicKey, { readonly keyId: string; readonly blum: boolean | undefined }>();
+/** Moduli that were looked at before: daemons read the same keys again and again. */
+const soundModuli = new Recent<string, true>(256);
 const privateFacts = new WeakMap<PrivateKey, Promise<PrivateFacts>>();
 
 /**
@@ -101,8 +104,9 @@ export function validatePublicKey(publicKey: PublicKey, requirements: KeyRequire
   if (g !== n + 1n) throw badPublicKey('the generator g = n + 1', 'another one');
   const mayBeBlum = (n & 3n) === 1n;
   if (blum === true && !mayBeBlum) throw badPublicKey('n ≡ 1 (mod 4) of a key that states blum', 'n ≡ 3 (mod 4)');
-  checkStructure(n, keyBits);
-  publicFacts.set(publicKey, { keyId: hashModulus(n), blum: mayBeBlum ? blum : false });
+  const id = hashModulus(n);
+  soundModuli.get(id, () => checkStructure(n, keyBits));
+  publicFacts.set(publicKey, { keyId: id, blum: mayBeBlum ? blum : false });
 }
 
 /** The identifier of a key: SHA-256 of n's big-endian bytes, lower-case hexadecimal. */
@@ -201,11 +205,12 @@ function areFarApart(p: bigint, q: bigint, keyBits: number): boolean {
   return bitLength(absolute(p - q)) > keyBits / 2 - Math.min(100, keyBits / 8);
 }
 
-function checkStructure(n: bigint, keyBits: number): void {
+function checkStructure(n: bigint, keyBits: number): true {
   if ((n & 1n) === 0n) throw badPublicKey('an odd modulus', 'an even one');
   if (SMALL_PRIMES.some((prime) => n % BigInt(prime) === 0n)) throw badPublicKey('no factor below 2^16', 'one');
   if (isPerfectPower(n, keyBits)) throw badPublicKey('a product of two primes', 'a perfect power');
   if (checkPrimeSync(n, { checks: 1 })) throw badPublicKey('a product of two primes', 'a prime');
+  return true;
 }
 
 function badPublicKey(expected: string, got: string): RangeError {

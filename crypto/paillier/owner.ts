@@ -19,6 +19,8 @@ const bases = new WeakMap<PublicState, Promise<Uint8Array>>();
 export async function ownerTables(state: PublicState, p: bigint, q: bigint, count: number): Promise<SharedTable> {
   const base = bases.get(state) ?? ownerBase(state, p, q);
   bases.set(state, base);
+  // Closing the threads may reject it; the next use tries again.
+  base.catch(() => bases.delete(state));
   const exponentBits = Math.max(bitLength(p), bitLength(q));
   return ownerTable({ name: `${state.keyId}/owner`, key: { p, q }, base: await base, exponentBits }, count);
 }

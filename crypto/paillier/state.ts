@@ -4,6 +4,7 @@ import { bigIntToBytes, byteLength, bytesToBigInt } from '../modular/bytes.ts';
 import { compute, sharedBytes } from './compute.ts';
 import { CallGatherer } from './gather.ts';
 import { isBlumKey, keyId, primesOf } from './keys.ts';
+import { Recent } from './recent.ts';
 import { withTable } from './tables.ts';
 import type { Masking } from './tasks.ts';
 
@@ -16,7 +17,7 @@ import type { Masking } from './tasks.ts';
  */
 export type MaskingChoice = 'half' | 'full' | 'short' | 'standard';
 
-/** What is derived once from a public key object. */
+/** What is derived once from a public key. */
 export interface PublicState {
   readonly publicKey: PublicKey;
   readonly keyId: string;
@@ -33,8 +34,10 @@ export interface PublicState {
 
 const DOMAIN = 'sealed-colonies/paillier/djn-base/1';
 const UNKNOWN_KEY_EXTRA_BITS = 64;
+const STATES_KEPT = 64;
 
 const publicStates = new WeakMap<PublicKey, PublicState>();
+const recentStates = new Recent<string, PublicState>(STATES_KEPT);
 const bases = new WeakMap<PublicState, Promise<Uint8Array>>();
 
 /** The state of a key, validated when it is seen for the first time. @throws RangeError for an invalid key */
@@ -42,19 +45,9 @@ export function publicState(publicKey: PublicKey): PublicState {
   const known = publicStates.get(publicKey);
   if (known) return known;
   const blum = isBlumKey(publicKey);
-  const rootBytes = byteLength(publicKey.n);
-  const state: PublicState = {
-    publicKey,
-    keyId: keyId(publicKey),
-    n: publicKey.n,
-    square: publicKey.n * publicKey.n,
-    half: publicKey.n / 2n,
-    keyBits: publicKey.bitLength,
-    rootBytes,
-    elementBytes: 2 * rootBytes,
-    defaultMasking: blum === undefined ? 'full' : blum ? 'half' : 'standard',
-    calls: new CallGatherer(),
-  };
+  const masking = blum === undefined ? 'full' : blum ? 'half' : 'standard';
+  // A daemon reads the same key anew from every message; it is still the same key.
+  const state = recentStates.get(`${keyId(publicKey)}/${masking}`, () => createState(publicKey, masking));
   publicStates.set(publicKey, state);
   return state;
 }
@@ -118,11 +111,30 @@ export function decodeSigned(state: PublicState, residue: bigint): bigint {
   return residue > state.half ? residue - state.n : residue;
 }
 
+function createState(publicKey: PublicKey, defaultMasking: MaskingChoice): PublicState {
+  const { n } = publicKey;
+  const rootBytes = byteLength(n);
+  return {
+    publicKey,
+    keyId: keyId(publicKey),
+    n,
+    square: n * n,
+    half: n / 2n,
+    keyBits: publicKey.bitLength,
+    rootBytes,
+    elementBytes: 2 * rootBytes,
+    defaultMasking,
+    calls: new CallGatherer(),
+  };
+}
+
 function maskingBase(state: PublicState): Promise<Uint8Array> {
   const known = bases.get(state);
   if (known) return known;
   const base = deriveMaskingBase(state);
   bases.set(state, base);
+  // Closing the threads may reject it; the next use tries again.
+  base.catch(() => bases.delete(state));
   return base;
 }
 

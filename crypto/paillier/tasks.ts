@@ -1,7 +1,7 @@
-import { bytesToBigInt, elementAt, writeBigInt } from '../modular/bytes.ts';
+import { bigIntToBytes, bytesToBigInt, elementAt, writeBigInt } from '../modular/bytes.ts';
 import type { FixedBaseTable, SquareRing } from '../modular/engine.ts';
 import { modInverse } from '../modular/number-theory.ts';
-import { fillRandomBits, randomBelow } from '../modular/random.ts';
+import { fillRandomBelow, fillRandomBits } from '../modular/random.ts';
 import { check } from './check.ts';
 import type { OpenRings } from './open-rings.ts';
 
@@ -160,7 +160,7 @@ function mask(rings: OpenRings, ring: SquareRing, masking: Masking, out: Uint8Ar
   const count = out.length / ring.elementBytes;
   if (masking.kind === 'standard') {
     const secrets = drawUnits(ring, count);
-    ring.powerShared(out, secrets, elementToRoot(ring.root, ring.rootBytes));
+    ring.powerShared(out, secrets, bigIntToBytes(ring.root, ring.rootBytes));
     secrets.fill(0);
     if (residues) ring.multiplyByOnePlus(out, out, residues);
     return;
@@ -178,28 +178,30 @@ function mask(rings: OpenRings, ring: SquareRing, masking: Masking, out: Uint8Ar
   exponents.fill(0);
 }
 
-function elementToRoot(root: bigint, rootBytes: number): Uint8Array {
-  const bytes = new Uint8Array(rootBytes);
-  writeBigInt(bytes, root);
-  return bytes;
-}
-
-/** Uniform numbers coprime to the root, as elements below the root. */
+/** Uniform numbers below the root, as elements. */
 function drawUnits(ring: SquareRing, count: number): Uint8Array {
-  const units = new Uint8Array(count * ring.elementBytes);
+  const { rootBytes, elementBytes } = ring;
+  const residues = new Uint8Array(count * rootBytes);
+  // 0 and numbers that share a factor with n would be no units; nobody meets one by chance, so no test is spent on it.
+  fillRandomBelow(residues, bigIntToBytes(ring.root, rootBytes));
+  const units = new Uint8Array(count * elementBytes);
   for (let index = 0; index < count; index += 1) {
-    // A number that shares a factor with n would factor n: nobody meets one by chance, so no test is spent on it.
-    writeBigInt(elementAt(units, index, ring.elementBytes), 1n + randomBelow(ring.root - 1n));
+    units.set(elementAt(residues, index, rootBytes), index * elementBytes + rootBytes);
   }
+  residues.fill(0);
   return units;
 }
 
-/** ρ uniform in [0, prime − 1) for each prime in turn, by rejection. */
-function drawOwnerExponents(count: number, primes: readonly [bigint, bigint], exponentBytes: number): Uint8Array {
-  const exponents = new Uint8Array(count * 2 * exponentBytes);
-  for (let index = 0; index < count * 2; index += 1) {
-    const prime = primes[index % 2 === 0 ? 0 : 1];
-    writeBigInt(elementAt(exponents, index, exponentBytes), randomBelow(prime - 1n));
+/** ρ uniform in [0, prime − 1) for each prime in turn. */
+function drawOwnerExponents(count: number, primes: readonly bigint[], width: number): Uint8Array {
+  const exponents = new Uint8Array(count * primes.length * width);
+  for (const [place, prime] of primes.entries()) {
+    const drawn = new Uint8Array(count * width);
+    fillRandomBelow(drawn, bigIntToBytes(prime - 1n, width));
+    for (let index = 0; index < count; index += 1) {
+      exponents.set(elementAt(drawn, index, width), (index * primes.length + place) * width);
+    }
+    drawn.fill(0);
   }
   return exponents;
 }
