@@ -30,6 +30,12 @@ struct Ifma {
     return (Vector)_mm512_madd52hi_epu64((__m512i)sum, (__m512i)a, (__m512i)b);
   }
 
+  // What a column hands to the next; columns may be negative.
+  static constexpr bool hasSignedCarries = true;
+  static inline __attribute__((always_inline)) Vector carryOf(Vector column) {
+    return (Vector)_mm512_maskz_srai_epi64(0xff, (__m512i)column, digitBits);
+  }
+
   static inline __attribute__((always_inline)) Vector broadcast(uint64_t digit) {
     return (Vector)_mm512_set1_epi64(static_cast<long long>(digit));
   }

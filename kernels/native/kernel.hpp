@@ -147,7 +147,7 @@ struct Kernel {
 
   template <int... i>
   SEALED_INLINE void storeNormal(Vector* out, Columns& c, Vector& carry, std::integer_sequence<int, i...>) {
-    ((c[i] += carry, out[i] = c[i] & digitMask, carry = c[i] >> digitBits), ...);
+    ((c[i] += carry, out[i] = c[i] & digitMask, carry = Arithmetic::carryOf(c[i])), ...);
   }
 
   // Adds a[0..count) · b to the columns from `row` on.
@@ -202,7 +202,7 @@ struct Kernel {
     q[row] = digit;
     if constexpr (Arithmetic::splitsProducts) {
       // The low digit of c[row] + n[0]·digit is 0, so its carry is known without computing the product.
-      c[row + 1] += (c[row] + digitMask) >> digitBits;
+      c[row + 1] += Arithmetic::carryOf(c[row] + digitMask);
       // A sum of its own, so that the next digit waits for one multiplication instead of two.
       const Vector high = Arithmetic::addHigh(Vector{}, Arithmetic::broadcast(n[0]), digit);
       ((c[row + 1 + i] = Arithmetic::addLow(c[row + 1 + i], Arithmetic::broadcast(n[1 + i]), digit)), ...);
@@ -210,7 +210,7 @@ struct Kernel {
       ((c[row + 2 + i] = Arithmetic::addHigh(c[row + 2 + i], Arithmetic::broadcast(n[1 + i]), digit)), ...);
     } else {
       c[row] = Arithmetic::addLow(c[row], Arithmetic::broadcast(n[0]), digit);
-      c[row + 1] += c[row] >> digitBits;
+      c[row + 1] += Arithmetic::carryOf(c[row]);
       ((c[row + 1 + i] = Arithmetic::addLow(c[row + 1 + i], Arithmetic::broadcast(n[1 + i]), digit)), ...);
     }
   }

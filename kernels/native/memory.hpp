@@ -7,6 +7,13 @@
 #include <cstring>
 #include <new>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(start, bytes) (static_cast<void>(start), static_cast<void>(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(start, bytes) (static_cast<void>(start), static_cast<void>(bytes))
+#endif
+
 namespace sealed {
 namespace {
 
@@ -51,31 +58,47 @@ class AlignedMemory {
   size_t capacity_ = 0;
 };
 
-// Hands out pieces of one AlignedMemory, front to back. `begin` says how much an operation needs in all.
+// Hands out pieces of one AlignedMemory, front to back. `begin` says how much an operation needs in all. Under the
+// address sanitizer everything but the pieces is out of bounds, and so are the gaps between them.
 class Arena {
  public:
-  // Forgets all pieces and makes room for `bytes` (plus the rounding of `pieces` pieces).
+  Arena() = default;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  ~Arena() { ASAN_UNPOISON_MEMORY_REGION(memory_.start(), memory_.capacity()); }
+
+  // Forgets all pieces and makes room for `bytes` in at most `pieces` pieces.
   void begin(size_t bytes, size_t pieces) {
-    memory_.reserve(bytes + pieces * granule);
+    ASAN_UNPOISON_MEMORY_REGION(memory_.start(), memory_.capacity());
+    memory_.reserve(bytes + pieces * (granule + gap));
+    ASAN_POISON_MEMORY_REGION(memory_.start(), memory_.capacity());
     used_ = 0;
   }
 
   template <class T>
   T* take(size_t count) {
-    const size_t bytes = (count * sizeof(T) + granule - 1) / granule * granule;
-    if (bytes > memory_.capacity() - used_) throw std::bad_alloc();
-    T* piece = reinterpret_cast<T*>(memory_.start() + used_);
-    used_ += bytes;
-    return piece;
+    const size_t bytes = count * sizeof(T);
+    const size_t occupied = (bytes + granule - 1) / granule * granule + gap;
+    if (occupied > memory_.capacity() - used_) throw std::bad_alloc();
+    uint8_t* piece = memory_.start() + used_;
+    ASAN_UNPOISON_MEMORY_REGION(piece, bytes);
+    used_ += occupied;
+    return reinterpret_cast<T*>(piece);
   }
 
   // Wipes what the operation used.
   void wipeUsed() {
+    ASAN_UNPOISON_MEMORY_REGION(memory_.start(), used_);
     if (used_ > 0) wipe(memory_.start(), used_);
   }
 
  private:
   static constexpr size_t granule = 64;
+#if defined(__SANITIZE_ADDRESS__)
+  static constexpr size_t gap = 64;
+#else
+  static constexpr size_t gap = 0;
+#endif
 
   AlignedMemory memory_;
   size_t used_ = 0;

@@ -29,6 +29,9 @@ struct Avx512 {
     return sum + (Vector)_mm512_maskz_mul_epu32(0xff, (__m512i)a, (__m512i)b);
   }
 
+  static constexpr bool hasSignedCarries = false;
+  static inline __attribute__((always_inline)) Vector carryOf(Vector column) { return column >> digitBits; }
+
   static inline __attribute__((always_inline)) Vector broadcast(uint64_t digit) {
     return (Vector)_mm512_set1_epi64(static_cast<long long>(digit));
   }
@@ -49,6 +52,9 @@ struct Avx2 {
   static inline __attribute__((always_inline)) Vector addLow(Vector sum, Vector a, Vector b) {
     return sum + (Vector)_mm256_mul_epu32((__m256i)a, (__m256i)b);
   }
+
+  static constexpr bool hasSignedCarries = false;
+  static inline __attribute__((always_inline)) Vector carryOf(Vector column) { return column >> digitBits; }
 
   static inline __attribute__((always_inline)) Vector broadcast(uint64_t digit) {
     return (Vector)_mm256_set1_epi64x(static_cast<long long>(digit));

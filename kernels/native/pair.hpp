@@ -6,6 +6,7 @@
 #include "engine.hpp"
 #include "kernel.hpp"
 #include "memory.hpp"
+#include "pair_products.hpp"
 
 namespace sealed {
 namespace {
@@ -86,17 +87,21 @@ class PairArithmetic {
 
   // Working memory of one operation.
   struct Scratch {
-    Vector* columns;  // 2L lazy columns
-    Vector* cross;    // 2L lazy columns
-    Vector* quotient; // L
+    Vector* columns;   // 2L lazy columns
+    Vector* cross;     // 2L lazy columns
+    Vector* quotient;  // L
+    PairProducts<Arithmetic> products;
 
     Scratch(Arena& arena, int L)
         : columns(arena.take<Vector>(2 * static_cast<size_t>(L))),
           cross(arena.take<Vector>(2 * static_cast<size_t>(L))),
-          quotient(arena.take<Vector>(static_cast<size_t>(L))) {}
+          quotient(arena.take<Vector>(static_cast<size_t>(L))),
+          products(arena, L) {}
 
-    static size_t bytes(int L) { return 5 * static_cast<size_t>(L) * sizeof(Vector); }
-    static constexpr size_t pieces = 3;
+    static size_t bytes(int L) {
+      return 5 * static_cast<size_t>(L) * sizeof(Vector) + PairProducts<Arithmetic>::bytes(L);
+    }
+    static constexpr size_t pieces = 3 + PairProducts<Arithmetic>::pieces;
   };
 
   PairArithmetic(const PairConstants& constants)
@@ -124,17 +129,13 @@ class PairArithmetic {
 
   // out = left · right · R⁻¹; out may be left or right.
   void multiply(Vector* out, const Vector* left, const Vector* right, const Scratch& s) const {
-    const Vector* crossLeft[2] = {left, left + L};
-    const Vector* crossRight[2] = {right + L, right};
-    K::multiply(s.columns, left, right, L);
-    K::multiplySum(s.cross, crossLeft, crossRight, 2, L);
+    s.products.multiply(s.columns, s.cross, left, right);
     reducePair(out, s);
   }
 
   // out = a² · R⁻¹; out may be a.
   void squareOf(Vector* out, const Vector* a, const Scratch& s) const {
-    K::square(s.columns, a, L);
-    K::multiplyTwice(s.cross, a, a + L, L);
+    s.products.square(s.columns, s.cross, a);
     reducePair(out, s);
   }
 

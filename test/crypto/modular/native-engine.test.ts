@@ -90,6 +90,8 @@ test('a file that is no addon is reported, not thrown', () => {
 test('there is an engine, or the reason why there is none', () => {
   const problem = nativeEngineProblem({ file: addonFile }) ?? 'none';
   expect(problem).toMatch(engines.length === 0 ? /not built|lacks|cannot load/ : /^none$/);
+  // The sanitizer run must not pass by testing nothing.
+  expect(instrumented !== undefined && engines.length === 0).toBe(false);
 });
 
 describe.each(engines)('$name', (engine) => {
