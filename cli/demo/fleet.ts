@@ -60,7 +60,8 @@ export class Fleet {
       return stdout;
     } catch (error) {
       signal.throwIfAborted();
-      const said = error instanceof Error ? ['stderr', 'stdout'].map((name) => String(Reflect.get(error, name)).trim()) : [];
+      const said =
+        error instanceof Error ? ['stderr', 'stdout'].map((name) => String(Reflect.get(error, name)).trim()) : [];
       throw new UserError(`colonies ${words.join(' ')}: failed\n${said.join('\n')}`, { cause: error });
     }
   }
