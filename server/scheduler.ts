@@ -75,10 +75,16 @@ class WaitingRoom {
     else queue.add(waiter);
   }
 
-  remove(waiter: Waiter): void {
+  /** Whether it was there. */
+  remove(waiter: Waiter): boolean {
     const queue = this.#queues.get(keyOf(waiter));
-    queue?.delete(waiter);
+    const wasThere = queue?.delete(waiter) === true;
     if (queue?.size === 0) this.#queues.delete(keyOf(waiter));
+    return wasThere;
+  }
+
+  has(waiter: Waiter): boolean {
+    return this.#queues.get(keyOf(waiter))?.has(waiter) === true;
   }
 
   waitingFor(key: string): readonly Waiter[] {
@@ -117,13 +123,17 @@ export function createScheduler(transactor: () => Transactor): Scheduler {
   return {
     async next(want, timeoutSeconds, disconnected) {
       const waiter = new Waiter(want);
-      const leave = (): void => waiter.reject(refusal(transactor(), want, timeoutSeconds));
+      const leave = (): void => {
+        // Whoever leaves must not be found any more: what is given to it now would be lost.
+        if (room.remove(waiter)) waiter.reject(refusal(transactor(), want, timeoutSeconds));
+      };
       room.add(waiter);
       disconnected.addEventListener('abort', leave);
-      const timer = setTimeout(leave, Math.min(Math.max(0, timeoutSeconds) * 1000, MAX_TIMER_MS));
+      const patienceMs = timeoutSeconds < 0 ? MAX_TIMER_MS : Math.min(timeoutSeconds * 1000, MAX_TIMER_MS);
+      const timer = setTimeout(leave, patienceMs);
       try {
         await transactor().write((transaction) => {
-          if (!disconnected.aborted) serve(transaction, room, waiter);
+          if (room.has(waiter)) serve(transaction, room, waiter);
         });
         if (timeoutSeconds < 0 || isStopped || disconnected.aborted) leave();
         const process = await waiter.answer;
@@ -145,7 +155,10 @@ export function createScheduler(transactor: () => Transactor): Scheduler {
     },
     stop() {
       isStopped = true;
-      for (const waiter of room.everybody()) waiter.reject(new Refusal(404, NOTHING));
+      for (const waiter of room.everybody()) {
+        room.remove(waiter);
+        waiter.reject(new Refusal(404, NOTHING));
+      }
     },
   };
 }
@@ -185,6 +198,7 @@ function serve(transaction: Transaction, room: WaitingRoom, waiter: Waiter): 'do
   const { executor } = waiter.want;
   if (isColonyPaused(transaction, executor.colony_name)) return 'nothing for anybody';
   if (!isApproved(transaction, executor)) {
+    room.remove(waiter);
     waiter.reject(new Refusal(403, `Access denied, not a member of Colony with name <${executor.colony_name}>`));
     return 'done';
   }

@@ -291,6 +291,17 @@ describe('a paused colony', () => {
   });
 });
 
+test('asking without patience gets what there is, and loses nothing', async () => {
+  await using colony = await startTestColony(quick);
+  const executor = await colony.addExecutor('worker');
+  const submitted = await Promise.all(Array.from({ length: 20 }, () => colony.submit({}, 'worker')));
+  const answers = await Promise.allSettled(
+    Array.from({ length: 40 }, () => assign(colony, executor, { timeoutSeconds: -1 })),
+  );
+  const got = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.processId] : []));
+  expect([...got].sort()).toEqual(submitted.map(({ processId }) => processId).sort());
+});
+
 test('however many executors ask at once, every process runs exactly once', async () => {
   await using colony = await startTestColony(quick);
   const executors = [];
