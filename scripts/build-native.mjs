@@ -82,10 +82,14 @@ async function compileAll(compile) {
   await Promise.all(Array.from({ length: availableParallelism() }, work));
 }
 
-/** Compiles and links into a temporary folder beside the target, then renames: nobody ever loads half a file. */
+/**
+ * Compiles and links into a temporary folder beside the target, then renames: nobody ever loads half a file. Returns
+ * what the compiler had to say.
+ */
 async function build(compiler, flags, headers, target) {
   const execute = promisify(execFile);
-  const run = (command, args) => execute(command, args, { maxBuffer: 1 << 26 });
+  const messages = [];
+  const run = async (command, args) => messages.push((await execute(command, args, { maxBuffer: 1 << 26 })).stderr);
   const folder = mkdtempSync(join(dirname(target), 'compiling-'));
   const object = (unit) => join(folder, `${unit.file}.o`);
   try {
@@ -105,12 +109,13 @@ async function build(compiler, flags, headers, target) {
     const linked = join(folder, 'paillier.node');
     await run(compiler.command, [...flags, ...linking, ...units.map(object), '-o', linked]);
     renameSync(linked, target);
+    return messages.join('');
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Builds unless an up-to-date build is there. Returns whether it compiled. */
+/** Builds unless an up-to-date build is there. Returns the compiler's warnings, or undefined if it was not needed. */
 async function buildIfNeeded({ folder, extraFlags, force }) {
   const headers = findHeaders();
   const compiler = findCompiler();
@@ -118,11 +123,11 @@ async function buildIfNeeded({ folder, extraFlags, force }) {
   const target = join(folder, 'paillier.node');
   const stamp = join(folder, 'fingerprint');
   const current = fingerprint(compiler, flags);
-  if (!force && existsSync(target) && existsSync(stamp) && readFileSync(stamp, 'utf8') === current) return false;
+  if (!force && existsSync(target) && existsSync(stamp) && readFileSync(stamp, 'utf8') === current) return undefined;
   mkdirSync(folder, { recursive: true });
-  await build(compiler, flags, headers, target);
+  const warnings = await build(compiler, flags, headers, target);
   writeFileSync(stamp, current);
-  return true;
+  return warnings;
 }
 
 /** The sanitizers' run-time library must be loaded before everything else of node. */
@@ -153,9 +158,10 @@ async function main() {
     if (problem !== undefined) throw new Error(problem);
     const folder = join(sources, 'build', ...(values.sanitize ? ['sanitized'] : []));
     const extraFlags = values.sanitize ? ['-g', '-O1', '-fno-omit-frame-pointer', '-fsanitize=address,undefined'] : [];
-    const compiled = await buildIfNeeded({ folder, extraFlags, force: values.force ?? false });
+    const warnings = await buildIfNeeded({ folder, extraFlags, force: values.force ?? false });
     if (values.sanitize) process.exitCode = runSanitized(join(folder, 'paillier.node'));
-    else if (!values.quiet) console.log(compiled ? 'native engine: built' : 'native engine: up to date');
+    else if (!values.quiet)
+      console.log(warnings === undefined ? 'native engine: up to date' : `${warnings}native engine: built`);
   } catch (error) {
     const firstLine = error.message.split('\n', 1)[0];
     if (values.quiet) {
