@@ -7,6 +7,7 @@ export interface KernelFunctions {
   loadNumber(to: number, lane: number, source: number, length: number, count: number): void;
   storeNumber(to: number, length: number, from: number, lane: number, count: number): void;
   convertChunks(out: number, chunks: number, count: number, constants: number, parts: number, vectors: number): void;
+  maskChunks(out: number, chunks: number, residues: number, cube: number, base: number, vectors: number): void;
   shrinkChunks(out: number, chunks: number, vectors: number): void;
   multiplyPairs(out: number, a: number, b: number, vectors: number, bStride: number): void;
   squarePairs(out: number, a: number, vectors: number): void;

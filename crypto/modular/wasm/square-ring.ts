@@ -51,6 +51,8 @@ export class WasmSquareRing implements SquareRing {
   readonly #toMontgomery: number;
   readonly #toRight: number;
   readonly #correction: number;
+  /** R³ modulo the root. */
+  readonly #cube: number;
   #correctedSteps = 0;
   #powers = 0;
   #exponents = 0;
@@ -79,6 +81,8 @@ export class WasmSquareRing implements SquareRing {
     this.#one = kernel.constantPairs(moduli, [power(1)]);
     this.#toMontgomery = kernel.constantPairs(moduli, [power(2), power(3)]);
     this.#toRight = kernel.constantPairs(moduli, [power(3), power(4)]);
+    const cube = power(3)[0] % root;
+    this.#cube = kernel.constant([cube, cube], shape.digits);
     this.#correction = kernel.allocate(kernel.pairBytes);
     this.#fixedBase = new FixedBase(kernel, this.#one, 1);
   }
@@ -128,9 +132,11 @@ export class WasmSquareRing implements SquareRing {
     expectLength('multiplyByOnePlus', 'out', out, elements.length);
     expectLength('multiplyByOnePlus', 'residues', residues, count * this.rootBytes);
     for (let first = 0; first < count; first += LANES) {
-      const vectors = this.#loadMontgomery(elements, first, count);
+      const vectors = this.#loadElements(elements, first, count);
       this.#loadResidues(residues, first, count);
-      this.#storeOpened(out, this.#left, this.#right, first, count, vectors);
+      const { call } = this.#kernel;
+      call.maskChunks(this.#result, this.#digits, this.#right, this.#cube, this.#rootDigits, vectors);
+      this.#storeElements(out, first, count);
     }
   }
 

@@ -181,6 +181,24 @@ export function convertChunks(out: usize, chunks: usize, count: i32, constants: 
   }
 }
 
+/**
+ * out = c + (c·residue mod N)·root, 2·D unsettled digits, for the chunks c = c₀ + c₁·R: the element c times
+ * 1 + residue·root. `cube` is R³ as a number; `residues` are overwritten.
+ */
+export function maskChunks(out: usize, chunks: usize, residues: usize, cube: usize, base: usize, vectors: i32): void {
+  const stride = pairBytes;
+  for (let v: usize = 0; v < <usize>vectors; v++) memory.copy(productAt + v * stride, chunks + v * stride, stride);
+  // c/R, then residue·R², then their product over R.
+  reduceProducts(lowAt, quotientAt, productAt, vectors);
+  multiplyHalves(residues, residues, cube, vectors);
+  for (let v: usize = 0; v < <usize>vectors; v++) multiplyNumbers(productAt + v * stride, lowAt + v * stride, residues + v * stride);
+  reduceProducts(lowAt, quotientAt, productAt, vectors);
+  for (let v: usize = 0; v < <usize>vectors; v++) {
+    memory.copy(out + v * stride, chunks + v * stride, stride);
+    addProduct(out + v * stride, lowAt + v * stride, base);
+  }
+}
+
 /** out = (c₀ + c₁·R) / R as pairs, without a single product: (t, q / R) for the reduction (t, q) of the two chunks. */
 export function shrinkChunks(out: usize, chunks: usize, vectors: i32): void {
   const half = numberBytes;

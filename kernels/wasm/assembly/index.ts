@@ -1,6 +1,6 @@
 // What the TypeScript side calls. Addresses are byte offsets into the instance's memory.
 
-export { canonicalise, combineHalves, combinePairs, convertChunks, joinPairs, multiplyHalves, openPairs, shrinkChunks, takeLogarithms } from './canonical';
+export { canonicalise, combineHalves, combinePairs, convertChunks, joinPairs, maskChunks, multiplyHalves, openPairs, shrinkChunks, takeLogarithms } from './canonical';
 export { bitsAt, loadNumber, storeNumber } from './digits';
 export { copyLane, loadLane, storeLane } from './lanes';
 export { multiplyPairs, squarePairs } from './pair';

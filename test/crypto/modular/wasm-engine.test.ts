@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { bigIntToBytes, bitLength, bytesToBigInt, fromBigInts, toBigInts } from '../../../crypto/modular/bytes.ts';
 import type { ModularEngine, SquareRing } from '../../../crypto/modular/engine.ts';
 import { mod, modInverse, modPower } from '../../../crypto/modular/number-theory.ts';
+import { failsSelfTest } from '../../../crypto/modular/self-test.ts';
 import { testPrimes } from '../../support/keys.ts';
 import type { TestKeyBits } from '../../support/keys.ts';
 
@@ -70,8 +71,24 @@ function ringOf(engine: ModularEngine, keyBits: TestKeyBits) {
   return { p, q, n, square: n * n, ring, width: ring.elementBytes };
 }
 
-test('there is a WebAssembly engine', () => {
+test('there is a WebAssembly engine, and it passes the self-test', () => {
   expect(engines.map(({ name }) => name)).toContain('wasm');
+  expect(engines.map(failsSelfTest)).toEqual(engines.map(() => undefined));
+});
+
+/** A module of the engine as a literal for a child process to import. */
+const url = (file: string): string => JSON.stringify(new URL(`../../../crypto/modular/${file}`, import.meta.url).href);
+
+// Where relaxed SIMD is not on by default, a child process switches it on and runs the self-test.
+test.runIf(engines.length === 1)('the relaxed module passes the self-test', () => {
+  const code = `
+    import { loadWasmEngine } from ${url('wasm-engine.ts')};
+    import { failsSelfTest } from ${url('self-test.ts')};
+    const engine = loadWasmEngine();
+    process.stdout.write(engine.name + ': ' + (failsSelfTest(engine) ?? 'passed'));
+  `;
+  const flags = ['--experimental-wasm-relaxed-simd', '--import', 'tsx', '--input-type=module', '--eval', code];
+  expect(execFileSync(process.execPath, flags, { cwd: repository, encoding: 'utf8' })).toBe('wasm-relaxed: passed');
 });
 
 describe.each(engines)('$name', (engine) => {
