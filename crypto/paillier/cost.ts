@@ -51,13 +51,13 @@ function multiplicationsPerItem(
     // Two exponentiations of half the length, in rings of half the width.
     decrypt: PER_EXPONENT_BIT * (keyBits / 4),
     encryptAsOwner: keyBits / 2 / 8 / 2,
-    multiply: 2,
-    divide: 5,
-    addPlaintext: 2,
+    multiply: 4,
+    divide: 12,
+    addPlaintext: 4,
     power: PER_EXPONENT_BIT * exponentBits,
     powerShared: operation.kind === 'powerShared' ? PER_EXPONENT_BIT * operation.exponent.length * 8 : 0,
-    check: 1,
-    product: 1,
+    check: 2,
+    product: 2,
     multiExponentiate: 2 + exponentBits / Math.max(1, Math.log2(count + 1) - 3),
   };
   return costs[operation.kind];

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { elementAt } from '../modular/bytes.ts';
 import { compute, sharedBytes } from './compute.ts';
 import type { PublicState } from './state.ts';
@@ -19,7 +20,9 @@ export interface Work {
 }
 
 /** Ciphertexts per chunk: enough for all cores; few enough that packing them holds up the event loop for some ms only. */
-const CHUNK = 1024;
+const CHUNK = 512;
+/** The same for products over all: the longer the chunk, the cheaper each term. */
+const REDUCTION_CHUNK = 4096;
 
 /**
  * Runs `step` on ranges of [0, total), the next one started before the last has ended: this thread prepares one chunk
@@ -29,11 +32,14 @@ export async function forChunks(
   total: number,
   { signal, onProgress }: ChunkOptions,
   step: (start: number, end: number) => Promise<void>,
+  length = CHUNK,
 ): Promise<void> {
   let last = { done: Promise.resolve(), end: 0 };
-  for (let start = 0; start < total; start += CHUNK) {
+  for (let start = 0; start < total; start += length) {
+    // Others get their turn before the next chunk is prepared.
+    await setImmediate();
     signal?.throwIfAborted();
-    const end = Math.min(start + CHUNK, total);
+    const end = Math.min(start + length, total);
     const next = { done: step(start, end), end };
     // Awaited below, after the one before it, which may reject first.
     next.done.catch(() => undefined);
@@ -68,10 +74,10 @@ export async function reduceChunks(
   work: (start: number, end: number) => Work,
 ): Promise<Uint8Array> {
   const width = state.elementBytes;
-  const parts = sharedBytes(Math.ceil(total / CHUNK) * width);
-  await forChunks(total, options, (start, end) =>
-    computeInto(state, elementAt(parts, start / CHUNK, width), work(start, end), end - start, options.signal),
-  );
+  const parts = sharedBytes(Math.ceil(total / REDUCTION_CHUNK) * width);
+  const reduce = (start: number, end: number): Promise<void> =>
+    computeInto(state, elementAt(parts, start / REDUCTION_CHUNK, width), work(start, end), end - start, options.signal);
+  await forChunks(total, options, reduce, REDUCTION_CHUNK);
   const result = sharedBytes(width);
   const product = { operation: { kind: 'product' }, inputs: [parts] } as const;
   await computeInto(state, result, product, parts.length / width, options.signal);
@@ -94,7 +100,7 @@ export async function* wholeElements(
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   width: number,
 ): AsyncGenerator<Uint8Array> {
-  const buffer = sharedBytes(CHUNK * width);
+  const buffer = sharedBytes(REDUCTION_CHUNK * width);
   let filled = 0;
   for await (const piece of pieces) {
     for (let taken = 0; taken < piece.length;) {

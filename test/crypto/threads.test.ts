@@ -61,9 +61,14 @@ test('an abort during the work stops it with its reason', async () => {
 });
 
 test('closing rejects what runs, and the next computation starts anew', async () => {
-  const work = encryptVector(publicKey, values, { scaleBits: 0, masking: 'standard' });
-  await new Promise(setImmediate);
-  const [outcome] = await Promise.allSettled([work, closeCrypto()]);
+  let closing: Promise<void> | undefined;
+  const onProgress = (): void => {
+    closing ??= closeCrypto();
+  };
+  const many = Array.from({ length: 4000 }, () => 1n);
+  const work = encryptVector(publicKey, many, { scaleBits: 0, masking: 'standard', onProgress });
+  const [outcome] = await Promise.allSettled([work]);
+  await closing;
   expect(outcome).toMatchObject({
     status: 'rejected',
     reason: { message: expect.stringContaining('closed before the computation ended') },
