@@ -43,6 +43,7 @@ export {
   sumStream,
   sumVector,
   validateVector,
+  valuesOf,
 } from './vector-operations.ts';
 export type { EncryptVectorOptions, VectorOptions } from './vector-operations.ts';
 export { describeEngine, setThreads } from './compute.ts';

@@ -86,6 +86,19 @@ export async function decryptVector(
 }
 
 /**
+ * The values of a vector whose ciphertexts were decrypted elsewhere, such as by {@link combineShares}.
+ *
+ * @param plaintexts one for each ciphertext of `vector`, in order
+ * @throws RangeError when their number is another, or a slot exceeds what its summands can reach
+ */
+export function valuesOf(vector: CiphertextVector, plaintexts: readonly bigint[]): bigint[] {
+  if (plaintexts.length !== vector.length) {
+    throw new RangeError(`valuesOf: expected ${vector.length} plaintexts, got ${plaintexts.length}`);
+  }
+  return plaintexts.flatMap((plaintext, index) => unpack(vector, plaintext, index * slotsOf(vector)));
+}
+
+/**
  * Adds vectors value by value. The result carries the randomness of its summands; call {@link rerandomizeVector} before
  * sending it to a party that knows any of them. The ciphertexts are not validated; call {@link validateVector} on input.
  *

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { toBigInts } from '../modular/bytes.ts';
 import { PackingPlanSchema } from './packing.ts';
 import type { PackingPlan } from './packing.ts';
 
@@ -70,6 +71,11 @@ export class CiphertextVector implements VectorParts {
   /** Width of a ciphertext in bytes; 0 for an empty vector. */
   get elementBytes(): number {
     return this.length === 0 ? 0 : this.data.length / this.length;
+  }
+
+  /** The ciphertexts as numbers; packed ones hold several values each. */
+  ciphertexts(): bigint[] {
+    return this.length === 0 ? [] : toBigInts(this.data, this.elementBytes);
   }
 
   /** The header as it travels. */

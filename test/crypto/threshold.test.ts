@@ -2,12 +2,16 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   addCiphertexts,
+  addVectors,
   combineShares,
   dealShares,
   encrypt,
+  encryptVector,
   keyId,
   partiallyDecrypt,
+  planPacking,
   privateKeyFromPrimes,
+  valuesOf,
 } from '../../crypto/paillier/index.ts';
 import type { DecryptionShare } from '../../crypto/paillier/index.ts';
 import vectors from '../vectors/paillier_vectors.json' with { type: 'json' };
@@ -74,6 +78,18 @@ test('a part that shifts the plaintext is noticed when one party more contribute
   );
   expect(await combineShares(publicKey, shifted.slice(0, 2))).not.toEqual([1n]);
   await expect(combineShares(publicKey, shifted)).rejects.toThrow(/expected all parties to agree/);
+});
+
+test('parties decrypt a packed vector together', async () => {
+  const packing = planPacking({ keyBits: 1024, magnitude: 1000n, summands: 2 });
+  const list = Array.from({ length: 100 }, (_, index) => BigInt(index * 10 - 500));
+  const vector = await encryptVector(publicKey, list, { scaleBits: 0, packing });
+  const sum = await addVectors(publicKey, [vector, vector]);
+  const shares = await dealShares(privateKey, { parties: 3 });
+  const parts = await Promise.all(shares.map((share) => partiallyDecrypt(publicKey, share, sum.ciphertexts())));
+  const plaintexts = await combineShares(publicKey, parts);
+  expect(valuesOf(sum, plaintexts)).toEqual(list.map((value) => value * 2n));
+  expect(() => valuesOf(sum, [1n])).toThrow(/expected 2 plaintexts, got 1/);
 });
 
 test('impossible sharings are refused', async () => {
