@@ -167,8 +167,7 @@ export function layOut(parents: ReadonlyMap<string, readonly string[]>): Readonl
 function groupByDepth(parents: ReadonlyMap<string, readonly string[]>): readonly (readonly string[])[] {
   const depths = new Map<string, number>();
   let open = [...parents.keys()];
-  // A DAG has a node whose parents all have a depth as long as any node has none; longest chains of parents come in
-  // order of submission mostly, so few passes are needed.
+  // Each pass places the nodes whose parents all stand. Specs mostly name parents before children, so passes are few.
   while (open.length > 0) {
     const left = open.filter((nodeId) => {
       const above = (parents.get(nodeId) ?? []).map((parent) => depths.get(parent));

@@ -3,27 +3,27 @@ import { Refusal } from './refusal.ts';
 const MEBIBYTE = 1024 ** 2;
 
 /** Bytes per unit of memory; Colonies' units plus the ones its parser forgets. */
-const UNIT_BYTES: Readonly<Record<string, number>> = {
-  Ki: 1024,
-  KiB: 1024,
-  Mi: MEBIBYTE,
-  MiB: MEBIBYTE,
-  Gi: 1024 ** 3,
-  GiB: 1024 ** 3,
-  Ti: 1024 ** 4,
-  TiB: 1024 ** 4,
-  K: 1e3,
-  Kb: 1e3,
-  KB: 1e3,
-  M: 1e6,
-  Mb: 1e6,
-  MB: 1e6,
-  G: 1e9,
-  Gb: 1e9,
-  GB: 1e9,
-  Tb: 1e12,
-  TB: 1e12,
-};
+const UNIT_BYTES: ReadonlyMap<string, number> = new Map([
+  ['Ki', 1024],
+  ['KiB', 1024],
+  ['Mi', MEBIBYTE],
+  ['MiB', MEBIBYTE],
+  ['Gi', 1024 ** 3],
+  ['GiB', 1024 ** 3],
+  ['Ti', 1024 ** 4],
+  ['TiB', 1024 ** 4],
+  ['K', 1e3],
+  ['Kb', 1e3],
+  ['KB', 1e3],
+  ['M', 1e6],
+  ['Mb', 1e6],
+  ['MB', 1e6],
+  ['G', 1e9],
+  ['Gb', 1e9],
+  ['GB', 1e9],
+  ['Tb', 1e12],
+  ['TB', 1e12],
+]);
 
 /**
  * Thousandths of a processor: `500m` is 500, `2` is 2000, empty is 0. Negative amounts are accepted: an executor that
@@ -46,7 +46,7 @@ export function parseCpuMilli(amount: string): number {
 export function parseMebibytes(amount: string): number {
   if (amount === '') return 0;
   const match = /^(-?\d{1,12})([A-Za-z]+)$/.exec(amount);
-  const unitBytes = UNIT_BYTES[match?.[2] ?? ''];
+  const unitBytes = UNIT_BYTES.get(match?.[2] ?? '');
   if (match === null || unitBytes === undefined) {
     throw new Refusal(400, `error converting memory to int: strconv.ParseInt: parsing "${amount}": invalid syntax`);
   }

@@ -18,6 +18,8 @@ import { colonyOwner, looseMember, type Member, member, requireColonyOwner } fro
 import { EXECUTOR_STATE, type ExecutorRow, findExecutor, findExecutorById, toExecutor } from '../store/members.ts';
 import { requireId, requireName } from './names.ts';
 
+const NOT_ADDED = 'Failed to add executor, addedExecutor is nil';
+
 /** Executors: their registration, approval and removal, and what they say of themselves. */
 export const executorHandlers: readonly Handler[] = [
   writes({
@@ -86,8 +88,6 @@ export const executorHandlers: readonly Handler[] = [
   }),
 ];
 
-const NOT_ADDED = 'Failed to add executor, addedExecutor is nil';
-
 /** What executors report of themselves. */
 export const selfReportHandlers: readonly Handler[] = [
   writes({
@@ -95,11 +95,7 @@ export const selfReportHandlers: readonly Handler[] = [
     texts: faultTexts('Failed to change executor Id'),
     role: looseMember,
     handle(request, caller, call) {
-      const own = required(
-        caller.executor ?? looseExecutor(call, caller),
-        400,
-        'Failed to change executor Id, executor not found',
-      );
+      const own = required(caller.executor, 400, 'Failed to change executor Id, executor not found');
       requireId(request.executorId, 'Failed to change executor Id, new executor Id is not 64 characters');
       if (findExecutorById(call.database, request.colonyName, request.executorId) !== undefined) {
         throw new Refusal(400, 'Failed to change executor Id, another executor has this Id');
@@ -177,10 +173,6 @@ function setState(call: Call, named: Named, state: number, verb: string): undefi
     named.executorName,
   );
   call.scheduler.serveColony(call, named.colonyName);
-}
-
-function looseExecutor({ database }: Call, caller: Member): ExecutorRow | undefined {
-  return findExecutorById(database, caller.colonyName, caller.id);
 }
 
 function requireSelf(call: Call, caller: Member, executorName: string, text: string): void {

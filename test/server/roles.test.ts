@@ -23,7 +23,7 @@ import {
 import { addLog } from '../../colony/messages/logs.ts';
 import { getProcess, submitFunctionSpec } from '../../colony/messages/processes.ts';
 import { rpc, rpcRaw } from '../support/rpc.ts';
-import { assign, quick } from '../support/server-calls.ts';
+import { assign, quick, succeed } from '../support/server-calls.ts';
 import { executorRegistration, functionSpec, startTestColony, type TestColony } from '../support/test-colony.ts';
 
 const stranger = generateIdentity();
@@ -206,5 +206,14 @@ describe('an executor', () => {
     );
     const listed = await rpc(colony.address, colony.user, getFunctions, { colonyName, executorName: '' });
     expect(listed).toMatchObject([{ functionName: 'f', description: 'does f' }]);
+    for (const functionName of ['f', 'f', 'g']) {
+      await colony.submit({ functionName }, 'worker');
+      await succeed(colony, one, await assign(colony, one));
+    }
+    const [counted] = await rpc(colony.address, colony.user, getFunctions, { colonyName, executorName: one.name });
+    expect(counted).toMatchObject({ counter: 2, functionId: listed[0]?.functionId });
+    expect(counted?.averageExecTimeSeconds).toBeLessThanOrEqual(counted?.maxExecTimeSeconds ?? 0);
+    await rpcRaw(colony.address, one.identity, 'removefunctionmsg', { functionid: counted?.functionId });
+    expect(await rpc(colony.address, colony.user, getFunctions, { colonyName, executorName: '' })).toEqual([]);
   });
 });
