@@ -6,9 +6,9 @@ import { absolute, mod, modInverse, modPower } from '../number-theory.ts';
 export interface KernelShape {
   /** Bits of a digit: 24, or 23 where columns of 24-bit digits would not be exact. */
   readonly digitBits: number;
-  /** Blocks of three digits. */
+  /** Blocks of four digits. */
   readonly blocks: number;
-  /** Digits of a number: 3 × blocks. */
+  /** Digits of a number: 4 × blocks. */
   readonly digits: number;
 }
 
@@ -23,8 +23,10 @@ export interface PairModulus {
 
 /** Bits by which R = 2^(digitBits · digits) exceeds |N|. */
 const SLACK_BITS = 6;
-/** Most digits of 24 bits whose products can be summed exactly: 123 · (2^23 + 2^7)² < 2^53. */
-const MOST_WIDE_DIGITS = 123;
+/** Most digits of 24 bits whose products can be summed exactly: 124 · (2^23 + 2^7)² + 2^50 < 2^53. */
+const MOST_WIDE_DIGITS = 124;
+/** Digits of a block. */
+const BLOCK_DIGITS = 4;
 /** Widest root that the bounds of the kernel were proved for. */
 const MOST_ROOT_BITS = 8192;
 
@@ -34,8 +36,9 @@ export function kernelShape(rootBits: number): KernelShape {
     throw new RangeError(`kernelShape: expected a root of at most ${MOST_ROOT_BITS} bits, got ${rootBits}`);
   }
   for (const digitBits of [24, 23]) {
-    const blocks = Math.ceil((rootBits + digitBits - 1 + SLACK_BITS) / digitBits / 3);
-    if (digitBits === 23 || 3 * blocks <= MOST_WIDE_DIGITS) return { digitBits, blocks, digits: 3 * blocks };
+    const blocks = Math.ceil((rootBits + digitBits - 1 + SLACK_BITS) / digitBits / BLOCK_DIGITS);
+    if (digitBits === 23 || BLOCK_DIGITS * blocks <= MOST_WIDE_DIGITS)
+      return { digitBits, blocks, digits: BLOCK_DIGITS * blocks };
   }
   throw new RangeError('kernelShape: no digit width fits');
 }

@@ -5,7 +5,7 @@ import { reduceProducts } from './reduction';
 import {
   blocks, digitBits, lowAt, multiplierAt, numberBytes, pairBytes, productAt, quotientAt, radixAt, shrinkAt,
 } from './shape';
-import { add, load, multiply, multiplyAdd, store, subtract, VECTOR } from './vector';
+import { add, BLOCK_DIGITS, load, multiply, multiplyAdd, store, subtract, VECTOR } from './vector';
 
 /** Puts number x of every vector, extended by zeros, where products wait for their reduction. */
 function setProducts(x: usize, vectors: i32): void {
@@ -121,7 +121,7 @@ export function canonicalise(
 export function takeLogarithms(group: usize, top: i32, inverse: usize, vectors: i32): void {
   for (let v: usize = 0; v < <usize>vectors; v++) {
     const pair = group + v * pairBytes;
-    const multiple = roundedQuotient(pair, top, 3 * blocks, inverse);
+    const multiple = roundedQuotient(pair, top, BLOCK_DIGITS * blocks, inverse);
     memory.copy(pair, pair + numberBytes, numberBytes);
     store(pair, add(load(pair), multiple));
   }

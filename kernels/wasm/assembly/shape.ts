@@ -5,7 +5,7 @@ import { BLOCK, VECTOR } from './vector';
 /** Most vectors that one call works on side by side. */
 export const MOST_VECTORS: i32 = 4;
 /** Bytes that reduction.ts keeps for one vector between two blocks of columns. */
-export const STATE: usize = 7 * VECTOR;
+export const STATE: usize = 10 * VECTOR;
 
 /** Blocks of digits of one number modulo N. */
 export let blocks: i32 = 0;
@@ -26,6 +26,8 @@ export let multiplierAt: usize = 0;
 /** Digits of −N; the lowest is −1. */
 export let negatedModulusAt: usize = 0;
 export let stateAt: usize = 0;
+/** An address at which no operand starts: see `addTiles` in product.ts. */
+export let nowhere: usize = 0;
 /** Groups of scratch: products to reduce, the quotients of a multiplication, its low half, doubled digits, a selected operand. */
 export let productAt: usize = 0;
 export let quotientAt: usize = 0;
@@ -43,6 +45,7 @@ export function configure(base: usize, blockCount: i32, bitsOfDigit: i32): usize
   numberBytes = <usize>blockCount * BLOCK;
   pairBytes = 2 * numberBytes;
   groupBytes = <usize>MOST_VECTORS * pairBytes;
+  nowhere = base;
   magicAt = base;
   shrinkAt = magicAt + VECTOR;
   radixAt = shrinkAt + VECTOR;

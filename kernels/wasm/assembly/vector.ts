@@ -3,9 +3,9 @@
 /** Bytes of one vector. */
 export const VECTOR: usize = 16;
 /** Digits that the inner loop takes at a time; every number is a whole count of such blocks. */
-export const BLOCK_DIGITS: i32 = 3;
+export const BLOCK_DIGITS: i32 = 4;
 /** Bytes of one block of digits. */
-export const BLOCK: usize = 48;
+export const BLOCK: usize = 64;
 
 /** The `index`-th vector from `pointer` on. */
 // @ts-ignore: decorator
