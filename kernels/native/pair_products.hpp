@@ -26,6 +26,20 @@ class PairProducts {
   static size_t bytes(int L) { return isHalved(L) ? 3 * static_cast<size_t>(L) * sizeof(Vector) : 0; }
   static constexpr size_t pieces = 2;
 
+  // T[2L] = x·y for two numbers.
+  void multiplyOne(Vector* T, const Vector* x, const Vector* y) const {
+    if (!halved_) {
+      K::multiply(T, x, y, L_);
+      return;
+    }
+    const int h = L_ / 2;
+    const Vector carryX = addHalves(sums_, x);
+    const Vector carryY = addHalves(sums_ + h, y);
+    outerProducts<1>(T, {x, x}, {y, y}, 1);
+    K::multiply(middle_, sums_, sums_ + h, h);
+    addMiddle(T, carried(sums_, sums_ + h, carryX, carryY));
+  }
+
   // low[2L] = x₀y₀ and cross[2L] = x₀y₁ + x₁y₀ for pairs x and y.
   void multiply(Vector* low, Vector* cross, const Vector* x, const Vector* y) const {
     if (!halved_) {

@@ -179,13 +179,18 @@ class VectorSquareRing final : public SquareRing {
     Vector* columns;   // 2W
     Vector* quotient;  // W
 
+    PairProducts<Arithmetic> products;
+
     WideScratch(Arena& arena, int W)
-        : columns(arena.take<Vector>(2 * static_cast<size_t>(W))), quotient(arena.take<Vector>(static_cast<size_t>(W))) {}
+        : columns(arena.take<Vector>(2 * static_cast<size_t>(W))),
+          quotient(arena.take<Vector>(static_cast<size_t>(W))),
+          products(arena, W) {}
   };
 
   // Room for an operation: what it names, the wide or narrow scratch it builds on, and the port.
   void begin(size_t bytes, size_t pieces) {
-    arena_.begin(bytes + 3 * wideBytes() + Port::bytes(elementBytes_), pieces + 4);
+    const size_t scratch = 3 * wideBytes() + PairProducts<Arithmetic>::bytes(W);
+    arena_.begin(bytes + scratch + Port::bytes(elementBytes_), pieces + 6);
   }
 
   size_t wideBytes() const { return static_cast<size_t>(W) * sizeof(Vector); }
@@ -196,7 +201,7 @@ class VectorSquareRing final : public SquareRing {
 
   // out = left · right / R mod N², below 2·N² for factors below R; out may be a factor.
   void multiplyWide(Vector* out, const Vector* left, const Vector* right, const WideScratch& scratch) const {
-    K::multiply(scratch.columns, left, right, W);
+    scratch.products.multiplyOne(scratch.columns, left, right);
     K::reduce(out, scratch.quotient, scratch.columns, square_);
   }
 
