@@ -106,6 +106,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     database.close();
     throw thrown;
   }
+  server.on('error', (error) => log.error({ err: error }, 'the listener failed'));
   const stopSweeping = startSweeping(services, options);
   log.info({ host, port, tls: tls !== undefined }, 'the server listens');
 
