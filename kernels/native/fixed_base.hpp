@@ -51,14 +51,21 @@ class FixedBase {
   // results[g] = base ^ exponents, as Montgomery pairs, for the groups that begin at number `first` of `count`.
   void power(Vector* results, size_t groups, const uint8_t* table, bool constantTime, const uint8_t* exponents,
              size_t exponentStride, size_t first, size_t count, Vector* row, const Scratch& scratch) const {
+    const auto digitsAt = [&](size_t window, size_t group) {
+      return windowDigits<Arithmetic>(exponents, shape_.exponentBytes(), exponentStride, first + group * lanes, count,
+                                      window * shape_.windowBits, shape_.windowBits);
+    };
+    Vector digits = digitsAt(0, 0);
     for (size_t window = 0; window < shape_.windows(); window += 1) {
-      const StoredDigit* rows = windowRows(table, window);
       for (size_t group = 0; group < groups; group += 1) {
-        const Vector digits =
-            windowDigits<Arithmetic>(exponents, shape_.exponentBytes(), exponentStride, first + group * lanes, count,
-                                     window * shape_.windowBits, shape_.windowBits);
         Vector* result = results + group * pairs_.pairDigits();
-        readRows(window == 0 ? result : row, rows, digits, constantTime);
+        readRows(window == 0 ? result : row, windowRows(table, window), digits, constantTime);
+        const bool isLastGroup = group + 1 == groups;
+        const size_t nextWindow = isLastGroup ? window + 1 : window;
+        if (nextWindow < shape_.windows()) {
+          digits = digitsAt(nextWindow, isLastGroup ? 0 : group + 1);
+          if (!constantTime) prefetchRows(windowRows(table, nextWindow), digits);
+        }
         if (window > 0) pairs_.multiply(result, result, row, scratch);
       }
     }
@@ -81,6 +88,16 @@ class FixedBase {
       for (size_t l = 0; l < windows; l += 1) {
         storePower(const_cast<StoredDigit*>(windowRows(table, first + l)), value, power, l);
       }
+    }
+  }
+
+  // Rows are used once per batch and come from far away: they travel while the multiplication before them runs.
+  void prefetchRows(const StoredDigit* rows, Vector digits) const {
+    if (inColumns()) return;
+    const size_t rowBytes = pairs_.pairDigits() * sizeof(StoredDigit);
+    for (size_t l = 0; l < lanes; l += 1) {
+      const uint8_t* row = reinterpret_cast<const uint8_t*>(rows) + digits[l] * rowBytes;
+      for (size_t offset = 0; offset < rowBytes; offset += 64) __builtin_prefetch(row + offset);
     }
   }
 
