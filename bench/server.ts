@@ -11,6 +11,7 @@ import { addExecutor, approveExecutor } from '../colony/messages/executors.ts';
 import type { Message } from '../colony/messages/message.ts';
 import { assignProcess, closeSuccessful, getProcess, submitFunctionSpec } from '../colony/messages/processes.ts';
 import { submitWorkflowSpec } from '../colony/messages/workflows.ts';
+import { openDatabase } from '../server/store/database.ts';
 import { spawnServer } from '../test/support/server-process.ts';
 import { executorRegistration, functionSpec, type TestExecutor } from '../test/support/test-colony.ts';
 
@@ -21,7 +22,8 @@ import { executorRegistration, functionSpec, type TestExecutor } from '../test/s
  *    takes longer than the server's whole answer, so requests are signed before the clock starts.
  * 2. Hop latency: from sending the close of a parent until the waiting poll of the child's executor has its answer.
  *
- * Beside each stands the same traffic against a bare HTTP server that echoes: what any server costs here.
+ * Beside each stands what any durable server costs here, measured in the same run: the same traffic against a bare HTTP
+ * server that echoes, and one bare commit to disk, of which every hop needs one.
  */
 
 const CONNECTIONS = 16;
@@ -147,6 +149,20 @@ async function spawnEcho(): Promise<{ port: number; end: () => void }> {
   return { port: Number(String(line)), end: () => child.kill() };
 }
 
+/** Milliseconds of single durable commits of 3 kB, shortest first. */
+function commits(path: string): number[] {
+  const database = openDatabase(path);
+  const durations = Array.from({ length: HOPS }, (_, index) => {
+    const startedAt = performance.now();
+    database.transaction(() =>
+      database.run('INSERT INTO colonies VALUES (?, ?, 0)', `${index}`, `${index}${'x'.repeat(3000)}`),
+    );
+    return performance.now() - startedAt;
+  });
+  database.close();
+  return durations.sort((left, right) => left - right);
+}
+
 async function roundTrips(port: number, body: string): Promise<number[]> {
   const durations: number[] = [];
   for (let trip = 0; trip < HOPS; trip++) {
@@ -170,20 +186,31 @@ function rate(elapsedMs: number): string {
   return ((PROCESSES * 1000) / elapsedMs).toFixed(0);
 }
 
-function row(server: string, echo: string, ratio: number): Record<string, string> {
-  return { server, echo, ratio: ratio.toFixed(1) };
+function row(server: string, baseline: string, ratio: number): Record<string, string> {
+  return { server, baseline, ratio: ratio.toFixed(1) };
+}
+
+function hopRow(share: number, hop: readonly number[], echo: readonly number[], commit: readonly number[]) {
+  const [own, trip, disk] = [quantile(hop, share), quantile(echo, share), quantile(commit, share)];
+  const baseline = `${milliseconds(trip)} echo + ${milliseconds(disk)} commit`;
+  return [`hop, p${share * 100}`, row(milliseconds(own), baseline, own / (trip + disk))] as const;
 }
 
 function milliseconds(value: number): string {
   return `${value.toFixed(2)} ms`;
 }
 
-async function measure(setting: Setting, echoPort: number): Promise<Record<string, Record<string, string>>> {
+async function measure(
+  setting: Setting,
+  echoPort: number,
+  directory: string,
+): Promise<Record<string, Record<string, string>>> {
   await throughput(setting, 'warm-up', WARM_UP);
   const { phasesMs, bodies } = await throughput(setting, 'measured', PROCESSES);
   const totalMs = phasesMs.reduce((sum, phase) => sum + phase, 0);
   const echoMs = (await sendAll(echoPort, bodies)).elapsedMs;
   const [hop, echo] = [await hops(setting), await roundTrips(echoPort, bodies[0] ?? '')];
+  const commit = commits(join(directory, 'commits.db'));
   return {
     'processes per second': row(rate(totalMs), rate(echoMs), totalMs / echoMs),
     ...Object.fromEntries(
@@ -192,16 +219,7 @@ async function measure(setting: Setting, echoPort: number): Promise<Record<strin
         row(rate(phasesMs[phase] ?? 0), rate(echoMs / 3), ((phasesMs[phase] ?? 0) * 3) / echoMs),
       ]),
     ),
-    ...Object.fromEntries(
-      [0.5, 0.95].map((share) => [
-        `hop, p${share * 100}`,
-        row(
-          milliseconds(quantile(hop, share)),
-          milliseconds(quantile(echo, share)),
-          quantile(hop, share) / quantile(echo, share),
-        ),
-      ]),
-    ),
+    ...Object.fromEntries([0.5, 0.95].map((share) => hopRow(share, hop, echo, commit))),
   };
 }
 
@@ -216,7 +234,7 @@ const server = await spawnServer({
 const echo = await spawnEcho();
 try {
   const executors = await registerExecutors(server.address.port, owner);
-  console.table(await measure({ port: server.address.port, user, executors }, echo.port));
+  console.table(await measure({ port: server.address.port, user, executors }, echo.port, directory));
 } finally {
   agent.destroy();
   echo.end();
