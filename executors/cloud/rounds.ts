@@ -4,14 +4,13 @@ import {
   addCiphertexts,
   addVectors,
   type CiphertextVector,
-  keyId,
   rerandomize,
   rerandomizeVector,
   validateCiphertexts,
   validateVector,
 } from '../../crypto/paillier/index.ts';
-import { type StatisticsRequest, valueCount } from '../hospital/messages.ts';
-import { statisticsPacking } from '../hospital/rounds.ts';
+import type { StatisticsRequest } from '../hospital/messages.ts';
+import { findMismatch } from '../hospital/rounds.ts';
 
 /** What the cloud computes: sums of what it cannot read. */
 
@@ -51,26 +50,10 @@ export async function statisticsSumRound(
 }
 
 function requireAnswer(request: StatisticsRequest, vector: CiphertextVector, index: number): void {
-  const expected = {
-    key: keyId(request['paillier-pubkey']),
-    'scale-bits': request['scale-bits'],
-    count: valueCount(request),
-    packing: JSON.stringify(statisticsPacking(request)),
-    summands: 1n,
-  };
-  const got = {
-    key: vector.keyId,
-    'scale-bits': vector.scaleBits,
-    count: vector.count,
-    packing: JSON.stringify(vector.packing),
-    summands: vector.summands,
-  };
-  for (const name of ['key', 'scale-bits', 'count', 'packing', 'summands'] as const) {
-    if (expected[name] === got[name]) continue;
-    throw new TerminalError(
-      `sum_statistics: input ${index}: expected ${name} ${expected[name]}, got ${got[name]}; give every node of the ` +
-        'workflow the same arguments and public key',
-      { code: 'ANSWER_MISMATCH' },
-    );
-  }
+  const mismatch = findMismatch(request, vector, 1);
+  if (mismatch === undefined) return;
+  throw new TerminalError(
+    `sum_statistics: input ${index}: ${mismatch}; give every node of the workflow the same arguments and public key`,
+    { code: 'ANSWER_MISMATCH' },
+  );
 }

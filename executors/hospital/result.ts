@@ -8,12 +8,10 @@ import {
   EncryptedNumber,
   EncryptedStatistics,
   PatientDataSumRequest,
-  type Place,
   placesOf,
   StatisticsRequest,
-  valueCount,
 } from './messages.ts';
-import { isPlausibleSum } from './rounds.ts';
+import { findMismatch, isPlausibleSum } from './rounds.ts';
 import { describeFigures, type StatisticsRow } from './statistics.ts';
 
 /** What the holder of the private key reads from the last process of a hospital workflow. */
@@ -46,8 +44,7 @@ async function readStatistics(process: Process, output: string, privateKey: Priv
   const vector = decode(EncryptedStatistics, output, process, 'output');
   requireAnswer(process, request, vector);
   const mantissas = await explain(process, () => decryptVector(privateKey, vector));
-  const places: readonly Place[] = placesOf(request);
-  return { kind: 'statistics', rows: describeFigures(places, mantissas, vector.scaleBits) };
+  return { kind: 'statistics', rows: describeFigures(placesOf(request), mantissas, vector.scaleBits) };
 }
 
 function requireSameKey(process: Process, privateKey: PrivateKey): void {
@@ -62,9 +59,12 @@ function requireSameKey(process: Process, privateKey: PrivateKey): void {
 }
 
 function requireAnswer(process: Process, request: StatisticsRequest, vector: CiphertextVector): void {
-  const expected = `${valueCount(request)} values at ${request['scale-bits']} bits under key ${keyId(request['paillier-pubkey'])}`;
-  const got = `${vector.count} values at ${vector.scaleBits} bits under key ${vector.keyId}`;
-  if (expected !== got) throw new UserError(`process ${process.processId}: expected ${expected}, got ${got}`);
+  const mismatch = findMismatch(request, vector, request['max-hospitals']);
+  if (mismatch === undefined) return;
+  throw new UserError(
+    `process ${process.processId}: output: ${mismatch}; it is no answer to the arguments of its process, so run the ` +
+      'workflow again',
+  );
 }
 
 function decode<S extends z.ZodType>(schema: S, wire: unknown, process: Process, where: string): z.output<S> {

@@ -1,7 +1,7 @@
 import { bitLength } from 'bigint-crypto-utils';
 import type { PublicKey } from 'paillier-bigint';
 import { TerminalError } from '../../colony/errors.ts';
-import { type PackingPlan, planPacking } from '../../crypto/paillier/index.ts';
+import { type CiphertextVector, keyId, type PackingPlan, planPacking } from '../../crypto/paillier/index.ts';
 import { type Decimal, normalizeDecimal, toFixedPoint } from '../../data/decimal.ts';
 import type { Summary } from '../../data/summary.ts';
 import { FIGURES, placesOf, type StatisticsRequest, valueCount } from './messages.ts';
@@ -59,6 +59,28 @@ export function statisticsPacking(request: StatisticsRequest): PackingPlan {
     magnitude: BigInt(request['max-magnitude']) << BigInt(request['scale-bits']),
     summands: request['max-hospitals'],
   });
+}
+
+/**
+ * What a vector says of itself that the request does not imply, such as `expected count 3, got 6`; undefined when it is
+ * an answer to the request. Whoever reads a vector asks this first: a wrong scale or packing would yield wrong figures.
+ *
+ * @param maximumSummands how many hospitals' figures it may hold the sum of
+ */
+export function findMismatch(
+  request: StatisticsRequest,
+  vector: CiphertextVector,
+  maximumSummands: number,
+): string | undefined {
+  const pairs = [
+    ['key', keyId(request['paillier-pubkey']), vector.keyId],
+    ['scale-bits', request['scale-bits'], vector.scaleBits],
+    ['count', valueCount(request), vector.count],
+    ['packing', JSON.stringify(statisticsPacking(request)), JSON.stringify(vector.packing)],
+  ];
+  for (const [name, expected, got] of pairs) if (expected !== got) return `expected ${name} ${expected}, got ${got}`;
+  if (vector.summands <= BigInt(maximumSummands)) return undefined;
+  return `expected at most ${maximumSummands} summands, got ${vector.summands}`;
 }
 
 /**

@@ -23,7 +23,8 @@ export function describeFigures(
   scaleBits: number,
 ): StatisticsRow[] {
   return places.map((place, index) => {
-    const [count = 0n, sum = 0n, sumOfSquares = 0n] = mantissas.slice(index * FIGURES.length);
+    const start = index * FIGURES.length;
+    const [count = 0n, sum = 0n, sumOfSquares = 0n] = mantissas.slice(start, start + FIGURES.length);
     return { ...place, ...describePlace(count, sum, sumOfSquares, scaleBits) };
   });
 }

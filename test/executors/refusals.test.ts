@@ -144,7 +144,7 @@ describe('a hospital refuses with one clear error, and goes on serving', () => {
   test.each([
     ['no key', undefined, /kwargs.paillier-pubkey: expected/],
     ['text that is no key', 'aGVsbG8=', /kwargs.paillier-pubkey: expected base64 of \{"n"/],
-    ['a short key', base64Key(2n ** 1023n + 1n), /expected a modulus of 2048 to 16384 bits, got 1024 bits/],
+    ['a short key', base64Key(2n ** 1023n + 1n), /expected a modulus of 2048 to \d+ bits, got 1024 bits/],
     ['an even modulus', base64Key(2n ** 2047n), /expected an odd modulus/],
   ])('%s', async (_, key, message) => {
     const refused = await run('number-hospital', 'get_patient_data', { 'paillier-pubkey': key });

@@ -124,7 +124,7 @@ describe('statistics', () => {
     const request = requestFor({ columns: ['age'] });
     const vector = await encryptFigures(request, statisticsRound(request, [NOTHING]));
     await expect(statisticsSumRound(request, [vector.with({ summands: 2n })], options)).rejects.toThrow(
-      /input 0: expected summands 1, got 2/,
+      /input 0: expected at most 1 summands, got 2/,
     );
   });
 });
