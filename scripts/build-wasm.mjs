@@ -33,6 +33,7 @@ async function compileModule(features) {
     ...features.flatMap((name) => ['--enable', name]),
   ];
   const { error } = await compile(['index.ts', '--baseDir', sources, '--outFile', 'module.wasm', ...options], {
+    stderr: process.stderr,
     writeFile: (name, contents) => {
       if (name === 'module.wasm') binary = contents;
     },

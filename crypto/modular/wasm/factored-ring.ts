@@ -112,7 +112,7 @@ export class WasmFactoredRing implements FactoredRing {
     this.#result = kernel.allocate(2 * kernel.groupBytes);
     this.#chunks = kernel.allocate(2 * kernel.groupBytes);
     this.#staging = kernel.allocate(MOST_VECTORS * this.elementBytes);
-    this.#powers = kernel.allocate((kernel.groupBytes << WINDOW_BITS) + 64);
+    this.#powers = kernel.allocate(kernel.groupBytes << (WINDOW_BITS - 1));
     this.#fixedBase = new FixedBase(kernel, this.#constants.one, 2);
   }
 

@@ -65,9 +65,9 @@ export class Kernel {
     return address;
   }
 
-  /** A group, with the slack that passes of 64 bytes may touch. */
+  /** A group. */
   allocateGroup(): number {
-    return this.allocate(this.groupBytes + ALIGNMENT);
+    return this.allocate(this.groupBytes);
   }
 
   /** Writes one integer per lane as `count` balanced digits. */

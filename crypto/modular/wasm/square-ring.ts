@@ -322,7 +322,7 @@ export class WasmSquareRing implements SquareRing {
     expectLength('power', 'out', out, bases.length);
     const { call } = this.#kernel;
     const windowBits = powerWindow(8 * exponentBytes);
-    this.#powers ||= this.#kernel.allocate((this.#kernel.groupBytes << MOST_WINDOW_BITS) + 64);
+    this.#powers ||= this.#kernel.allocate(this.#kernel.groupBytes << (MOST_WINDOW_BITS - 1));
     for (let first = 0; first < count; first += LANES) {
       const vectors = this.#loadMontgomery(bases, first, count);
       loadExponents(first);

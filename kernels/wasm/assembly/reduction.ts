@@ -49,35 +49,41 @@ function addQuotientTiles(state: usize, qp: usize, end: usize, np: usize, produc
   store(state, zero, TOTAL + 6);
 }
 
-/** Takes the quotient digit of total `index` and adds what it contributes to the next three totals. */
+/** Takes the quotient digit of column c, adds what it contributes to the next three totals, and returns the next column. */
 // @ts-ignore: decorator
 @inline
-function takeQuotientDigit(state: usize, digits: usize, index: usize): void {
+function takeQuotientDigit(c: v128, total: usize, digit: usize): v128 {
   const magic = v128.load(magicAt), shrink = v128.load(shrinkAt), n = negatedModulusAt;
-  const total = state + (TOTAL + index) * VECTOR;
-  const c = load(total), h = roundToDigit(c, magic), q = subtract(c, h);
-  store(digits, q, index);
-  store(total, add(multiplyAdd(h, shrink, load(total, 1)), multiply(q, load(n, 1))), 1);
+  const h = roundToDigit(c, magic), q = subtract(c, h);
+  store(digit, q);
   store(total, multiplyAdd(q, load(n, 2), load(total, 2)), 2);
   store(total, multiplyAdd(q, load(n, 3), load(total, 3)), 3);
-}
-
-/** Takes digit `index` of a block for all MOST_VECTORS vectors; those not in use are computed along. */
-// @ts-ignore: decorator
-@inline
-function takeQuotientDigits(digits: usize, index: usize): void {
-  const states = stateAt, stride = pairBytes;
-  takeQuotientDigit(states, digits, index);
-  takeQuotientDigit(states + STATE, digits + stride, index);
-  takeQuotientDigit(states + 2 * STATE, digits + 2 * stride, index);
-  takeQuotientDigit(states + 3 * STATE, digits + 3 * stride, index);
+  return add(multiplyAdd(h, shrink, load(total, 1)), multiply(q, load(n, 1)));
 }
 
 /**
- * The D quotient digits of every vector, and in the states what is left above them. Each digit waits for the one below,
- * and the processor looks ahead by less than that wait: so all vectors take their first digit of a block, then all
- * their second.
+ * Takes the digits of a block, for all MOST_VECTORS vectors in step: each digit waits for the one below, and the
+ * processor looks ahead by less than that wait. Vectors that are not in use are computed along.
  */
+// @ts-ignore: decorator
+@inline
+function takeQuotientBlock(digits: usize): void {
+  const stride = pairBytes;
+  let total = stateAt + TOTAL * VECTOR;
+  let c0 = load(total), c1 = load(total + STATE), c2 = load(total + 2 * STATE), c3 = load(total + 3 * STATE);
+  for (const end = digits + BLOCK; digits < end; digits += VECTOR, total += VECTOR) {
+    c0 = takeQuotientDigit(c0, total, digits);
+    c1 = takeQuotientDigit(c1, total + STATE, digits + stride);
+    c2 = takeQuotientDigit(c2, total + 2 * STATE, digits + 2 * stride);
+    c3 = takeQuotientDigit(c3, total + 3 * STATE, digits + 3 * stride);
+  }
+  store(total, c0);
+  store(total + STATE, c1);
+  store(total + 2 * STATE, c2);
+  store(total + 3 * STATE, c3);
+}
+
+/** The D quotient digits of every vector, and in the states what is left above them. */
 function takeQuotients(q: usize, product: usize, vectors: usize): void {
   const n = negatedModulusAt, stride = pairBytes, states = stateAt, length = <usize>blocks * BLOCK;
   for (let block: usize = 0; block < length; block += BLOCK) {
@@ -85,10 +91,7 @@ function takeQuotients(q: usize, product: usize, vectors: usize): void {
       const quotient = q + v * stride;
       addQuotientTiles(states + v * STATE, quotient, quotient + block, n + block, product + v * stride + block);
     }
-    takeQuotientDigits(q + block, 0);
-    takeQuotientDigits(q + block, 1);
-    takeQuotientDigits(q + block, 2);
-    takeQuotientDigits(q + block, 3);
+    takeQuotientBlock(q + block);
   }
 }
 

@@ -61,8 +61,7 @@ export function configure(base: usize, blockCount: i32, bitsOfDigit: i32): usize
   v128.store(magicAt, f64x2.splat(1.5 * 4503599627370496.0 * radix));
   v128.store(shrinkAt, f64x2.splat(1.0 / radix));
   v128.store(radixAt, f64x2.splat(radix));
-  // A selected pair may be written in passes that reach 32 bytes too far.
-  return operandAt + groupBytes + 64;
+  return operandAt + groupBytes;
 }
 
 export function multiplierAddress(): usize {
