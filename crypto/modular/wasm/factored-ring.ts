@@ -232,5 +232,6 @@ export class WasmFactoredRing implements FactoredRing {
     for (const start of [this.#group, this.#residues]) bytes.fill(0, start, start + groupBytes);
     for (const start of [this.#result, this.#chunks]) bytes.fill(0, start, start + 2 * groupBytes);
     bytes.fill(0, this.#staging, this.#staging + MOST_VECTORS * this.elementBytes);
+    this.#kernel.wipeScratch();
   }
 }

@@ -90,8 +90,7 @@ export class FixedBase {
       this.#accumulate(table, some, width);
       for (let first = 0; first < some.length / width; first += LANES)
         finish(this.#group(first / LANES), start + first);
-      const staged = this.#exponents;
-      this.#kernel.bytes.fill(0, staged, staged + some.length);
+      this.#wipe(some.length, Math.ceil(some.length / width / LANES));
     }
   }
 

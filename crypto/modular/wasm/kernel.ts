@@ -29,6 +29,8 @@ export class Kernel {
   readonly groupBytes: number;
   readonly rowBytes: number;
   readonly #memory: LinearMemory;
+  /** First and last address of what configure laid out as scratch. */
+  readonly #scratch: readonly [number, number];
   #next: number;
   #bytes: Uint8Array;
 
@@ -47,6 +49,7 @@ export class Kernel {
     // The scratch that configure lays out: the modulus, states, five groups.
     this.#reserve(1024 + this.numberBytes + 6 * this.groupBytes);
     this.#next = this.call.configure(1024, shape.blocks, shape.digitBits);
+    this.#scratch = [this.call.modulusAddress() + this.numberBytes, this.#next];
     this.writeFloats(this.call.multiplierAddress(), [Number(moduli[0].multiplier), Number(moduli[1].multiplier)]);
     this.writeNumbers(this.call.modulusAddress(), [-moduli[0].modulus, -moduli[1].modulus], shape.digits);
   }
@@ -111,6 +114,11 @@ export class Kernel {
     const shift = BigInt(top * this.shape.digitBits);
     this.writeFloats(inverse, [1 / Number(moduli[0] >> shift), 1 / Number(moduli[1] >> shift)]);
     return { modulus: this.constant(moduli, count), top, inverse };
+  }
+
+  /** Overwrites what calls left in the scratch: intermediate results and the operand looked up last. */
+  wipeScratch(): void {
+    this.bytes.fill(0, ...this.#scratch);
   }
 
   /** Overwrites the whole memory with zeros. */

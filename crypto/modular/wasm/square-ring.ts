@@ -138,6 +138,7 @@ export class WasmSquareRing implements SquareRing {
       call.maskChunks(this.#result, this.#digits, this.#right, this.#cube, this.#rootDigits, vectors);
       this.#storeElements(out, first, count);
     }
+    this.#wipeOperands();
   }
 
   power(out: Uint8Array, bases: Uint8Array, exponents: Uint8Array, exponentBytes: number): void {
@@ -155,6 +156,7 @@ export class WasmSquareRing implements SquareRing {
       this.#kernel.bytes.set(some, room);
     });
     this.#kernel.bytes.fill(0, room, room + LANES * exponentBytes);
+    this.#wipeOperands();
   }
 
   powerShared(out: Uint8Array, bases: Uint8Array, exponent: Uint8Array): void {
@@ -167,6 +169,7 @@ export class WasmSquareRing implements SquareRing {
     this.#kernel.bytes.set(exponent, room);
     this.#powerGroups(out, bases, exponent.length, 0, () => undefined);
     this.#kernel.bytes.fill(0, room, room + exponent.length);
+    this.#wipeOperands();
   }
 
   multiExponentiate(out: Uint8Array, bases: Uint8Array, exponents: Uint8Array, exponentBytes: number): void {
@@ -213,6 +216,7 @@ export class WasmSquareRing implements SquareRing {
       if (residues) this.#loadResidues(residues, first, count);
       this.#storeOpened(out, group, residues ? this.#right : 0, first, count, vectors);
     });
+    this.#wipeOperands();
   }
 
   close(): void {
@@ -339,6 +343,14 @@ export class WasmSquareRing implements SquareRing {
       );
       this.#storeOpened(out, this.#left, 0, first, count, vectors);
     }
+  }
+
+  /** Overwrites what the last call left of plaintexts and masks. */
+  #wipeOperands(): void {
+    const { bytes, groupBytes } = this.#kernel;
+    for (const start of [this.#left, this.#right, this.#digits, this.#result]) bytes.fill(0, start, start + groupBytes);
+    bytes.fill(0, this.#staging, this.#staging + LANES * this.elementBytes);
+    this.#kernel.wipeScratch();
   }
 
   /** Where exponents wait, `byteCount` bytes at least. */
