@@ -258,7 +258,8 @@ napi_value encryptAsOwner(const Call& call) {
 template <napi_value (*body)(const Call&)>
 void define(napi_env env, napi_value exports, const char* name) {
   napi_value function = nullptr;
-  check(napi_create_function(env, name, NAPI_AUTO_LENGTH, guarded<body>, nullptr, &function), "cannot create a function");
+  check(napi_create_function(env, name, NAPI_AUTO_LENGTH, guarded<body>, nullptr, &function),
+        "cannot create a function");
   check(napi_set_named_property(env, exports, name, function), "cannot export a function");
 }
 

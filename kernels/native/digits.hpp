@@ -98,16 +98,15 @@ struct Digits {
 
   // out = entries[index] with each lane's own index; every entry is read whole.
   static inline void select(Vector* out, const Vector* entries, int entryCount, int count, Vector index) {
-    selectFrom(out, entryCount, count, index, [&](int entry, int i) {
-      return entries[static_cast<size_t>(entry) * static_cast<size_t>(count) + static_cast<size_t>(i)];
-    });
+    const size_t stride = static_cast<size_t>(count);
+    selectFrom(out, entryCount, count, index, [&](size_t entry, size_t i) { return entries[entry * stride + i]; });
   }
 
   // The same from rows of one number each, digit after digit, as tables keep them.
   static inline void selectRow(Vector* out, const StoredDigit* rows, int entryCount, int count, Vector index) {
-    selectFrom(out, entryCount, count, index, [&](int entry, int i) {
-      return Arithmetic::broadcast(rows[static_cast<size_t>(entry) * static_cast<size_t>(count) + static_cast<size_t>(i)]);
-    });
+    const size_t stride = static_cast<size_t>(count);
+    selectFrom(out, entryCount, count, index,
+               [&](size_t entry, size_t i) { return Arithmetic::broadcast(rows[entry * stride + i]); });
   }
 
   // Writes the number in one lane as a row.
@@ -125,7 +124,9 @@ struct Digits {
       Vector chosenDigits[block] = {};
       for (int entry = 0; entry < entryCount; entry += 1) {
         const Vector chosen = (Vector)(index == Arithmetic::broadcast(static_cast<uint64_t>(entry)));
-        for (int i = 0; i < block; i += 1) chosenDigits[i] |= digitAt(entry, first + i) & chosen;
+        for (int i = 0; i < block; i += 1) {
+          chosenDigits[i] |= digitAt(static_cast<size_t>(entry), static_cast<size_t>(first + i)) & chosen;
+        }
       }
       for (int i = 0; i < block; i += 1) out[first + i] = chosenDigits[i];
     }

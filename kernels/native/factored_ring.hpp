@@ -149,14 +149,16 @@ class VectorFactoredRing final : public FactoredRing {
     const WipeAtEnd wipe(arena_);
     OwnerWork work(*this);
     const size_t exponentBytes = shape.exponentBytes();
+    const ExponentBatch exponentsP = {exponents, exponentBytes, 2 * exponentBytes, count};
+    const ExponentBatch exponentsQ = {exponents + exponentBytes, exponentBytes, 2 * exponentBytes, count};
+    const uint8_t* tableQ = tables + Table::tableBytes(p_.pairs, shape);
+    const Table powersP(p_.pairs, shape);
+    const Table powersQ(q_.pairs, shape);
     for (size_t first = 0; first < count; first += Table::maxGroups * lanes) {
       const size_t rest = (count - first + lanes - 1) / lanes;
       const size_t groups = rest < Table::maxGroups ? rest : Table::maxGroups;
-      Table(p_.pairs, shape)
-          .power(work.atP, groups, tables, constantTime, exponents, 2 * exponentBytes, first, count, work.row, work.scratch);
-      Table(q_.pairs, shape)
-          .power(work.atQ, groups, tables + Table::tableBytes(p_.pairs, shape), constantTime, exponents + exponentBytes,
-                 2 * exponentBytes, first, count, work.row, work.scratch);
+      powersP.power(work.atP, groups, tables, constantTime, exponentsP, first, work.row, work.scratch);
+      powersQ.power(work.atQ, groups, tableQ, constantTime, exponentsQ, first, work.row, work.scratch);
       for (size_t group = 0; group < groups; group += 1) {
         encryptGroup(out, work, group, residues, first + group * lanes, count);
       }
@@ -198,7 +200,8 @@ class VectorFactoredRing final : public FactoredRing {
     Table(half.pairs, shape).build(table, pair, arena_, scratch);
   }
 
-  // out[2L] = atP + p · ((atQ − atP) · p⁻¹ mod q), in [0, n). The offset, a multiple of q, keeps the difference positive.
+  // out[2L] = atP + p · ((atQ − atP) · p⁻¹ mod q), in [0, n). The offset, a multiple of q, keeps the difference from
+  // getting negative.
   void combineResidues(Vector* out, const Vector* atP, Vector* atQ, const Scratch& s) const {
     for (int i = 0; i < L; i += 1) atQ[i] += residueOffset_[i];
     D::normalise(atQ, L);

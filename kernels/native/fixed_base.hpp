@@ -48,12 +48,12 @@ class FixedBase {
     }
   }
 
-  // results[g] = base ^ exponents, as Montgomery pairs, for the groups that begin at number `first` of `count`.
-  void power(Vector* results, size_t groups, const uint8_t* table, bool constantTime, const uint8_t* exponents,
-             size_t exponentStride, size_t first, size_t count, Vector* row, const Scratch& scratch) const {
+  // results[g] = base ^ exponents, as Montgomery pairs, for the groups that begin at number `first`.
+  void power(Vector* results, size_t groups, const uint8_t* table, bool constantTime, const ExponentBatch& exponents,
+             size_t first, Vector* row, const Scratch& scratch) const {
     const auto digitsAt = [&](size_t window, size_t group) {
-      return windowDigits<Arithmetic>(exponents, shape_.exponentBytes(), exponentStride, first + group * lanes, count,
-                                      window * shape_.windowBits, shape_.windowBits);
+      const size_t bitOffset = window * shape_.windowBits;
+      return exponents.window<Arithmetic>(first + group * lanes, bitOffset, shape_.windowBits);
     };
     Vector digits = digitsAt(0, 0);
     for (size_t window = 0; window < shape_.windows(); window += 1) {
@@ -139,7 +139,8 @@ class FixedBase {
         rows[(i << shape_.windowBits) + value] = static_cast<StoredDigit>(power[i][l]);
       }
     } else {
-      D::storeRow(rows + value * pairs_.pairDigits(), power, static_cast<int>(l), static_cast<int>(pairs_.pairDigits()));
+      const int digits = static_cast<int>(pairs_.pairDigits());
+      D::storeRow(rows + value * pairs_.pairDigits(), power, static_cast<int>(l), digits);
     }
   }
 

@@ -116,17 +116,24 @@ class GroupPort {
   uint8_t* padded_;
 };
 
-// The same window of the exponents of a group, one per lane.
-template <class Arithmetic>
-inline typename Arithmetic::Vector windowDigits(const uint8_t* exponents, size_t bytes, size_t stride, size_t first,
-                                                size_t count, size_t bitOffset, unsigned windowBits) {
-  typename Arithmetic::Vector digits = {};
-  for (size_t l = 0; l < static_cast<size_t>(Arithmetic::lanes); l += 1) {
-    const size_t index = first + l < count ? first + l : count - 1;
-    digits[l] = windowDigit(exponents + index * stride, bytes, bitOffset, windowBits);
+// The exponents of a batch: big-endian numbers of `bytes` bytes, `stride` bytes apart (0: one exponent for all).
+struct ExponentBatch {
+  const uint8_t* data;
+  size_t bytes;
+  size_t stride;
+  size_t count;
+
+  // The same window of the exponents first … first + lanes − 1, one per lane; lanes beyond the last repeat it.
+  template <class Arithmetic>
+  typename Arithmetic::Vector window(size_t first, size_t bitOffset, unsigned windowBits) const {
+    typename Arithmetic::Vector digits = {};
+    for (size_t l = 0; l < static_cast<size_t>(Arithmetic::lanes); l += 1) {
+      const size_t index = first + l < count ? first + l : count - 1;
+      digits[l] = windowDigit(data + index * stride, bytes, bitOffset, windowBits);
+    }
+    return digits;
   }
-  return digits;
-}
+};
 
 }  // namespace
 }  // namespace sealed

@@ -67,11 +67,11 @@ class MultiExponentiation {
   size_t buckets() const { return size_t{1} << windowBits_; }
 
   void begin(size_t terms) {
-    const size_t rowBytes = digits_ * sizeof(StoredDigit);
-    const size_t chunkBytes = static_cast<size_t>(pairs_.chunks) * pairs_.L * sizeof(Vector);
-    arena_.begin((terms + buckets() + lanes + 1) * rowBytes + 8 * pairs_.pairBytes() + chunkBytes + Scratch::bytes(pairs_.L) +
-                     Port::bytes(elementBytes_) + 2 * terms * sizeof(uint32_t) + 2 * (buckets() + 1) * sizeof(uint32_t),
-                 16 + Scratch::pieces);
+    const size_t rowBytes = (terms + buckets() + lanes + 1) * digits_ * sizeof(StoredDigit);
+    const size_t indexBytes = 2 * (terms + buckets() + 1) * sizeof(uint32_t);
+    const size_t valueBytes = static_cast<size_t>(pairs_.chunks) * pairs_.L * sizeof(Vector) + 8 * pairs_.pairBytes();
+    const size_t sharedBytes = Scratch::bytes(pairs_.L) + Port::bytes(elementBytes_);
+    arena_.begin(rowBytes + indexBytes + valueBytes + sharedBytes, 16 + Scratch::pieces);
   }
 
   void takeMemory(size_t terms) {

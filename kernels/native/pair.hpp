@@ -118,7 +118,8 @@ class PairArithmetic {
     square = reader.take(2 * L, constants.square);
     one = reader.takePair(L, constants.one);
     for (int k = 0; k < chunks; k += 1) {
-      const Vector* factor = reader.takePair(L, ByteView{constants.entryFactors.data + 2 * rootBytes * k, 2 * rootBytes});
+      const ByteView pair = {constants.entryFactors.data + 2 * rootBytes * k, 2 * rootBytes};
+      const Vector* factor = reader.takePair(L, pair);
       entryLow_[k] = factor;
       entryHigh_[k] = factor + L;
     }

@@ -111,11 +111,12 @@ class VectorSquareRing final : public SquareRing {
     Vector* value = arena_.take<Vector>(valueDigits());
     Vector* pair = arena_.take<Vector>(pairs_.pairDigits());
     variableBase.prepare(arena_);
+    const ExponentBatch batch = {exponents, exponentBytes, exponentStride, count};
     for (size_t first = 0; first < count; first += lanes) {
       port.read(value, static_cast<int>(chunkDigits()), bases, elementBytes_, first, count);
       pairs_.enter(pair, value, scratch);
       variableBase.power(pair, [&](size_t bitOffset, unsigned windowBits) {
-        return windowDigits<Arithmetic>(exponents, exponentBytes, exponentStride, first, count, bitOffset, windowBits);
+        return batch.window<Arithmetic>(first, bitOffset, windowBits);
       }, scratch);
       pairs_.leave(pair, pair, nullptr, scratch);
       pairs_.join(value, pair, scratch);
@@ -157,10 +158,11 @@ class VectorSquareRing final : public SquareRing {
     Vector* residue = arena_.take<Vector>(static_cast<size_t>(pairs_.L));
     Vector* value = arena_.take<Vector>(2 * static_cast<size_t>(pairs_.L));
     const Table powers(pairs_, shape);
+    const ExponentBatch batch = {exponents, shape.exponentBytes(), shape.exponentBytes(), count};
     for (size_t first = 0; first < count; first += Table::maxGroups * lanes) {
       const size_t rest = (count - first + lanes - 1) / lanes;
       const size_t groups = rest < Table::maxGroups ? rest : Table::maxGroups;
-      powers.power(results, groups, table, constantTime, exponents, shape.exponentBytes(), first, count, row, scratch);
+      powers.power(results, groups, table, constantTime, batch, first, row, scratch);
       for (size_t group = 0; group < groups; group += 1) {
         const size_t start = first + group * lanes;
         Vector* pair = results + group * pairs_.pairDigits();

@@ -1,5 +1,6 @@
-// Powers of bases that differ from lane to lane: fixed windows over a table made for each group. Every window multiplies,
-// also by 1, and every look-up reads the whole table, so time and memory accesses depend on the exponent's length only.
+// Powers of bases that differ from lane to lane: fixed windows over a table made for each group. Every window
+// multiplies, also by 1, and every look-up reads the whole table, so time and memory accesses depend on the exponent's
+// length only.
 #pragma once
 
 #include "pair.hpp"
@@ -18,7 +19,9 @@ class VariableBase {
   static constexpr size_t pieces = 2;
 
   VariableBase(const Pairs& pairs, size_t exponentBits)
-      : pairs_(pairs), exponentBits_(exponentBits), windowBits_(bestWindowBits(exponentBits, static_cast<size_t>(pairs.L))) {}
+      : pairs_(pairs),
+        exponentBits_(exponentBits),
+        windowBits_(bestWindowBits(exponentBits, static_cast<size_t>(pairs.L))) {}
 
   size_t bytes() const { return (entries() + 1) * pairs_.pairBytes(); }
 
