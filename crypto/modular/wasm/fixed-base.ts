@@ -126,6 +126,15 @@ export class FixedBase {
     }
   }
 
+  /** Overwrites exponents, rows and powers: who sees them can take the mask off a ciphertext. */
+  #wipe(exponentBytes: number, groups: number): void {
+    const { bytes, groupBytes, rowBytes } = this.#kernel;
+    bytes.fill(0, this.#exponents, this.#exponents + exponentBytes);
+    bytes.fill(0, this.#rows, this.#rows + LANES * rowBytes);
+    for (const group of this.#groups.slice(0, groups)) bytes.fill(0, group, group + groupBytes);
+    this.#kernel.wipeScratch();
+  }
+
   #storeRows(
     table: Uint8Array,
     powers: number,
