@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,6 @@ import {
   encryptVector,
   privateKeyFromPrimes,
   setThreads,
-  sumStream,
 } from '../crypto/paillier/index.ts';
 import type { KeyPair } from '../crypto/paillier/index.ts';
 import { OpenRings } from '../crypto/paillier/open-rings.ts';
@@ -43,13 +42,13 @@ const { values: options } = parseArgs({
     bits: { type: 'string', multiple: true, default: ['2048', '3072'] },
     engine: { type: 'string', multiple: true },
     phe: { type: 'string' },
-    'sum-file': { type: 'string' },
   },
 });
 
 const ROUNDS = options.quick ? 3 : 7;
 const MINIMUM_MS = options.quick ? 15 : 60;
 const SUM_COUNT = options.quick ? 100_000 : 1_000_000;
+const SUM_PROGRAM = join(import.meta.dirname, 'support/sum-file.mjs');
 const SCALING_COUNT = options.quick ? 4000 : 20_000;
 
 type BenchBits = 2048 | 3072;
@@ -173,29 +172,17 @@ async function printLongSum(): Promise<void> {
   const path = join(directory, 'ciphertexts');
   try {
     await writeCiphertexts(publicKey, path);
-    const [code] = await once(fork(import.meta.filename, ['--sum-file', path], { stdio: 'inherit' }), 'exit');
+    const [code] = await once(fork(SUM_PROGRAM, [library(), `${publicKey.n}`, path], { stdio: 'inherit' }), 'exit');
     if (code !== 0) throw new Error(`bench: the process that sums ended with code ${code}`);
   } finally {
     await rm(directory, { recursive: true });
   }
 }
 
-async function sumFile(path: string): Promise<void> {
-  const { publicKey } = await keysOf(2048);
-  let highest = 0;
-  const timer = setInterval(() => (highest = Math.max(highest, process.memoryUsage.rss())), 20);
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
-  const startedAt = performance.now();
-  const { count } = await sumStream(publicKey, createReadStream(path, { highWaterMark: 2 ** 20 }));
-  const seconds = (performance.now() - startedAt) / 1000;
-  delay.disable();
-  clearInterval(timer);
-  console.log(
-    `\nvalidating and summing ${count} ciphertexts of 512 bytes from a file: ${short(seconds)} s, ` +
-      `${short((seconds * 1e6) / count)} µs each; resident at most ${short(highest / 2 ** 20)} MB; ` +
-      `the event loop waited ${short(delay.max / 1e6)} ms at most`,
-  );
+/** The compiled library if it was built, else the sources, whose loader takes memory of its own. */
+function library(): string {
+  const compiled = join(import.meta.dirname, '../dist/crypto/paillier/index.js');
+  return existsSync(compiled) ? compiled : join(import.meta.dirname, '../crypto/paillier/index.ts');
 }
 
 async function writeCiphertexts(publicKey: KeyPair['publicKey'], path: string): Promise<void> {
@@ -209,13 +196,9 @@ async function writeCiphertexts(publicKey: KeyPair['publicKey'], path: string): 
   await file.close();
 }
 
-if (options['sum-file'] !== undefined) {
-  await sumFile(options['sum-file']);
-} else {
-  const [cpu] = cpus();
-  console.log(`${cpu?.model ?? 'unknown processor'}, ${availableParallelism()} threads, Node ${process.version}`);
-  console.log(`selected engine: ${describeEngine().name}; medians of ${ROUNDS} interleaved rounds`);
-  for (const bits of options.bits) await printTable(bits === '3072' ? 3072 : 2048);
-  await printScaling();
-  await printLongSum();
-}
+const [cpu] = cpus();
+console.log(`${cpu?.model ?? 'unknown processor'}, ${availableParallelism()} threads, Node ${process.version}`);
+console.log(`selected engine: ${describeEngine().name}; medians of ${ROUNDS} interleaved rounds`);
+for (const bits of options.bits) await printTable(bits === '3072' ? 3072 : 2048);
+await printScaling();
+await printLongSum();
