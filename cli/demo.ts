@@ -17,7 +17,7 @@ export const demo = defineCommand({
       type: 'number',
       default: 3072,
       minimum: 2048,
-      maximum: 8192,
+      maximum: 6144,
       describe: 'length of the Paillier key in bits',
     },
   },

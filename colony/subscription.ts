@@ -1,5 +1,6 @@
-import { RETRY_FOREVER } from './back-off.ts';
-import type { ColoniesClient } from './client.ts';
+import { RETRY_FOREVER, type RetryPolicy } from './back-off.ts';
+import { mapInBatches } from './batches.ts';
+import type { CallOptions, ColoniesClient } from './client.ts';
 import { ColonyError } from './errors.ts';
 import type { Identity } from './identity.ts';
 import { isFinal, type Process, type ProcessState } from './messages/processes.ts';
@@ -15,6 +16,8 @@ export interface WaitOptions {
   readonly identity?: Identity | undefined;
   /** How often to look without having heard of a change; 2 s unless given. */
   readonly pollMs?: number | undefined;
+  /** How long a server that is away is waited for; for ever unless given. */
+  readonly retry?: Partial<RetryPolicy> | undefined;
 }
 
 const DEFAULT_POLL_MS = 2_000;
@@ -48,6 +51,7 @@ export async function* subscribeToProcess(
     signal,
     identity,
     pollMs = DEFAULT_POLL_MS,
+    retry = RETRY_FOREVER,
   }: Omit<WaitOptions, 'timeoutMs'> & { readonly processId: string },
 ): AsyncGenerator<Process, void, undefined> {
   let state: ProcessState | undefined;
@@ -55,7 +59,7 @@ export async function* subscribeToProcess(
   using hints = openHints(client, identity);
   hints.watch(processId);
   for (;;) {
-    const process = await client.getProcess({ processId }, { signal, identity, retry: RETRY_FOREVER });
+    const process = await client.getProcess({ processId }, { signal, identity, retry });
     if (process.state !== state) yield process;
     if (isFinal(process.state)) return;
     state = process.state;
@@ -88,10 +92,10 @@ export interface WorkflowProgress {
 }
 
 /**
- * Waits until a workflow has succeeded, failed or been cancelled, and tells of every change of one of its processes on
- * the way. A failed workflow ends the wait although some of its processes may still run.
+ * Waits until a workflow has succeeded, failed or been cancelled, and tells of the changes of its processes on the
+ * way. A failed workflow ends the wait although some of its processes may still run.
  *
- * @param onChange told of each process when it is first seen and whenever its state has changed
+ * @param onProgress told of all processes, in the order of the server's list, whenever the state of one has changed
  * @throws ColonyError `WAIT_TIMEOUT`; ServerError for an unknown workflow or a stranger; the signal's reason
  */
 export async function followWorkflow(
@@ -99,20 +103,25 @@ export async function followWorkflow(
   {
     workflowId,
     timeoutMs,
-    onChange,
+    onProgress,
     pollMs = DEFAULT_POLL_MS,
+    retry = RETRY_FOREVER,
     ...options
-  }: WaitOptions & { readonly workflowId: string; readonly onChange?: (process: Process) => void },
+  }: WaitOptions & {
+    readonly workflowId: string;
+    readonly onProgress?: (processes: readonly Process[]) => void;
+  },
 ): Promise<WorkflowProgress> {
   return withTimeout(`workflow ${workflowId}`, timeoutMs, options.signal, async (signal) => {
-    const call = { signal, identity: options.identity, retry: RETRY_FOREVER };
+    const call = { signal, identity: options.identity, retry };
     const known = new Map<string, Process>();
     const pace = createPace(pollMs);
     using hints = openHints(client, options.identity);
     for (;;) {
       const workflow = await client.getWorkflow({ workflowId }, call);
-      await refresh(client, workflow, { known, hints, call, onChange });
+      const hasChanged = await refresh(client, workflow, { known, hints, call });
       const processes = workflow.processIds.flatMap((processId) => known.get(processId) ?? []);
+      if (hasChanged) onProgress?.(processes);
       if (isFinal(workflow.state)) return { workflow, processes };
       pace.next(await hints.wait(pace.waitMs, signal));
     }
@@ -122,25 +131,25 @@ export async function followWorkflow(
 interface Following {
   readonly known: Map<string, Process>;
   readonly hints: Hints;
-  readonly call: { readonly signal: AbortSignal | undefined; readonly identity: Identity | undefined };
-  readonly onChange: ((process: Process) => void) | undefined;
+  readonly call: CallOptions;
 }
 
-/** Looks at every process that was not final when it was last seen; one after the other, so that no server is flooded. */
-async function refresh(
-  client: ColoniesClient,
-  workflow: Workflow,
-  { known, hints, call, onChange }: Following,
-): Promise<void> {
-  for (const processId of workflow.processIds) {
-    const before = known.get(processId);
-    // The official server turns even finished processes of a failed workflow into failed ones.
-    if (before !== undefined && isFinal(before.state) && workflow.state !== 'failed') continue;
-    const process = await client.getProcess({ processId }, call);
-    known.set(processId, process);
-    hints.watch(processId);
-    if (process.state !== before?.state) onChange?.(process);
+/** Looks at every process that was not final when it was last seen; tells whether the state of one has changed. */
+async function refresh(client: ColoniesClient, workflow: Workflow, { known, hints, call }: Following) {
+  // The official server turns even finished processes of a failed workflow into failed ones.
+  const isOpen = (processId: string): boolean =>
+    workflow.state === 'failed' || !isFinal(known.get(processId)?.state ?? 'waiting');
+  const processes = await mapInBatches(workflow.processIds.filter(isOpen), (processId) =>
+    client.getProcess({ processId }, call),
+  );
+  let hasChanged = false;
+  for (const process of processes) {
+    hasChanged ||= process.state !== known.get(process.processId)?.state;
+    known.set(process.processId, process);
+    // Also of one that has ended: its event says that the workflow may have, too.
+    if (!isFinal(workflow.state)) hints.watch(process.processId);
   }
+  return hasChanged;
 }
 
 async function withTimeout<T>(
@@ -156,7 +165,9 @@ async function withTimeout<T>(
   outer?.addEventListener('abort', abort, { once: true });
   const timer = setTimeout(() => {
     limit.abort(
-      new ColonyError(`${what}: expected its end within ${timeoutMs} ms, got none`, { code: 'WAIT_TIMEOUT' }),
+      new ColonyError(`${what}: expected its end within ${timeoutMs / 1000} s, got none; it goes on`, {
+        code: 'WAIT_TIMEOUT',
+      }),
     );
   }, timeoutMs);
   try {

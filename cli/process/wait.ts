@@ -14,9 +14,15 @@ export const processWait = defineCommand({
     ...memberKey,
   },
   async run({ processid, timeout, out, prvkey }, context) {
-    const { finishedReport, outputReport, waitForProcess } = await import('../views/process-wait.ts');
+    const { finishedReport, outputReport } = await import('../views/process-wait.ts');
+    const { waitForProcess } = await import('../../colony/subscription.ts');
     const { client } = await context.connect('member', { prvkey }, { bridgeMs: PATIENT_BRIDGE_MS });
-    const process = await waitForProcess(client, processid, context.io, timeout);
+    const process = await waitForProcess(client, {
+      processId: processid,
+      signal: context.io.signal,
+      timeoutMs: timeout === undefined ? undefined : timeout * 1000,
+      retry: { forMs: PATIENT_BRIDGE_MS },
+    });
     return out ? outputReport(process) : finishedReport(process);
   },
 });

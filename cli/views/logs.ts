@@ -1,7 +1,7 @@
+import { sleep } from '../../colony/back-off.ts';
 import type { ColoniesClient } from '../../colony/client.ts';
 import type { LogEntry } from '../../colony/messages/logs.ts';
 import { isFinal } from '../../colony/messages/processes.ts';
-import { pollUntil } from '../framework/polling.ts';
 
 /** Whose log is read: a process's, or an executor's when a name is given. */
 export interface LogSource {
@@ -11,6 +11,8 @@ export interface LogSource {
 
 /** Lines per request, at most what servers allow. */
 const BATCH = 500;
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 1_000;
 /** Times exceed 2^53, so the last digits are rounded; asking from a little earlier loses no line. */
 const ROUNDING_NS = 4096;
 
@@ -29,18 +31,15 @@ export async function followLogs(
   sinceNs = 1,
 ): Promise<void> {
   const reader = readerOf(client, colonyName, source, sinceNs);
-  await pollUntil(
-    async () => {
-      const hasEnded =
-        source.processId !== '' &&
-        isFinal((await client.getProcess({ processId: source.processId }, { signal })).state);
-      // Asked after the state, so that lines written just before the end are not missed.
-      for (let entries = await reader(signal); entries.length > 0; entries = await reader(signal))
-        entries.forEach(onLine);
-      return hasEnded ? true : undefined;
-    },
-    { signal, timeoutMessage: '' },
-  );
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 1.3, LONGEST_PAUSE_MS)) {
+    const hasEnded =
+      source.processId !== '' && isFinal((await client.getProcess({ processId: source.processId }, { signal })).state);
+    // Asked after the state, so that lines written just before the end are not missed.
+    for (let entries = await reader(signal); entries.length > 0; entries = await reader(signal))
+      entries.forEach(onLine);
+    if (hasEnded) return;
+    await sleep(pauseMs, signal);
+  }
 }
 
 /** Reads on from where the last call ended. */

@@ -1,32 +1,13 @@
 import type { ColoniesClient } from '../../colony/client.ts';
-import { isFinal, Process } from '../../colony/messages/processes.ts';
+import { Process } from '../../colony/messages/processes.ts';
+import { waitForProcess } from '../../colony/subscription.ts';
 import { EXIT_CODES } from '../command.ts';
 import type { Context } from '../framework/context.ts';
-import { pollUntil } from '../framework/polling.ts';
+import { PATIENT_BRIDGE_MS } from '../framework/patience.ts';
 import type { Report } from '../framework/report.ts';
 import { formatValue } from '../framework/text.ts';
 import { followLogs } from './logs.ts';
 import { toWire } from './wire.ts';
-
-/** Waits until nothing more will happen to a process. */
-export function waitForProcess(
-  client: ColoniesClient,
-  processId: string,
-  { signal }: Context['io'],
-  timeoutSeconds?: number,
-): Promise<Process> {
-  return pollUntil(
-    async () => {
-      const process = await client.getProcess({ processId }, { signal });
-      return isFinal(process.state) ? process : undefined;
-    },
-    {
-      signal,
-      timeoutMs: timeoutSeconds === undefined ? undefined : timeoutSeconds * 1000,
-      timeoutMessage: `process ${processId}: still not finished after ${timeoutSeconds} s; it goes on, look at it with "colonies process get ${processId}"`,
-    },
-  );
-}
 
 /** How to stay with a process that was submitted. */
 export interface StayArguments {
@@ -52,7 +33,8 @@ export async function reportSubmitted(
       context.say(line.message),
     );
   }
-  const process = await waitForProcess(client, processId, context.io);
+  const retry = { forMs: PATIENT_BRIDGE_MS };
+  const process = await waitForProcess(client, { processId, signal: context.io.signal, retry });
   return args.out ? outputReport(process) : finishedReport(process);
 }
 

@@ -1,7 +1,7 @@
+import { mapInBatches } from '../../colony/batches.ts';
 import type { ColoniesClient } from '../../colony/client.ts';
 import type { Process } from '../../colony/messages/processes.ts';
 import type { Workflow } from '../../colony/messages/workflows.ts';
-import { mapInBatches } from '../framework/batches.ts';
 import type { Terminal } from '../framework/terminal.ts';
 import { formatTime } from '../framework/text.ts';
 import { STATE_TITLES } from './states.ts';

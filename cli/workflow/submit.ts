@@ -117,13 +117,19 @@ async function waitForEnd(
   timeoutSeconds: number | undefined,
   { io }: Context,
 ): Promise<Report> {
-  const { createProgress, waitForWorkflow } = await import('../views/workflow-wait.ts');
-  const { state, nodes } = await waitForWorkflow(client, [...submitted.processIds.values()], {
+  const { followWorkflow } = await import('../../colony/subscription.ts');
+  const { createProgress } = await import('../views/workflow-progress.ts');
+  const showProgress = createProgress(io.stderr);
+  const { workflow, processes } = await followWorkflow(client, {
     workflowId: submitted.workflow.workflowId,
     signal: io.signal,
-    timeoutSeconds,
-    onProgress: createProgress(io.stderr),
+    timeoutMs: timeoutSeconds === undefined ? undefined : timeoutSeconds * 1000,
+    retry: { forMs: PATIENT_BRIDGE_MS },
+    onProgress: (seen) =>
+      showProgress(inOrderOf(submitted, seen).map(({ spec: { nodeName }, state }) => ({ nodeName, state }))),
   });
+  const { state } = workflow;
+  const nodes = inOrderOf(submitted, processes);
   const results = leafNames(spec).map((name): [string, string] => [name, submitted.processIds.get(name) ?? '']);
   const failures = nodes.filter(({ errors }) => errors.length > 0);
   return {
@@ -142,6 +148,13 @@ async function waitForEnd(
     },
     exitCode: state === 'success' ? EXIT_CODES.success : EXIT_CODES.failedWork,
   };
+}
+
+/** Processes in the order of the spec; those that were added on the way come last. */
+function inOrderOf({ processIds }: Submitted, processes: readonly Process[]): readonly Process[] {
+  const order = new Map([...processIds.values()].map((processId, index) => [processId, index]));
+  const positionOf = ({ processId }: Process): number => order.get(processId) ?? order.size;
+  return processes.toSorted((one, other) => positionOf(one) - positionOf(other));
 }
 
 function describeFailure({ workflow }: Submitted, state: string, failures: readonly Process[]): string {

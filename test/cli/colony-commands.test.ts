@@ -146,7 +146,7 @@ describe('functions and processes', () => {
     });
     const waited = await cli.run(['process', 'wait', processId, '--timeout', '0.2']);
     expect(waited.code).toBe(1);
-    expect(waited.stderr).toContain('still not finished after 0.2 s; it goes on');
+    expect(waited.stderr).toContain('expected its end within 0.2 s, got none; it goes on');
     expect((await cli.run(['process', 'cancel', processId])).stderr).toBe(`Process cancelled: ${processId}\n`);
     expect(await cli.run(['process', 'wait', processId])).toMatchObject({
       code: 3,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { encodePublicKey, saveKeyPair } from '../../cli/key-files.ts';
-import { createProgress } from '../../cli/views/workflow-wait.ts';
+import { createProgress } from '../../cli/views/workflow-progress.ts';
 import { assignProcess, closeFailed, closeSuccessful, type Process } from '../../colony/messages/processes.ts';
 import { testPrimes } from '../support/keys.ts';
 import type { TestExecutor } from '../support/test-colony.ts';
@@ -120,7 +120,7 @@ describe('workflow submit', () => {
     const spec = await writeSpec([node('a', [])]);
     const { code, stderr } = await cli.run(['workflow', 'submit', '--spec', spec, '--wait', '--timeout', '0.2']);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/workflow [0-9a-f]{64}: still not finished after 0.2 s; it goes on/u);
+    expect(stderr).toMatch(/workflow [0-9a-f]{64}: expected its end within 0.2 s, got none; it goes on/u);
     await work(1, () => 'done');
   });
 

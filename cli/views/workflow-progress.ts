@@ -1,0 +1,50 @@
+import type { ProcessState } from '../../colony/messages/processes.ts';
+import { type TextStream, widthOf } from '../framework/io.ts';
+import { formatDuration, printable, shorten } from '../framework/text.ts';
+
+/** What is known of a node. */
+interface NodeState {
+  readonly nodeName: string;
+  readonly state: ProcessState;
+}
+
+/** Shows how far a workflow is; called whenever a node may have changed. */
+type ShowProgress = (nodes: readonly NodeState[]) => void;
+
+const MARKS: Readonly<Record<ProcessState, string>> = {
+  waiting: '·',
+  running: '>',
+  success: '+',
+  failed: 'x',
+  cancelled: '-',
+};
+
+/**
+ * Live progress: on a terminal that is high enough one line per node, rewritten in place; elsewhere one line per change.
+ *
+ * @param now milliseconds on a clock that only goes forward
+ */
+export function createProgress(stream: TextStream, now: () => number = () => performance.now()): ShowProgress {
+  const startMs = now();
+  const changedAt = new Map<NodeState['nodeName'], string>();
+  let shown: readonly NodeState[] = [];
+  return (nodes) => {
+    const changed = nodes.filter(({ state }, index) => shown[index]?.state !== state);
+    if (changed.length === 0) return;
+    const elapsed = formatDuration(now() - startMs);
+    for (const { nodeName } of changed) changedAt.set(nodeName, elapsed);
+    // Lines that have left the screen at its top cannot be rewritten.
+    const isRewriting = stream.isTTY === true && nodes.length < (stream.rows || 24);
+    const back = isRewriting && shown.length > 0 ? `\u001B[${shown.length}A` : '';
+    const lines = (isRewriting ? nodes : changed).map((node) => {
+      const line = progressLine(node, changedAt.get(node.nodeName) ?? '');
+      return isRewriting ? `\u001B[2K${shorten(line, widthOf(stream))}` : line;
+    });
+    stream.write(`${back}${lines.join('\n')}\n`);
+    shown = nodes;
+  };
+}
+
+function progressLine({ nodeName, state }: NodeState, elapsed: string): string {
+  return `${MARKS[state]} ${printable(nodeName)}  ${state}  ${elapsed}`;
+}
