@@ -85,6 +85,7 @@ class VectorSquareRing final : public SquareRing {
 
   void multiplyByOnePlus(uint8_t* out, const uint8_t* elements, const uint8_t* residues, size_t count) override {
     begin(3 * pairs_.pairBytes() + Scratch::bytes(pairs_.L) + valueBytes(), 4 + Scratch::pieces);
+    const WipeAtEnd wipe(arena_);
     const Port port(arena_, elementBytes_);
     const Scratch scratch(arena_, pairs_.L);
     Vector* value = arena_.take<Vector>(valueDigits());
