@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import {
   closeCrypto,
   configureTables,
+  dealShares,
   decrypt,
   decryptVector,
   dotVector,
@@ -9,6 +10,7 @@ import {
   encryptVector,
   encryptVectorAsOwner,
   keepObfuscators,
+  partiallyDecrypt,
   rerandomize,
   setThreads,
   sumVector,
@@ -61,14 +63,12 @@ test('an abort during the work stops it with its reason', async () => {
 });
 
 test('closing rejects what runs, and the next computation starts anew', async () => {
-  let closing: Promise<void> | undefined;
-  const onProgress = (): void => {
-    closing ??= closeCrypto();
-  };
-  const many = Array.from({ length: 4000 }, () => 1n);
-  const work = encryptVector(publicKey, many, { scaleBits: 0, masking: 'standard', onProgress });
-  const [outcome] = await Promise.allSettled([work]);
-  await closing;
+  const [share] = await dealShares(privateKey, { parties: 2 });
+  if (!share) throw new Error('expected a share');
+  const ciphertexts = Array.from({ length: 500 }, (_, index) => BigInt(index + 2));
+  // Handed to a worker at once, and long enough that no answer can be back in the same tick.
+  const work = partiallyDecrypt(publicKey, share, ciphertexts);
+  const [outcome] = await Promise.allSettled([work, closeCrypto()]);
   expect(outcome).toMatchObject({
     status: 'rejected',
     reason: { message: expect.stringContaining('closed before the computation ended') },
