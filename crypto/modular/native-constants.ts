@@ -18,14 +18,14 @@ export interface RingGeometry {
 }
 
 /** Constants of Montgomery reduction modulo an odd number. */
-export interface ModulusConstants {
+interface ModulusConstants {
   readonly modulus: Uint8Array;
   /** −modulus⁻¹ mod 2^digitBits. */
   readonly negativeInverse: Uint8Array;
 }
 
 /** Constants of pair arithmetic modulo the square of a root. */
-export interface PairConstants {
+interface PairConstants {
   readonly root: ModulusConstants;
   readonly square: Uint8Array;
   readonly complement: Uint8Array;
@@ -44,7 +44,7 @@ export interface SquareRingConstants {
 }
 
 /** Constants of one secret prime of a modulus. */
-export interface PrimeConstants {
+interface PrimeConstants {
   readonly pairs: PairConstants;
   readonly plaintextFactor: Uint8Array;
   readonly residueFactors: Uint8Array;
