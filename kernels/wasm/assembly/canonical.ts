@@ -30,7 +30,7 @@ export function openPairs(group: usize, residues: usize, vectors: i32): void {
     if (residues) multiplyNumbers(product, group + offset, residues + offset);
     else memory.fill(product, 0, stride);
     for (let i: usize = 0; i < half; i += VECTOR) {
-      // |k·(x₁ + q)| < 2^23·2^24.1: with the product's 2^31 still below the 2^49 that a reduction allows.
+      // |k·(x₁ + q)| < 2^23·2^24.1: with the product's 2^31 still below the 2^47.5 that a reduction allows.
       const sum = add(load(group + offset + half + i), load(quotientAt + offset + i));
       store(product + i, multiplyAdd(multiplier, sum, load(product + i)));
     }

@@ -153,7 +153,8 @@ function storeUpperColumns(t: usize, q: usize, product: usize, state: usize): vo
  * t = (T − q·N) / R for R = 2^(b·D), with the quotient digits q that make the division exact: T = R·t + q·N.
  * |t| ≤ |T| / R + |N|/2·(1 + 2^-22).
  *
- * T has 2·D digits below 2^49, one product per vector, `pairBytes` apart, as are t and q (D digits each).
+ * T has 2·D digits below 2^47.5, one product per vector, `pairBytes` apart, as are t and q (D digits each). With at most D
+ * products of q and N a column stays below (124.01 + 2.83)·2^46 < 2^53.
  */
 export function reduceProducts(t: usize, q: usize, product: usize, vectors: i32): void {
   memory.fill(stateAt, 0, <usize>MOST_VECTORS * STATE);

@@ -26,7 +26,7 @@ export let multiplierAt: usize = 0;
 /** Digits of −N; the lowest is −1. */
 export let negatedModulusAt: usize = 0;
 export let stateAt: usize = 0;
-/** An address at which no operand starts: see `addTiles` in product.ts. */
+/** An address at which no operand starts: see product.ts. */
 export let nowhere: usize = 0;
 /** Groups of scratch: products to reduce, the quotients of a multiplication, its low half, doubled digits, a selected operand. */
 export let productAt: usize = 0;

@@ -324,6 +324,28 @@ describe.each(engines)('$name', (engine) => {
     );
   });
 
+  // The longest roots for each count of digits, where columns are fullest and slack is smallest.
+  test.each([43, 67, 2851, 2947, 2948, 3019, 4096])(
+    'is right for the largest and smallest roots of %i bits',
+    (bits) => {
+      for (const root of [2n ** BigInt(bits) - 1n, 2n ** BigInt(bits - 1) + 1n]) {
+        const some = engine.openRing(root);
+        const modulus = root * root;
+        const halves = [2n ** BigInt(bits - 1), root - 1n, (root * 2n) / 3n, modulus / 2n, (modulus * 6n) / 7n];
+        const values = [...halves, modulus - 1n, modulus - 2n, ...numbersBelow(modulus, 2, `root of ${bits} bits`)];
+        const bytes = fromBigInts(values, some.elementBytes);
+        const count = values.length;
+        expect(compute(some.elementBytes, count, (out) => some.multiply(out, bytes, bytes))).toEqual(
+          values.map((value) => (value * value) % modulus),
+        );
+        expect(compute(some.elementBytes, count, (out) => some.powerShared(out, bytes, Uint8Array.of(255, 7)))).toEqual(
+          values.map((value) => modPower(value, 0xff07n, modulus)),
+        );
+        some.close();
+      }
+    },
+  );
+
   test('decrypts for any two odd primes, however different in length', () => {
     for (const [small, other] of [
       [3n, 5n],
