@@ -72,6 +72,12 @@ export class ObfuscatorPool {
     return low + n * (residue < 0n ? residue + n : residue);
   }
 
+  /** One mask as a number modulo n², to multiply a ciphertext by; `undefined` when none is ready. */
+  mask(): bigint | undefined {
+    const obfuscator = this.#take();
+    return obfuscator && obfuscator[0] + this.#state.n * obfuscator[1];
+  }
+
   /** Wipes the masks; the pool cannot be used again. */
   close(): void {
     this.#closing.abort(new Error('obfuscators: the pool was closed'));
@@ -131,8 +137,8 @@ export class ObfuscatorPool {
 }
 
 /**
- * Keeps masks ready for a key, so that single values encrypt in microseconds: {@link encrypt} takes them while there
- * are any. For daemons that serve one key for long; close the pool when the key is no longer used.
+ * Keeps masks ready for a key, so that single values encrypt and re-randomise in microseconds: `encrypt` and `rerandomize`
+ * take them while there are any. For daemons that serve one key for long; close the pool when the key is no longer used.
  *
  * @returns the key's pool, which fills in the background
  * @throws RangeError when the capacity is no positive integer or the key is invalid

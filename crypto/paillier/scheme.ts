@@ -138,6 +138,8 @@ export async function rerandomize(
   const state = publicState(publicKey);
   validateCiphertexts(publicKey, [ciphertext]);
   const choice = options.masking ?? state.defaultMasking;
+  const mask = obfuscatorsOf(state, choice)?.mask();
+  if (mask !== undefined) return (ciphertext * mask) % state.square;
   return state.calls.add(`rerandomize ${choice}`, [ciphertext], async (items) => {
     const masking = await maskingOf(state, choice, items.length);
     return elementwise(state, { kind: 'rerandomize', masking }, [column(items, 0, state.elementBytes)]);

@@ -92,7 +92,11 @@ function use(name: string, count: number): Entry {
 
 /** The longest window that so many uses pay for and that fits half the budget; 0 for none. */
 function wantedWindowBits(source: TableSource, uses: number): number {
-  const fitting = WINDOWS.filter(({ windowBits }) => tableBytes(source, windowBits) <= settings.budgetBytes / 2);
+  // With BigInt every thread decodes what it reads of a table: a long one would be kept twice.
+  const longest = localRings().engine.name === 'bigint' ? 8 : 10;
+  const fitting = WINDOWS.filter(
+    ({ windowBits }) => windowBits <= longest && tableBytes(source, windowBits) <= settings.budgetBytes / 2,
+  );
   const best = fitting.find(({ fromUses }) => uses >= fromUses);
   if (!best) return 0;
   return settings.constantTime ? CONSTANT_TIME_WINDOW_BITS : best.windowBits;

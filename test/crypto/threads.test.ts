@@ -95,6 +95,7 @@ test('masks computed ahead are used once each, refilled, and gone when the pool 
   expect(pool.available).toBe(100);
   const [first = 0n] = ciphertexts;
   expect(privateKey.decrypt(await rerandomize(publicKey, first))).toBe(privateKey.decrypt(first));
+  expect(pool.available).toBe(99);
   pool.close();
   expect(pool.available).toBe(0);
   expect(pool.encrypt(1n)).toBeUndefined();
