@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { ColonyError, toError, UserError } from '../colony/errors.ts';
-import { DataError } from '../data/errors.ts';
+import { toError } from '../colony/errors.ts';
+import { isMendable } from '../executors/failures.ts';
 import { EXIT_CODES, UsageError } from './command.ts';
 import { createContext } from './framework/context.ts';
 import type { Io } from './framework/io.ts';
@@ -63,7 +63,7 @@ function explain(error: Error, io: Io): number {
     say(`${error.message}\nSee "${['colonies', ...error.path, '--help'].join(' ')}".`);
     return EXIT_CODES.usage;
   }
-  if (error instanceof UserError || error instanceof ColonyError || error instanceof DataError) {
+  if (isMendable(error)) {
     say(`error: ${error.message}`);
     return EXIT_CODES.error;
   }

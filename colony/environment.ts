@@ -1,7 +1,7 @@
 import { DEFAULT_PORT, isLoopback, type ServerAddress } from './address.ts';
 import { DEVELOPMENT_COLONY_NAME, developmentDirectory, loadDevelopmentColony } from './development-colony.ts';
-import { toError, UserError } from './errors.ts';
-import { type Identity, identityFromPrivateKey } from './identity.ts';
+import { UserError } from './errors.ts';
+import { type Identity, readIdentity } from './identity.ts';
 
 /** Which server, which colony and whose keys the process works with. */
 export interface Environment {
@@ -145,12 +145,7 @@ function tlsOf(read: Reader): boolean | undefined {
 
 function keyOf(read: Reader, name: string): Identity | undefined {
   const text = read(name);
-  if (text === undefined) return undefined;
-  try {
-    return identityFromPrivateKey(text);
-  } catch (thrown) {
-    throw new UserError(`${name}: ${toError(thrown).message}`);
-  }
+  return text === undefined ? undefined : readIdentity(text, name);
 }
 
 function given<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import { getPublicKey, hashes, sign as signDigest, utils } from '@noble/secp256k1';
-import { ColonyError } from './errors.ts';
+import { ColonyError, toError, UserError } from './errors.ts';
 
 hashes.sha256 = (message) => new Uint8Array(createHash('sha256').update(message).digest());
 hashes.hmacSha256 = (key, message) => new Uint8Array(createHmac('sha256', key).update(message).digest());
@@ -44,6 +44,20 @@ export function identityFromPrivateKey(privateKey: string): Identity {
     });
   }
   return { privateKey: text, id: idOfPublicKey(getPublicKey(secretKey, false)) };
+}
+
+/**
+ * The identity of a private key that somebody set, as {@link identityFromPrivateKey}.
+ *
+ * @param where the variable, flag or file that holds it, for the message
+ * @throws UserError otherwise; the message never shows the key
+ */
+export function readIdentity(privateKey: string, where: string): Identity {
+  try {
+    return identityFromPrivateKey(privateKey);
+  } catch (thrown) {
+    throw new UserError(`${where}: ${toError(thrown).message}`);
+  }
 }
 
 /** A fresh identity from the operating system's randomness. */

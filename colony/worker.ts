@@ -1,3 +1,4 @@
+import { formatAddress } from './address.ts';
 import { sleep } from './back-off.ts';
 import { ConnectionError, TerminalError, toError } from './errors.ts';
 import type { ExecutorDefinition } from './executor.ts';
@@ -58,7 +59,7 @@ export async function startWorker(definition: ExecutorDefinition, options: Worke
   const state: State = {
     settings,
     places: createPlaces(settings.concurrency),
-    session: await register(settings, settings.chosenName ?? uniqueName(settings.type)),
+    session: await registerFirst(settings),
     isRegistrationOpen: true,
     ledger: createLedger(),
     mayHaveOrphans: settings.lastingIdentity !== undefined,
@@ -81,6 +82,19 @@ export async function startWorker(definition: ExecutorDefinition, options: Worke
     stop: ({ graceMs = settings.graceMs } = {}) => stop(state, stopped, graceMs),
   };
 }
+
+/** Whoever starts a daemon while the server is away should not wonder why nothing happens. */
+async function registerFirst(settings: WorkerSettings): Promise<Session> {
+  const say = (): void => settings.log.warn(`waiting for the Colonies server at ${formatAddress(settings.server)}`);
+  const timer = setTimeout(say, SAID_AFTER_MS);
+  try {
+    return await register(settings, settings.chosenName ?? uniqueName(settings.type));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const SAID_AFTER_MS = 1_000;
 
 function live(state: State): Pick<Worker, 'ready' | 'stopped'> {
   let stopped: Promise<void> = Promise.resolve();

@@ -1,9 +1,9 @@
 import { pino, type Logger } from 'pino';
 import { type Environment, loadEnvironment } from '../colony/environment.ts';
-import { toError, UserError } from '../colony/errors.ts';
+import { toError } from '../colony/errors.ts';
 import { runUntilSignal } from '../colony/run-until-signal.ts';
 import type { Worker } from '../colony/worker.ts';
-import { DataError } from '../data/errors.ts';
+import { isMendable } from './failures.ts';
 
 /**
  * Runs a daemon as a program of its own: starts it with the colony of the environment, and stops it gracefully on
@@ -13,8 +13,8 @@ export async function daemonMain(start: (environment: Environment, log: Logger) 
   try {
     await runUntilSignal(await start(loadEnvironment(), pino(pino.destination(2))));
   } catch (error) {
-    const isMendable = error instanceof UserError || error instanceof DataError;
-    process.stderr.write(`${isMendable ? error.message : (toError(error).stack ?? toError(error).message)}\n`);
-    process.exitCode = isMendable ? 1 : 70;
+    const { message, stack } = toError(error);
+    process.stderr.write(`${isMendable(error) ? message : (stack ?? message)}\n`);
+    process.exitCode = isMendable(error) ? 1 : 70;
   }
 }

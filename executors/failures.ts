@@ -1,4 +1,4 @@
-import { ColonyError, RetryableError, TerminalError } from '../colony/errors.ts';
+import { ColonyError, RetryableError, TerminalError, UserError } from '../colony/errors.ts';
 import { DataError } from '../data/errors.ts';
 
 /**
@@ -22,4 +22,9 @@ function asRefusal(error: unknown): unknown {
   }
   if (error instanceof RangeError) return new TerminalError(error.message, { code: 'OUT_OF_RANGE' });
   return error;
+}
+
+/** Whether the message alone helps the user, who can mend it or ask the server's owner; anything else is our bug. */
+export function isMendable(error: unknown): boolean {
+  return error instanceof UserError || error instanceof ColonyError || error instanceof DataError;
 }

@@ -8,8 +8,7 @@ import {
   requireIdentity,
   requireServerIdentity,
 } from '../../colony/environment.ts';
-import { toError, UserError } from '../../colony/errors.ts';
-import { type Identity, identityFromPrivateKey } from '../../colony/identity.ts';
+import { type Identity, readIdentity } from '../../colony/identity.ts';
 import type { Connection, KeyArguments, Role } from './context.ts';
 import type { GlobalArguments } from './global-options.ts';
 import type { Io } from './io.ts';
@@ -22,12 +21,13 @@ import type { Io } from './io.ts';
  */
 export function resolveEnvironment(env: Io['env'], flags: GlobalArguments, keys: KeyArguments): Environment {
   const environment = loadEnvironment(env);
+  const { prvkey, colonyprvkey, serverprvkey } = keys;
   return {
     ...environment,
     server: resolveServer(env, flags, environment.server),
-    ...keyFrom('identity', 'prvkey', keys),
-    ...keyFrom('colonyIdentity', 'colonyprvkey', keys),
-    ...keyFrom('serverIdentity', 'serverprvkey', keys),
+    ...(prvkey === undefined ? {} : { identity: readIdentity(prvkey, '--prvkey') }),
+    ...(colonyprvkey === undefined ? {} : { colonyIdentity: readIdentity(colonyprvkey, '--colonyprvkey') }),
+    ...(serverprvkey === undefined ? {} : { serverIdentity: readIdentity(serverprvkey, '--serverprvkey') }),
   };
 }
 
@@ -55,19 +55,3 @@ const IDENTITY_OF: Readonly<Record<Role, (environment: Environment) => Identity 
   colony: requireColonyIdentity,
   server: requireServerIdentity,
 };
-
-function keyFrom<P extends 'identity' | 'colonyIdentity' | 'serverIdentity'>(
-  property: P,
-  flag: keyof KeyArguments,
-  keys: KeyArguments,
-): Partial<Record<P, Identity>> {
-  const text = keys[flag];
-  if (text === undefined) return {};
-  try {
-    const found: Partial<Record<P, Identity>> = {};
-    found[property] = identityFromPrivateKey(text);
-    return found;
-  } catch (thrown) {
-    throw new UserError(`--${flag}: ${toError(thrown).message}`);
-  }
-}

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import type { ServerAddress } from '../address.ts';
+import { addressFromUrl, type ServerAddress } from '../address.ts';
 import type { RetryPolicy } from '../back-off.ts';
 import { UserError } from '../errors.ts';
 import type { ExecutorDefinition } from '../executor.ts';
-import { generateIdentity, type Identity, identityFromPrivateKey } from '../identity.ts';
+import { generateIdentity, type Identity, readIdentity } from '../identity.ts';
 import { readPrivateFile, writePrivateFile } from '../private-files.ts';
 
 /** How a daemon reaches its colony and how it works there. */
@@ -46,7 +46,7 @@ export interface WorkerOptions {
 /** {@link WorkerOptions} with everything decided. */
 export interface WorkerSettings {
   readonly definition: ExecutorDefinition;
-  readonly server: ServerAddress | URL;
+  readonly server: ServerAddress;
   readonly colonyName: string;
   readonly log: Logger;
   readonly type: string;
@@ -67,7 +67,7 @@ export interface WorkerSettings {
 /**
  * Fills in what the operator left open.
  *
- * @throws UserError for a name with a colon, a type that is empty, counts and times out of range
+ * @throws UserError for a name with a colon, a type that is empty, counts and times out of range, a damaged key file
  */
 export function settleOptions(definition: ExecutorDefinition, options: WorkerOptions): WorkerSettings {
   const type = options.type ?? definition.type;
@@ -76,7 +76,7 @@ export function settleOptions(definition: ExecutorDefinition, options: WorkerOpt
   return {
     definition,
     type,
-    server: options.server,
+    server: options.server instanceof URL ? addressFromUrl(options.server) : options.server,
     colonyName: options.colonyName,
     log: options.log,
     colonyIdentity: options.colonyIdentity,
@@ -116,7 +116,7 @@ export function executorIdentity(settings: WorkerSettings): Identity {
 function identityFromFile(path: string | undefined): Identity | undefined {
   if (path === undefined) return undefined;
   const text = readPrivateFile(path);
-  if (text !== undefined) return identityFromPrivateKey(text);
+  if (text !== undefined) return readIdentity(text, path);
   const identity = generateIdentity();
   writePrivateFile(path, `${identity.privateKey}\n`);
   return identity;

@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test as base } from 'vitest';
+import { UserError } from '../../colony/errors.ts';
 import { generateIdentity } from '../../colony/identity.ts';
 import {
   addExecutor,
@@ -103,6 +104,17 @@ describe('a daemon with the key of the colony owner', () => {
     );
   });
 
+  test('that is started before its server says what it waits for', async ({ stage: { colony, logs, start } }) => {
+    const { port, host } = colony.address;
+    await colony.server.stop();
+    const starting = start(echo);
+    await until(() => logs.mention('waiting for the Colonies server at', `http://${host}:${port}`));
+    await colony.restart();
+    await (
+      await starting
+    ).ready;
+  });
+
   test('with the wrong key is told so at once', async ({ stage: { start } }) => {
     await expect(start(echo, { colonyIdentity: generateIdentity() })).rejects.toMatchObject({ status: 403 });
   });
@@ -174,6 +186,14 @@ describe('a key file', () => {
     expect(statSync(identityFile).mode & 0o777).toBe(0o600);
     expect(readFileSync(identityFile, 'utf8')).toMatch(/^[0-9a-f]{64}\n$/);
     rmSync(directory, { recursive: true });
+  });
+
+  test('that is damaged is named, and not shown', async ({ stage: { colony, start } }) => {
+    const identityFile = join(colony.directory, 'damaged.key');
+    writeFileSync(identityFile, 'not-a-key', { mode: 0o600 });
+    const starting = start(echo, { identityFile });
+    await expect(starting).rejects.toThrow(`${identityFile}: private key: expected 64 hexadecimal characters, got 9`);
+    await expect(starting).rejects.toBeInstanceOf(UserError);
   });
 
   test('finds the registration of a daemon that died', async ({ stage: { colony, run, start } }) => {
