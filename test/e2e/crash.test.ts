@@ -34,16 +34,17 @@ test('a process whose hospital was killed is finished by another attempt after i
   await desk.startServer();
   desk.start(['executor', 'start', 'hospital', 'r1-hospital_executor', '55']);
   desk.start(['executor', 'start', 'cloud']);
-  const frozen = desk.start(['executor', 'start', 'hospital', 'r2-hospital_executor', '5']);
-  await until(() => isWaitingForWork(desk, 'r2-hospital_executor'));
-  // A stopped process still has its poll open, so it is given the work and cannot do it.
-  frozen.child.kill('SIGSTOP');
+  // More rows than any computer counts within the deadline.
+  const endless = 'select sum(a.range % 2)::bigint as n from range(10000000) a, range(10000000) b';
+  await writeHospital(desk, 'endless.json', endless);
+  await writeHospital(desk, 'quick.json', 'select 5 as n');
+  const busy = desk.start(['executor', 'start', 'hospital', 'r2-hospital_executor', '--config', 'endless.json']);
   await desk.run(['keys', 'generate', '--bits', '2048']);
-  await writeFile(join(desk.directory, 'workflow.json'), await specWithDeadline(2));
+  await writeFile(join(desk.directory, 'workflow.json'), await specOfNumber(3));
   const running = desk.start(['workflow', 'submit', '--spec', 'workflow.json', '--wait', '--json']);
   await until(() => countInState(desk, 'running', 1, 'r2-hospital_executor'), running.stderr);
-  await frozen.end('SIGKILL');
-  desk.start(['executor', 'start', 'hospital', 'r2-hospital_executor', '5']);
+  await busy.end('SIGKILL');
+  desk.start(['executor', 'start', 'hospital', 'r2-hospital_executor', '--config', 'quick.json']);
 
   const { stdout, stderr, exitCode } = await running.outcome;
   expect(exitCode, stderr).toBe(0);
@@ -51,7 +52,7 @@ test('a process whose hospital was killed is finished by another attempt after i
   expect((await desk.run(['decrypt', resultProcessId])).stdout).toBe(SUM);
   const { client, colonyName } = connect(desk);
   const finished = await client.getProcesses({ ...QUERY, colonyName, state: 2, executorType: 'r2-hospital_executor' });
-  expect(finished.map(({ retries }) => retries)).toEqual([1]);
+  expect(finished.map(({ retries }) => retries > 0)).toEqual([true]);
 });
 
 test('two daemons of one type share the work', async () => {
@@ -95,7 +96,21 @@ async function isWaitingForWork(desk: Desk, executorType: string, count = 1): Pr
   return heard.length === count;
 }
 
-async function specWithDeadline(maxExecTimeSeconds: number): Promise<string> {
-  const nodes = z.array(z.looseObject({})).parse(JSON.parse(await readFile(SPEC, 'utf8')));
-  return JSON.stringify(nodes.map((node) => ({ ...node, maxexectime: maxExecTimeSeconds })));
+/** The tutorial's workflow, whose second hospital is asked for the number that its operator calls "patients". */
+async function specOfNumber(maxExecTimeSeconds: number): Promise<string> {
+  const nodes = z.array(z.looseObject({ kwargs: z.looseObject({}) })).parse(JSON.parse(await readFile(SPEC, 'utf8')));
+  return JSON.stringify(
+    nodes.map((node, index) => ({
+      ...node,
+      maxexectime: maxExecTimeSeconds,
+      maxretries: 10,
+      kwargs: index === 1 ? { ...node.kwargs, number: 'patients' } : node.kwargs,
+    })),
+  );
+}
+
+async function writeHospital(desk: Desk, name: string, sql: string): Promise<void> {
+  await writeFile(join(desk.directory, 'rows.csv'), 'age\n40\n');
+  const config = { source: { kind: 'csv', path: 'rows.csv' }, numbers: { patients: sql } };
+  await writeFile(join(desk.directory, name), JSON.stringify(config));
 }
