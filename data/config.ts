@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
+import { isLoopback } from '../colony/address.ts';
 import { tryParseDecimal } from './decimal.ts';
 import { DataError, quoteName } from './errors.ts';
 
@@ -229,5 +230,5 @@ function addressOfUrl(text: string): Address | { readonly problem: string } {
 
 /** Whether a database host is this machine itself: a loopback name or address, or the folder of a Unix socket. */
 export function isLocalHost(host: string): boolean {
-  return isAbsolute(host) || host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+  return isAbsolute(host) || isLoopback(host);
 }

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
-import type { Logger } from 'pino';
 import type { Environment } from '../../colony/environment.ts';
 import { UserError } from '../../colony/errors.ts';
 import type { Worker } from '../../colony/worker.ts';
+import type { DaemonOptions } from '../../executors/daemon-options.ts';
 import type { Context } from '../framework/context.ts';
 import { colonyKey } from '../framework/global-options.ts';
 
@@ -16,25 +16,18 @@ export const daemonOptions = {
   ...colonyKey,
 } as const;
 
-/** What every daemon is started with. */
-export interface DaemonSettings {
-  readonly concurrency: number;
-  readonly identityFile: string | undefined;
-  readonly environment: Environment;
-  readonly log: Logger;
-}
-
 /** Starts a daemon and waits until it has stopped: gracefully when the user interrupts, or by itself. */
 export async function runDaemon(
   context: Context,
   executorType: string,
   args: { readonly concurrency: number; readonly key: string | undefined; readonly colonyprvkey: string | undefined },
-  start: (settings: DaemonSettings) => Promise<Worker>,
+  start: (options: DaemonOptions) => Promise<Worker>,
 ): Promise<undefined> {
   const { signal, cwd } = context.io;
   const environment = await context.environment(args);
   requireColony(environment, context, args.colonyprvkey);
   const worker = await start({
+    executorType,
     concurrency: args.concurrency,
     identityFile: args.key === undefined ? undefined : resolve(cwd, args.key),
     environment,

@@ -64,8 +64,9 @@ class PostgresSource implements DataSource {
   }
 
   async #begin(signal: AbortSignal | undefined): Promise<Transaction> {
-    signal?.throwIfAborted();
     const client = new this.#Client(await this.#clientConfig());
+    // Nothing is awaited from here until the transaction listens to the signal.
+    signal?.throwIfAborted();
     const transaction = new Transaction(client, this.description, signal);
     await transaction.begin(Math.ceil(this.#config.statementTimeoutSeconds * 1000));
     return transaction;

@@ -17,6 +17,6 @@ export const executorStartCloud = defineCommand({
   stopsItself: true,
   async run(args, context) {
     const { startCloud } = await import('../../../executors/cloud/daemon.ts');
-    return runDaemon(context, args.type, args, (settings) => startCloud({ executorType: args.type, ...settings }));
+    return runDaemon(context, args.type, args, startCloud);
   },
 });

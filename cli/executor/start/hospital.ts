@@ -34,6 +34,6 @@ export const executorStartHospital = defineCommand({
     }
     const data = config === undefined ? { secret: secret ?? '' } : { configPath: resolve(context.io.cwd, config) };
     const { startHospital } = await import('../../../executors/hospital/daemon.ts');
-    return runDaemon(context, executorType, args, (settings) => startHospital({ executorType, data, ...settings }));
+    return runDaemon(context, executorType, args, (options) => startHospital({ ...options, executorType, data }));
   },
 });
