@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { chmod, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import * as z from 'zod';
 import { toError, UserError } from '../colony/errors.ts';
+import { writeWholeFile } from '../colony/private-files.ts';
 
 /**
  * Paillier key files in the format of the Python example: base64 of the JSON `{"n": "<decimal>"}` and
@@ -126,8 +126,8 @@ export async function saveKeyPair(
   if (!overwrite) await refuseExistingKeyPair(directory);
   await mkdir(directory, { recursive: true });
   // The private key first: a public key alone would collect ciphertexts that nobody can read.
-  await writeWhole(paths.privateKeyPath, `${encodePrivateKey(key)}\n`, 0o600, overwrite);
-  await writeWhole(paths.publicKeyPath, `${encodePublicKey({ n: key.p * key.q, blum: key.blum })}\n`, 0o644, overwrite);
+  write(paths.privateKeyPath, `${encodePrivateKey(key)}\n`, 0o600, overwrite);
+  write(paths.publicKeyPath, `${encodePublicKey({ n: key.p * key.q, blum: key.blum })}\n`, 0o644, overwrite);
   return paths;
 }
 
@@ -147,39 +147,12 @@ function alreadyExists(path: string): UserError {
   );
 }
 
-/** Writes beside the file and moves it there, so that nobody ever sees half of it. */
-async function writeWhole(path: string, text: string, mode: number, overwrite: boolean): Promise<void> {
-  const unfinished = `${path}.${randomBytes(6).toString('hex')}`;
+function write(path: string, text: string, mode: number, overwrite: boolean): void {
   try {
-    const file = await open(unfinished, 'wx', mode);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    // The mode of `open` passes through the process's umask, which may have taken rights away that were meant.
-    await chmod(unfinished, mode);
-    // A link, unlike a move, never replaces a file that appeared in the meantime.
-    if (overwrite) await rename(unfinished, path);
-    else await link(unfinished, path);
-    await syncDirectory(dirname(path));
+    writeWholeFile(path, text, { mode, overwrite });
   } catch (thrown) {
     if (isSystemError(thrown, 'EEXIST')) throw alreadyExists(path);
     throw new UserError(`${path}: expected to write it, got "${toError(thrown).message}"`, { cause: thrown });
-  } finally {
-    await rm(unfinished, { force: true });
-  }
-}
-
-/** Puts the file's name on the disk, too. Windows cannot open directories. */
-async function syncDirectory(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 

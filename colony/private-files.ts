@@ -1,4 +1,16 @@
-import { chmodSync, statSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { toError, UserError } from './errors.ts';
@@ -26,13 +38,47 @@ export function readPrivateFile(path: string): string | undefined {
 /** Writes a file that only its owner can read, whole or not at all, in a directory that is made where missing. */
 export function writePrivateFile(path: string, text: string): void {
   makePrivateDirectory(dirname(path));
+  try {
+    writeWholeFile(path, text, { mode: 0o600, overwrite: true });
+  } catch (thrown) {
+    throw new UserError(`${path}: expected to write it, got "${toError(thrown).message}"`, { cause: thrown });
+  }
+}
+
+/**
+ * Writes beside a file and moves the result there, so that nobody ever sees half of it. It is on the disk when this
+ * returns.
+ *
+ * @param options.overwrite whether to replace a file that exists
+ * @throws the system's error; `EEXIST` for a file that exists and may not be replaced, also when it has just appeared
+ */
+export function writeWholeFile(
+  path: string,
+  text: string,
+  { mode, overwrite }: { readonly mode: number; readonly overwrite: boolean },
+): void {
   const unfinished = `${path}.${randomBytes(6).toString('hex')}`;
   try {
-    writeFileSync(unfinished, text, { mode: 0o600, flag: 'wx' });
-    renameSync(unfinished, path);
-  } catch (thrown) {
+    writeFileSync(unfinished, text, { mode, flag: 'wx', flush: true });
+    // The mode of a new file passes through the process's umask, which may have taken rights away that were meant.
+    chmodSync(unfinished, mode);
+    // A link, unlike a move, never replaces a file.
+    if (overwrite) renameSync(unfinished, path);
+    else linkSync(unfinished, path);
+    syncDirectory(dirname(path));
+  } finally {
     rmSync(unfinished, { force: true });
-    throw new UserError(`${path}: expected to write it, got "${toError(thrown).message}"`, { cause: thrown });
+  }
+}
+
+/** Puts a file's name on the disk, too. Windows cannot open directories. */
+function syncDirectory(path: string): void {
+  if (!HAS_MODES) return;
+  const directory = openSync(path, 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
   }
 }
 

@@ -3,6 +3,7 @@ import { mapInBatches } from './batches.ts';
 import type { CallOptions, ColoniesClient } from './client.ts';
 import { ColonyError } from './errors.ts';
 import type { Identity } from './identity.ts';
+import { limitSignal } from './limited-signal.ts';
 import { isFinal, type Process, type ProcessState } from './messages/processes.ts';
 import type { Workflow } from './messages/workflows.ts';
 import { type Hints, openHints } from './process-hints.ts';
@@ -159,21 +160,7 @@ async function withTimeout<T>(
   wait: (signal: AbortSignal | undefined) => Promise<T>,
 ): Promise<T> {
   if (timeoutMs === undefined) return wait(outer);
-  const limit = new AbortController();
-  const abort = (): void => limit.abort(outer?.reason);
-  if (outer?.aborted === true) abort();
-  outer?.addEventListener('abort', abort, { once: true });
-  const timer = setTimeout(() => {
-    limit.abort(
-      new ColonyError(`${what}: expected its end within ${timeoutMs / 1000} s, got none; it goes on`, {
-        code: 'WAIT_TIMEOUT',
-      }),
-    );
-  }, timeoutMs);
-  try {
-    return await wait(limit.signal);
-  } finally {
-    clearTimeout(timer);
-    outer?.removeEventListener('abort', abort);
-  }
+  const message = `${what}: expected its end within ${timeoutMs / 1000} s, got none; it goes on`;
+  using limit = limitSignal(outer, timeoutMs, () => new ColonyError(message, { code: 'WAIT_TIMEOUT' }));
+  return await wait(limit.signal);
 }

@@ -1,6 +1,7 @@
 import { formatAddress, type ServerAddress } from './address.ts';
 import { pauseMs, type RetryPolicy, sleep } from './back-off.ts';
 import { ConnectionError, toError } from './errors.ts';
+import { limitSignal } from './limited-signal.ts';
 
 /** One request as it goes over HTTP, and how far to go for an answer. */
 export interface Post {
@@ -74,7 +75,9 @@ export async function post(request: Post): Promise<Answer> {
 }
 
 async function attemptPost(request: Post): Promise<Answer> {
-  using limit = attemptLimit(request.timeoutMs, request.signal);
+  const { timeoutMs } = request;
+  const timedOut = (): Error => new ConnectionError(`no answer within ${timeoutMs} ms`, { code: 'TIMEOUT' });
+  using limit = limitSignal(request.signal, timeoutMs, timedOut);
   const response = await fetch(request.url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -89,26 +92,6 @@ async function attemptPost(request: Post): Promise<Answer> {
     });
   }
   return { status: response.status, body };
-}
-
-/** A signal for one attempt that leaves neither a timer nor a listener behind. */
-function attemptLimit(
-  timeoutMs: number,
-  outer: AbortSignal | undefined,
-): Disposable & { readonly signal: AbortSignal } {
-  const controller = new AbortController();
-  const abort = (): void => controller.abort(outer?.reason);
-  const timer = setTimeout(() => {
-    controller.abort(new ConnectionError(`no answer within ${timeoutMs} ms`, { code: 'TIMEOUT' }));
-  }, timeoutMs);
-  outer?.addEventListener('abort', abort, { once: true });
-  return {
-    signal: controller.signal,
-    [Symbol.dispose]() {
-      clearTimeout(timer);
-      outer?.removeEventListener('abort', abort);
-    },
-  };
 }
 
 /** A proxy answers for a server that is away; a Colonies server wraps its own 503 in an envelope. */

@@ -1,6 +1,6 @@
 import { PublicKey } from 'paillier-bigint';
 import * as z from 'zod';
-import { CiphertextVector, publicKeyFromModulus } from '../crypto/paillier/index.ts';
+import { CiphertextVector, isBlumKey, publicKeyFromModulus } from '../crypto/paillier/index.ts';
 
 /**
  * What goes into and comes out of processes: the tutorial's forms, which the Python example shares, and ciphertext
@@ -17,8 +17,8 @@ const DecimalModulus = z
 const PublicKeyJson = z.object({ n: DecimalModulus, blum: z.boolean().optional() });
 
 /**
- * A Paillier public key: base64 of `{"n": "<decimal>"}`, the form of the Python example. Keys shorter than 2048 bits and
- * moduli that cannot be right are refused.
+ * A Paillier public key: base64 of `{"n": "<decimal>"}`, the form of the Python example, with `"blum": true` where its
+ * owner says so. Keys shorter than 2048 bits and moduli that cannot be right are refused.
  */
 export const PaillierPublicKey = z.codec(z.base64().min(1), z.instanceof(PublicKey), {
   decode: (text, context) => {
@@ -30,7 +30,8 @@ export const PaillierPublicKey = z.codec(z.base64().min(1), z.instanceof(PublicK
       return z.NEVER;
     }
   },
-  encode: (publicKey) => toBase64(JSON.stringify({ n: publicKey.n.toString() })),
+  encode: (publicKey) =>
+    toBase64(JSON.stringify({ n: publicKey.n.toString(), ...(isBlumKey(publicKey) === true ? { blum: true } : {}) })),
 });
 
 function publicKeyProblem(error: unknown): string {
