@@ -15,6 +15,14 @@ const INLINE_MICROS = 3000;
 /** Length of the pieces that workers get: short enough that an abort takes effect soon. */
 const PIECE_MICROS = 10_000;
 
+/** How to compute. */
+export interface ComputeOptions {
+  /** Drops what no thread has started. */
+  readonly signal?: AbortSignal | undefined;
+  /** Background work waits until the threads have nothing else to do. @default normal */
+  readonly priority?: Priority;
+}
+
 /** Everything that lives as long as the process, or until {@link stopComputing}. */
 interface Runtime extends Selection {
   readonly rings: OpenRings;
@@ -53,26 +61,18 @@ export function sharedBytes(length: number): Uint8Array {
 }
 
 /**
- * Performs a task: in this thread when it is short, spread over worker threads otherwise.
+ * Performs a task: in this thread when it is short, spread over worker threads otherwise. Plaintexts that go in are
+ * overwritten.
  *
  * @returns resolves when `task.out` holds the result
  */
-export async function compute(
-  task: Task,
-  options: { signal?: AbortSignal | undefined; priority?: Priority } = {},
-): Promise<void> {
-  options.signal?.throwIfAborted();
-  const { engine, rings, workers } = openRuntime();
-  const micros = estimateMicros(engine, task);
-  if (micros > INLINE_MICROS || options.priority === 'background') {
-    return runInWorkers(workers, task, Math.max(engine.lanes, 1), micros, options);
+export async function compute(task: Task, options: ComputeOptions = {}): Promise<void> {
+  try {
+    await perform(task, options);
+  } finally {
+    const { kind } = task.operation;
+    if (kind === 'encrypt' || kind === 'encryptAsOwner') for (const input of task.inputs) input.fill(0);
   }
-  microsSincePause += micros;
-  if (microsSincePause > INLINE_MICROS) {
-    microsSincePause = micros;
-    await setImmediate();
-  }
-  runTask(rings, task);
 }
 
 /** Tells every thread to let go of a table. */
@@ -102,12 +102,27 @@ function openRuntime(): Runtime {
   return runtime;
 }
 
+async function perform(task: Task, options: ComputeOptions): Promise<void> {
+  options.signal?.throwIfAborted();
+  const { engine, rings, workers } = openRuntime();
+  const micros = estimateMicros(engine, task);
+  if (micros > INLINE_MICROS || options.priority === 'background') {
+    return runInWorkers(workers, task, engine.lanes, micros, options);
+  }
+  microsSincePause += micros;
+  if (microsSincePause > INLINE_MICROS) {
+    microsSincePause = micros;
+    await setImmediate();
+  }
+  runTask(rings, task);
+}
+
 async function runInWorkers(
   workers: WorkerPool<WorkerMessage>,
   task: Task,
   lanes: number,
   micros: number,
-  options: { signal?: AbortSignal | undefined; priority?: Priority },
+  options: ComputeOptions,
 ): Promise<void> {
   const copies: Uint8Array[] = [];
   const inputs = task.inputs.map((input) => toShared(input, copies));
