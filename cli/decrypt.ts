@@ -7,7 +7,7 @@ import type { Connection } from './framework/context.ts';
 import { memberKey } from './framework/global-options.ts';
 import { isEntryPoint, runAsProgram } from './framework/program.ts';
 import type { Report } from './framework/report.ts';
-import { loadPrivateKey, PRIVATE_KEY_FILE } from './key-files.ts';
+import { explainRefusal, loadPrivateKey, PRIVATE_KEY_FILE } from './key-files.ts';
 
 /** `colonies decrypt` */
 export const decrypt = defineCommand({
@@ -23,15 +23,12 @@ export const decrypt = defineCommand({
   examples: [['decrypt <processid>', 'prints "The sum of all patient data is: 60"']],
   async run({ processid, key, prvkey }, context): Promise<Report> {
     const keyPath = resolve(context.io.cwd, key);
-    const { p, q, isReadableByOthers } = await loadPrivateKey(keyPath);
-    if (isReadableByOthers) context.say(`warning: ${keyPath} can be read by other users; run "chmod 600 ${keyPath}"`);
+    const { p, q } = await loadPrivateKey(keyPath, context.say);
     const process = await getSuccessful(await context.connect('member', { prvkey }), processid);
     const { privateKeyFromPrimes } = await import('../crypto/paillier/keys.ts');
     const { readResult } = await import('../executors/hospital/result.ts');
     // Executors refuse short keys; whoever made one for a trial may still read with it.
-    const privateKey = await privateKeyFromPrimes(p, q, { minimumBits: 256 }).catch((thrown: unknown) => {
-      throw thrown instanceof RangeError ? new UserError(`${keyPath}: ${thrown.message}`) : thrown;
-    });
+    const privateKey = await explainRefusal(keyPath, () => privateKeyFromPrimes(p, q, { minimumBits: 256 }));
     return resultReport(processid, await readResult(process, privateKey));
   },
 });

@@ -31,12 +31,6 @@ export interface PublicKeyFile extends PublicKeyNumbers {
   readonly text: string;
 }
 
-/** A private key file. */
-export interface PrivateKeyFile extends PrivateKeyNumbers {
-  /** Whether others than the owner may read the file. */
-  readonly isReadableByOthers: boolean;
-}
-
 /** The file names of the Python example. */
 export const PUBLIC_KEY_FILE = 'public_key.b64';
 /** @see {@link PUBLIC_KEY_FILE} */
@@ -86,11 +80,32 @@ export async function loadPublicKey(path: string): Promise<PublicKeyFile> {
   return decodePublicKey(await readKeyFile(path), path);
 }
 
-/** @throws UserError when the file is missing, unreadable or no private key */
-export async function loadPrivateKey(path: string): Promise<PrivateKeyFile> {
+/**
+ * Reads a private key file.
+ *
+ * @param warn told when others than the owner may read the file
+ * @throws UserError when the file is missing, unreadable or no private key
+ */
+export async function loadPrivateKey(path: string, warn: (message: string) => void): Promise<PrivateKeyNumbers> {
   const numbers = decodePrivateKey(await readKeyFile(path), path);
   const { mode } = await stat(path);
-  return { ...numbers, isReadableByOthers: process.platform !== 'win32' && (mode & 0o077) !== 0 };
+  const isPrivate = process.platform === 'win32' || (mode & 0o077) === 0;
+  if (!isPrivate) warn(`warning: ${path} can be read by other users; run "chmod 600 ${path}"`);
+  return numbers;
+}
+
+/**
+ * Calculates with a key of a file or flag, and turns the refusals of the mathematics, whose messages hold no key, into
+ * errors of the user.
+ *
+ * @param where named in the message
+ */
+export async function explainRefusal<T>(where: string, body: () => T | Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (thrown) {
+    throw thrown instanceof RangeError ? new UserError(`${where}: ${thrown.message}`) : thrown;
+  }
 }
 
 /** Whether there is a file, readable or not. */

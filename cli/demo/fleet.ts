@@ -43,6 +43,7 @@ export class Fleet {
       member.log.push(...text.split('\n').filter((line) => line !== ''));
       member.log.splice(0, member.log.length - KEPT_LOG_LINES);
     });
+    child.on('error', (error) => member.log.push(error.message));
     this.#members.push(member);
     return child;
   }
@@ -97,7 +98,8 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 function hasEnded(child: ChildProcess): boolean {
-  return child.exitCode !== null || child.signalCode !== null;
+  // Without a number it was never there: the system had no room for another process.
+  return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 }
 
 /** How Node.js is told to run this program, from its sources (with the loader that runs this very process) or as built. */

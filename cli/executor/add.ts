@@ -27,15 +27,7 @@ export const executorAdd = defineCommand({
         executorType,
         executorName,
         colonyName,
-        state: 'pending',
         requireFunctionRegistration: false,
-        commissionTime: undefined,
-        lastHeardFromTime: undefined,
-        locationName: undefined,
-        capabilities: undefined,
-        allocations: undefined,
-        blueprintId: undefined,
-        blueprintGeneration: undefined,
       },
     });
     if (args.approve) await client.approveExecutor({ colonyName, executorName });

@@ -1,4 +1,3 @@
-import type { FunctionSpec } from '../../colony/messages/processes.ts';
 import { defineCommand, UsageError } from '../command.ts';
 import { memberKey, stayOptions } from '../framework/global-options.ts';
 import { PATIENT_BRIDGE_MS } from '../framework/patience.ts';
@@ -21,46 +20,26 @@ export const functionExec = defineCommand({
   },
   examples: [['function exec --func echo --targettype cli --args hello --out', 'call a function, print its output']],
   async run(args, context) {
+    const z = await import('zod');
+    const { FunctionSpec } = await import('../../colony/messages/processes.ts');
     const { reportSubmitted } = await import('../views/process-wait.ts');
     const kwargs = readPairs('kwargs', args.kwargs);
     const env = readPairs('env', args.env);
     const { client, colonyName } = await context.connect('member', args, { bridgeMs: PATIENT_BRIDGE_MS });
-    const spec: FunctionSpec = {
-      nodeName: '',
-      functionName: args.func,
+    const spec = z.decode(FunctionSpec, {
+      funcname: args.func,
       args: args.args,
       kwargs,
-      priority: 0,
-      maxWaitTimeSeconds: args.maxwaittime,
-      maxExecTimeSeconds: args.maxexectime,
-      maxRetries: args.maxretries,
-      conditions: conditionsFor(colonyName, args.targettype),
-      label: args.label,
-      filesystem: undefined,
       env,
-      channels: undefined,
-    };
+      label: args.label,
+      maxwaittime: args.maxwaittime,
+      maxexectime: args.maxexectime,
+      maxretries: args.maxretries,
+      conditions: { colonyname: colonyName, executortype: args.targettype },
+    });
     return reportSubmitted(client, await client.submitFunctionSpec({ spec }), args, context);
   },
 });
-
-function conditionsFor(colonyName: string, executorType: string): FunctionSpec['conditions'] {
-  return {
-    colonyName,
-    executorNames: [],
-    executorType,
-    locationName: undefined,
-    dependencies: [],
-    nodes: 0,
-    cpu: '',
-    processes: 0,
-    processesPerNode: 0,
-    memory: '',
-    storage: '',
-    gpu: undefined,
-    wallTimeSeconds: 0,
-  };
-}
 
 /** `name:value` or `name=value`; the first separator counts. */
 function readPairs(flag: string, pairs: readonly string[]): Record<string, string> {

@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { toError, UserError } from '../../colony/errors.ts';
 import { parseFunctionSpec } from '../../workflows/function-spec.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../framework/context.ts';
+import { readJsonText } from '../framework/files.ts';
 import { memberKey, stayOptions } from '../framework/global-options.ts';
 import { PATIENT_BRIDGE_MS } from '../framework/patience.ts';
 
@@ -26,10 +24,7 @@ export const functionSubmit = defineCommand({
 });
 
 async function loadFunctionSpec(file: string, colonyName: string, { io, say }: Context) {
-  const text = await readFile(resolve(io.cwd, file), 'utf8').catch((thrown: unknown) => {
-    throw new UserError(`${file}: expected a readable JSON file, got "${toError(thrown).message}"`);
-  });
-  const { spec, warnings } = parseFunctionSpec(text, file, colonyName);
+  const { spec, warnings } = parseFunctionSpec(await readJsonText(io, file), file, colonyName);
   for (const warning of warnings) say(`warning: ${warning}`);
   return spec;
 }

@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
-import { UserError } from '../../colony/errors.ts';
 import { defineCommand } from '../command.ts';
 import type { Report } from '../framework/report.ts';
-import { refuseExistingKeyPair, saveKeyPair } from '../key-files.ts';
+import { explainRefusal, refuseExistingKeyPair, saveKeyPair } from '../key-files.ts';
 
 /** `colonies keys generate` */
 export const keysGenerate = defineCommand({
@@ -29,7 +28,7 @@ export const keysGenerate = defineCommand({
     // Before the primes are searched, which takes seconds.
     if (!force) await refuseExistingKeyPair(path);
     const { generateKeyPair, keyId, primesOf } = await import('../../crypto/paillier/keys.ts');
-    const keyPair = await generateKeyPair({ keyBits: bits, allowShortKey }).catch(explainRange);
+    const keyPair = await explainRefusal('--bits', () => generateKeyPair({ keyBits: bits, allowShortKey }));
     const { publicKeyPath, privateKeyPath } = await saveKeyPair(path, await primesOf(keyPair.privateKey), {
       overwrite: force,
     });
@@ -48,8 +47,3 @@ export const keysGenerate = defineCommand({
     };
   },
 });
-
-function explainRange(thrown: unknown): never {
-  if (thrown instanceof RangeError) throw new UserError(thrown.message);
-  throw thrown;
-}

@@ -1,7 +1,14 @@
 import { resolve } from 'node:path';
 import { UserError } from '../../colony/errors.ts';
 import { defineCommand } from '../command.ts';
-import { exists, loadPrivateKey, loadPublicKey, PRIVATE_KEY_FILE, PUBLIC_KEY_FILE } from '../key-files.ts';
+import {
+  exists,
+  explainRefusal,
+  loadPrivateKey,
+  loadPublicKey,
+  PRIVATE_KEY_FILE,
+  PUBLIC_KEY_FILE,
+} from '../key-files.ts';
 
 /** `colonies keys show` */
 export const keysShow = defineCommand({
@@ -14,7 +21,9 @@ export const keysShow = defineCommand({
     const [publicKeyPath, privateKeyPath] = [resolve(directory, PUBLIC_KEY_FILE), resolve(directory, PRIVATE_KEY_FILE)];
     const { publicKeyFromModulus, keyId } = await import('../../crypto/paillier/keys.ts');
     const { n, blum } = await loadPublicKey(publicKeyPath);
-    const publicKey = explain(publicKeyPath, () => publicKeyFromModulus(n, { minimumBits: SHORTEST_BITS }));
+    const publicKey = await explainRefusal(publicKeyPath, () =>
+      publicKeyFromModulus(n, { minimumBits: SHORTEST_BITS }),
+    );
     const hasPrivateKey = await exists(privateKeyPath);
     if (hasPrivateKey) await checkPrivateKey(privateKeyPath, n, context.say);
     const facts = {
@@ -42,19 +51,9 @@ export const keysShow = defineCommand({
 const SHORTEST_BITS = 256;
 
 async function checkPrivateKey(path: string, n: bigint, say: (message: string) => void): Promise<void> {
-  const { p, q, isReadableByOthers } = await loadPrivateKey(path);
-  if (isReadableByOthers) say(`warning: ${path} can be read by other users; run "chmod 600 ${path}"`);
+  const { p, q } = await loadPrivateKey(path, say);
   if (p * q === n) return;
   throw new UserError(
     `${path}: expected the private key of ${PUBLIC_KEY_FILE}, got that of another key; they are no pair`,
   );
-}
-
-function explain<T>(path: string, body: () => T): T {
-  try {
-    return body();
-  } catch (thrown) {
-    if (thrown instanceof RangeError) throw new UserError(`${path}: ${thrown.message}`);
-    throw thrown;
-  }
 }

@@ -1,8 +1,9 @@
-import type { LogEntry } from '../../colony/messages/logs.ts';
+import { LogEntry } from '../../colony/messages/logs.ts';
 import { defineCommand, UsageError } from '../command.ts';
 import { memberKey } from '../framework/global-options.ts';
 import { PATIENT_BRIDGE_MS } from '../framework/patience.ts';
 import type { Report } from '../framework/report.ts';
+import { listToWire } from '../views/wire.ts';
 
 /** `colonies log get` */
 export const logGet = defineCommand({
@@ -50,21 +51,11 @@ export const logGet = defineCommand({
 
 function logReport(entries: readonly LogEntry[]): Report {
   return {
-    json: entries.map(toJson),
+    json: listToWire(LogEntry, entries),
     show(out) {
       for (const { timestampNs, message } of entries) {
         out.line(`${new Date(timestampNs / 1e6).toISOString()}  ${message.trimEnd()}`);
       }
     },
-  };
-}
-
-function toJson({ processId, colonyName, executorName, message, timestampNs }: LogEntry) {
-  return {
-    processid: processId,
-    colonyname: colonyName,
-    executorname: executorName,
-    message,
-    timestamp: timestampNs,
   };
 }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { formatAddress } from '../../colony/address.ts';
+import { DEFAULT_PORT, formatAddress } from '../../colony/address.ts';
 import {
   createDevelopmentColony,
   type DevelopmentColony,
@@ -15,7 +15,7 @@ import { defineCommand } from '../command.ts';
 import type { Context } from '../framework/context.ts';
 import { packageVersion } from '../framework/version.ts';
 
-const DEFAULT_ADDRESS = { host: '127.0.0.1', port: 50080 };
+const DEFAULT_ADDRESS = { host: '127.0.0.1', port: DEFAULT_PORT };
 
 /** `colonies server start` */
 export const serverStart = defineCommand({

@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Process } from '../../colony/messages/processes.ts';
 import type { Workflow, WorkflowSpec } from '../../colony/messages/workflows.ts';
-import { toError, UserError } from '../../colony/errors.ts';
 import {
   leafNames,
   needsPublicKey,
@@ -12,6 +10,7 @@ import {
 } from '../../workflows/spec.ts';
 import { defineCommand, EXIT_CODES } from '../command.ts';
 import type { Connection, Context } from '../framework/context.ts';
+import { readJsonText } from '../framework/files.ts';
 import { memberKey } from '../framework/global-options.ts';
 import { PATIENT_BRIDGE_MS } from '../framework/patience.ts';
 import type { Report } from '../framework/report.ts';
@@ -68,18 +67,10 @@ async function loadWorkflow(
   colonyName: string,
   { io, say }: Context,
 ): Promise<WorkflowSpec> {
-  const { spec, warnings } = parseWorkflow(await readText(resolve(io.cwd, file), file), file, colonyName);
+  const { spec, warnings } = parseWorkflow(await readJsonText(io, file), file, colonyName);
   for (const warning of warnings) say(`warning: ${warning}`);
   if (!needsPublicKey(spec)) return spec;
   return withPublicKey(spec, (await loadPublicKey(resolve(io.cwd, publicKeyFile))).text);
-}
-
-async function readText(path: string, name: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (thrown) {
-    throw new UserError(`${name}: expected a readable JSON file, got "${toError(thrown).message}"`, { cause: thrown });
-  }
 }
 
 async function submit({ client }: Connection, spec: WorkflowSpec, { io }: Context): Promise<Submitted> {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -59,9 +59,22 @@ test('the private key is for its owner only, both files end with a line feed, an
   expect((await stat(publicKeyPath)).mode & 0o777).toBe(0o644);
   expect(await readFile(publicKeyPath, 'utf8')).toBe(`${encodePublicKey({ n: 77n, blum: true })}\n`);
   expect(await loadPublicKey(publicKeyPath)).toMatchObject({ n: 77n, blum: true });
-  expect(await loadPrivateKey(privateKeyPath)).toEqual({ p: 7n, q: 11n, isReadableByOthers: false });
+  expect(await loadPrivateKey(privateKeyPath, refuseWarning)).toEqual({ p: 7n, q: 11n });
   expect(await readdir(directory.path)).toHaveLength(2);
 });
+
+test('a private key that others can read is read with a warning', async () => {
+  await using directory = await temporaryDirectory();
+  const { privateKeyPath } = await saveKeyPair(directory.path, { p: 7n, q: 11n });
+  await chmod(privateKeyPath, 0o640);
+  const warnings: string[] = [];
+  await loadPrivateKey(privateKeyPath, (warning) => warnings.push(warning));
+  expect(warnings).toEqual([expect.stringContaining(`run "chmod 600 ${privateKeyPath}"`)]);
+});
+
+function refuseWarning(warning: string): never {
+  throw new Error(`expected no warning, got: ${warning}`);
+}
 
 test.each(['public_key.b64', 'private_key.b64'])(
   'an existing %s is kept unless it may be overwritten',
@@ -72,7 +85,7 @@ test.each(['public_key.b64', 'private_key.b64'])(
     expect(await readdir(directory.path)).toEqual([name]);
     expect(await readFile(join(directory.path, name), 'utf8')).toBe('precious');
     await saveKeyPair(directory.path, { p: 7n, q: 11n }, { overwrite: true });
-    expect(await loadPrivateKey(join(directory.path, 'private_key.b64'))).toMatchObject({ p: 7n });
+    expect(await loadPrivateKey(join(directory.path, 'private_key.b64'), refuseWarning)).toMatchObject({ p: 7n });
   },
 );
 
@@ -83,7 +96,7 @@ test('of two that write at the same time one wins, and its files fit together', 
     saveKeyPair(directory.path, { p: 13n, q: 17n }),
   ]);
   expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-  const { p, q } = await loadPrivateKey(join(directory.path, 'private_key.b64'));
+  const { p, q } = await loadPrivateKey(join(directory.path, 'private_key.b64'), refuseWarning);
   expect(await loadPublicKey(join(directory.path, 'public_key.b64'))).toMatchObject({ n: p * q });
 });
 

@@ -2,10 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import * as z from 'zod';
 import { generateIdentity, type Identity } from '../../colony/identity.ts';
 import { addExecutor, approveExecutor } from '../../colony/messages/executors.ts';
 import type { Message } from '../../colony/messages/message.ts';
-import { type FunctionSpec, getProcess, type Process, submitFunctionSpec } from '../../colony/messages/processes.ts';
+import { FunctionSpec, getProcess, type Process, submitFunctionSpec } from '../../colony/messages/processes.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../../server/index.ts';
 import { type Address, rpc } from './rpc.ts';
 
@@ -102,15 +103,7 @@ export function executorRegistration(colonyName: string, executor: TestExecutor)
     executorType: executor.type,
     executorName: executor.name,
     colonyName,
-    state: undefined,
     requireFunctionRegistration: false,
-    commissionTime: undefined,
-    lastHeardFromTime: undefined,
-    locationName: undefined,
-    capabilities: undefined,
-    allocations: undefined,
-    blueprintId: undefined,
-    blueprintGeneration: undefined,
   };
 }
 
@@ -120,35 +113,11 @@ export function functionSpec(
   executorType: string,
   spec: Omit<Partial<FunctionSpec>, 'conditions'> & { readonly conditions?: Partial<FunctionSpec['conditions']> } = {},
 ): FunctionSpec {
-  return {
-    nodeName: '',
-    functionName: 'f',
-    args: [],
-    kwargs: {},
-    priority: 0,
-    maxWaitTimeSeconds: -1,
-    maxExecTimeSeconds: -1,
-    maxRetries: 0,
-    label: '',
-    filesystem: undefined,
-    env: {},
-    channels: undefined,
-    ...spec,
-    conditions: {
-      colonyName,
-      executorNames: [],
-      executorType,
-      locationName: undefined,
-      dependencies: [],
-      nodes: 0,
-      cpu: '',
-      processes: 0,
-      processesPerNode: 0,
-      memory: '',
-      storage: '',
-      gpu: undefined,
-      wallTimeSeconds: 0,
-      ...spec.conditions,
-    },
-  };
+  const open = z.decode(FunctionSpec, {
+    funcname: 'f',
+    maxwaittime: -1,
+    maxexectime: -1,
+    conditions: { colonyname: colonyName, executortype: executorType },
+  });
+  return { ...open, ...spec, conditions: { ...open.conditions, ...spec.conditions } };
 }
