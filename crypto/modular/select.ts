@@ -96,12 +96,13 @@ function loadWasm(name: 'wasm-relaxed' | 'wasm', otherwise: string): ModularEngi
   return engine?.name === name ? engine : otherwise;
 }
 
-function selected(engine: ModularEngine, forced: boolean, passedOver: EngineDescription['passedOver']): Selection {
+function selected(loaded: ModularEngine, forced: boolean, passedOver: EngineDescription['passedOver']): Selection {
+  const engine = besideOpenSsl(loaded);
   const { name, lanes, constantTime } = engine;
-  return { engine: besideOpenSsl(engine), description: { name, lanes, constantTime, forced, passedOver } };
+  return { engine, description: { name, lanes, constantTime, forced, passedOver } };
 }
 
-/** Native engines beat OpenSSL even with one lane in use; relaxed SIMD beats it in full batches only; the others never. */
+/** Native engines need no help; relaxed SIMD beats OpenSSL in full batches only, plain SIMD and BigInt hardly ever. */
 function besideOpenSsl(engine: ModularEngine): ModularEngine {
   if (engine.name.startsWith('native')) return engine;
   return withOpenSsl(engine, engine.name === 'wasm-relaxed');
