@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import * as z from 'zod';
 import { isLoopback } from '../colony/address.ts';
+import { toError } from '../colony/errors.ts';
+import { parseJson } from '../colony/json-text.ts';
 import { tryParseDecimal } from './decimal.ts';
 import { DataError, quoteName } from './errors.ts';
 
@@ -144,7 +146,7 @@ export async function loadDataConfig(path: string): Promise<DataConfig> {
       `${path}: the configuration file cannot be read (${error.code ?? error.name})`,
     );
   });
-  return parseDataConfig(parseJson(text, path), origin);
+  return parseDataConfig(readJson(text, path), origin);
 }
 
 /**
@@ -161,14 +163,11 @@ export function parseDataConfig(value: unknown, origin: ConfigOrigin): DataConfi
   return { ...parsed.data, source: withAbsolutePaths(parsed.data.source, origin.baseDirectory) };
 }
 
-function parseJson(text: string, path: string): unknown {
+function readJson(text: string, path: string): unknown {
   try {
-    return JSON.parse(text.replace(/^\uFEFF/, ''));
+    return parseJson(text, path);
   } catch (error) {
-    // The engine's message may quote the file, so only its position is passed on.
-    const position = /at position (\d+)/.exec(String(error))?.[1];
-    const line = position === undefined ? '' : ` near line ${text.slice(0, Number(position)).split('\n').length}`;
-    throw new DataError('CONFIG_INVALID', `${path}: expected JSON${line}; check commas, quotation marks and brackets`);
+    throw new DataError('CONFIG_INVALID', toError(error).message);
   }
 }
 

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { UserError } from '../colony/errors.ts';
 import { FunctionSpec } from '../colony/messages/processes.ts';
 import { describe, formatIssues } from '../colony/schema-errors.ts';
-import { parseJson } from './json-text.ts';
+import { parseJson } from '../colony/json-text.ts';
 
 /** What was found in a file: complaints that forbid its use, and oddities that do not. */
 export interface Findings {

@@ -3,7 +3,7 @@ import type { WorkflowSpec } from '../colony/messages/workflows.ts';
 import { UserError } from '../colony/errors.ts';
 import { describe } from '../colony/schema-errors.ts';
 import { type Findings, isObject, readFunctionSpec, refuseProblems, requireText } from './function-spec.ts';
-import { parseJson } from './json-text.ts';
+import { parseJson } from '../colony/json-text.ts';
 
 /** As the value of a named argument, it stands for the public key of whoever submits the workflow. */
 export const PUBLIC_KEY_PLACEHOLDER = '${public_key}';

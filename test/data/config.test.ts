@@ -88,7 +88,7 @@ describe('a data configuration', () => {
     await writeFile(folder.path('broken.json'), '{\n "source": {},\n "password" "s3cret"\n}');
     const error = await dataErrorOf(() => loadDataConfig(folder.path('broken.json')));
     expect(error.code).toBe('CONFIG_INVALID');
-    expect(error.message).toContain('broken.json: expected JSON');
+    expect(error.message).toContain('broken.json:3:13: expected ":"; this is not JSON');
     expect(error.message).not.toContain('s3cret');
   });
 

@@ -120,6 +120,14 @@ describe('statistics', () => {
     await expect(statisticsSumRound(request, [vector, foreign], options)).rejects.toThrow(/input 1: expected key/);
   });
 
+  test('the cloud refuses more hospitals than their figures leave room for', async () => {
+    const request = requestFor({ columns: ['age'], 'max-hospitals': 2 });
+    const vector = await encryptFigures(request, statisticsRound(request, [NOTHING]));
+    await expect(statisticsSumRound(request, [vector, vector, vector], options)).rejects.toThrow(
+      /expected at most 2 hospitals \("max-hospitals"\), got 3/,
+    );
+  });
+
   test('the cloud refuses a vector that claims to be a sum already', async () => {
     const request = requestFor({ columns: ['age'] });
     const vector = await encryptFigures(request, statisticsRound(request, [NOTHING]));

@@ -1,4 +1,4 @@
-import { UserError } from '../colony/errors.ts';
+import { UserError } from './errors.ts';
 
 /** Where JSON text stops being JSON; both count from 1. */
 export interface JsonFault {

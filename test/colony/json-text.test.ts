@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { findJsonFault, parseJson } from '../../workflows/json-text.ts';
+import { findJsonFault, parseJson } from '../../colony/json-text.ts';
 
 function isJson(text: string): boolean {
   try {
