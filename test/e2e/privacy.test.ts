@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import * as z from 'zod';
-import { loadDevelopmentColony } from '../../colony/development-colony.ts';
+import { type DevelopmentColony, loadDevelopmentColony } from '../../colony/development-colony.ts';
 import { openDesk, type Desk } from '../support/processes.ts';
 import { startRecordingProxy } from '../support/recording-proxy.ts';
 
@@ -35,7 +35,8 @@ test('neither server nor cloud nor any log sees a plaintext or a private key', a
   expect(decrypted.stdout, decrypted.stderr).toBe(`The sum of all patient data is: ${SUM}\n`);
 
   const { p, q } = await privateKey(desk);
-  const secrets = [SECRETS.r1, SECRETS.r2, SUM, p, q].flatMap(spellings);
+  const figures = [SECRETS.r1, SECRETS.r2, SUM, p, q].flatMap(spellings);
+  const signingKeys = privateKeysOf(colonyOf(desk));
   const seen: Readonly<Record<string, string>> = {
     'the wire of the hospitals': hospitalWire.readableText(),
     'the wire of the cloud': cloudWire.readableText(),
@@ -45,6 +46,8 @@ test('neither server nor cloud nor any log sees a plaintext or a private key', a
   };
   for (const [where, text] of Object.entries(seen)) {
     expect(text.length, where).toBeGreaterThan(500);
+    // The development colony keeps the keys that sign in its own file, beside the server's database.
+    const secrets = where === "the server's files" ? figures : [...figures, ...signingKeys];
     for (const secret of secrets) expect(text.includes(secret), `${where} shows a secret`).toBe(false);
   }
   expect(cloudWire.readableText()).toContain('sum_patient_data');
@@ -67,9 +70,18 @@ function spellings(decimal: string): string[] {
   return [decimal, BigInt(decimal).toString(16)];
 }
 
-function environmentThrough(desk: Desk, port: number): NodeJS.ProcessEnv {
+function colonyOf(desk: Desk): DevelopmentColony {
   const colony = loadDevelopmentColony(join(desk.directory, 'home'));
   if (colony === undefined) throw new Error('expected the development colony of the server');
+  return colony;
+}
+
+function privateKeysOf({ serverIdentity, colonyIdentity, userIdentity }: DevelopmentColony): string[] {
+  return [serverIdentity, colonyIdentity, userIdentity].map(({ privateKey: key }) => key);
+}
+
+function environmentThrough(desk: Desk, port: number): NodeJS.ProcessEnv {
+  const colony = colonyOf(desk);
   return {
     COLONIES_SERVER_HOST: '127.0.0.1',
     COLONIES_SERVER_HTTP_PORT: String(port),
