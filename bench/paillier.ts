@@ -144,8 +144,8 @@ function cell(row: Row, name: string, withPython: boolean): string {
 async function printScaling(): Promise<void> {
   const { publicKey } = await keysOf(2048);
   const values = Array.from({ length: SCALING_COUNT }, (_, index) => BigInt(index));
-  const seconds: number[] = [];
-  let longestWaitMs = 0;
+  const rates: number[] = [];
+  console.log(`\nencrypting ${SCALING_COUNT} values at 2048 bits with ${describeEngine().name}`);
   for (const threads of [1, 2]) {
     await closeCrypto();
     setThreads(threads);
@@ -153,17 +153,21 @@ async function printScaling(): Promise<void> {
     await encryptVector(publicKey, values.slice(0, 9000), { scaleBits: 0 });
     const delay = monitorEventLoopDelay({ resolution: 1 });
     delay.enable();
-    const startedAt = performance.now();
+    const [startedAt, cpuBefore] = [performance.now(), process.cpuUsage()];
     await encryptVector(publicKey, values, { scaleBits: 0 });
-    seconds.push((performance.now() - startedAt) / 1000);
+    const seconds = (performance.now() - startedAt) / 1000;
+    const { user, system } = process.cpuUsage(cpuBefore);
     delay.disable();
-    longestWaitMs = Math.max(longestWaitMs, delay.max / 1e6);
+    rates.push(SCALING_COUNT / seconds);
+    console.log(
+      `  threads: ${threads}; ${short(SCALING_COUNT / seconds)} per second; ${short((user + system) / SCALING_COUNT)} µs of ` +
+        `processor time each, of ${short((user + system) / 1e6 / seconds)} processors; ` +
+        `the event loop waited ${short(delay.max / 1e6)} ms at most`,
+    );
   }
-  const [one = Number.NaN, two = Number.NaN] = seconds;
+  const [one = Number.NaN, two = Number.NaN] = rates;
   console.log(
-    `\nencrypting ${SCALING_COUNT} values at 2048 bits with ${describeEngine().name}: ${short(SCALING_COUNT / one)} per second ` +
-      `with one thread, ${short(SCALING_COUNT / two)} with two (× ${short(one / two)}); the event loop waited ` +
-      `${short(longestWaitMs)} ms at most (resolution 1 ms)`,
+    `  two threads are ${short(two / one)} times as fast; with less than two free processors this says little`,
   );
   await closeCrypto();
 }
