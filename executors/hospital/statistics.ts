@@ -40,8 +40,13 @@ function describePlace(
   return {
     ...figures,
     mean: ratio(sum, count),
-    variance: ratio(sumOfSquares * count - sum * sum, count * count),
+    variance: ratio(atLeastZero(sumOfSquares * count - sum * sum), count * count),
   };
+}
+
+/** Equal values have the variance 0, which the rounding of their squares may miss on either side. */
+function atLeastZero(value: bigint): bigint {
+  return value < 0n ? 0n : value;
 }
 
 const SIGNIFICANT_BITS = 64;

@@ -90,6 +90,13 @@ describe('statistics', () => {
     ]);
   });
 
+  test('equal values have no negative variance, although their squares are rounded', () => {
+    const request = requestFor({ columns: ['dose'] });
+    const summary = { count: 5, missing: 0, sum: parseDecimal('1.5'), sumOfSquares: parseDecimal('0.45') };
+    const [row] = describeFigures(placesOf(request), statisticsRound(request, [summary]), request['scale-bits']);
+    expect(row).toMatchObject({ count: 5, mean: 0.3, variance: 0 });
+  });
+
   test('a figure beyond the agreed magnitude is refused by the hospital instead of wrapping', () => {
     const request = requestFor({ columns: ['age'], 'max-magnitude': '1000' });
     const summary = { count: 3, missing: 0, sum: parseDecimal('60'), sumOfSquares: parseDecimal('1200.5') };
