@@ -10,10 +10,10 @@ export interface Group {
 }
 
 /** Reads the module of a command. */
-export type LoadCommand = () => Promise<Command>;
+type LoadCommand = () => Promise<Command>;
 
 /** A command whose module is read only when the command line mentions it, so that the help of its group stays fast. */
-export interface DeferredCommand {
+interface DeferredCommand {
   /** As in the command itself. */
   readonly describe: string;
   readonly load: LoadCommand;
