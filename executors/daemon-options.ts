@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { type Environment, requireColonyName } from '../colony/environment.ts';
 import type { WorkerOptions } from '../colony/worker.ts';
+import { describeEngine } from '../crypto/paillier/index.ts';
 
 /** How every daemon of this project is started. */
 export interface DaemonOptions {
@@ -17,10 +18,11 @@ export interface DaemonOptions {
 /**
  * What the worker of a daemon is started with.
  *
- * @throws UserError when the environment names no colony
+ * @throws UserError when the environment names no colony, EngineError when it forces an engine that is not there
  */
 export function workerOptions(options: DaemonOptions): WorkerOptions {
   const { executorType, concurrency, identityFile, environment, log } = options;
+  announceEngine(log);
   return {
     type: executorType,
     concurrency,
@@ -30,4 +32,11 @@ export function workerOptions(options: DaemonOptions): WorkerOptions {
     colonyIdentity: environment.colonyIdentity,
     log,
   };
+}
+
+/** Chooses and tests the engine before the first process needs it. */
+function announceEngine(log: Logger): void {
+  const { name, constantTime, threads, passedOver } = describeEngine();
+  log.info({ engine: name, constantTime, threads }, 'chose the engine that computes');
+  for (const { name: engine, reason } of passedOver) log.debug({ engine, reason }, 'passed over an engine');
 }

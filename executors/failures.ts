@@ -1,4 +1,5 @@
 import { ColonyError, RetryableError, TerminalError, UserError } from '../colony/errors.ts';
+import { EngineError } from '../crypto/modular/engine-error.ts';
 import { DataError } from '../data/errors.ts';
 
 /**
@@ -26,5 +27,5 @@ function asRefusal(error: unknown): unknown {
 
 /** Whether the message alone helps the user, who can mend it or ask the server's owner; anything else is our bug. */
 export function isMendable(error: unknown): boolean {
-  return error instanceof UserError || error instanceof ColonyError || error instanceof DataError;
+  return [UserError, ColonyError, DataError, EngineError].some((kind) => error instanceof kind);
 }

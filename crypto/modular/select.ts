@@ -1,4 +1,5 @@
 import { bigIntEngine } from './bigint-engine.ts';
+import { EngineError } from './engine-error.ts';
 import type { EngineName, ModularEngine } from './engine.ts';
 import { loadNativeEngine, nativeEngineProblem } from './native-engine.ts';
 import type { NativePath } from './native-engine.ts';
@@ -46,7 +47,7 @@ const LOADERS: ReadonlyMap<EngineName, EngineLoader> = new Map<EngineName, Engin
  * on the process and the next one is tried.
  *
  * @param forced the only engine to consider. @default the environment variable's, if set
- * @throws RangeError when the forced engine is unknown; Error when it is not there or fails
+ * @throws EngineError when the forced engine is unknown, not there or fails
  */
 export function selectEngine(
   forced: string | undefined = process.env[ENGINE_VARIABLE] || undefined,
@@ -59,7 +60,9 @@ export function selectEngine(
     passedOver.push({ name, reason: found });
   }
   const reasons = passedOver.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
-  throw new Error(`crypto: expected an engine, got none (${reasons}); unset ${ENGINE_VARIABLE} to use another one`);
+  throw new EngineError(
+    `crypto: expected an engine, got none (${reasons}); unset ${ENGINE_VARIABLE} to use another one`,
+  );
 }
 
 /** All engines that this machine and installation have, fastest first, tested or not. */
@@ -115,7 +118,7 @@ function candidates(
   const chosen = [...loaders].filter(([name]) => forced === undefined || name === forced);
   if (chosen.length > 0) return chosen;
   const names = [...loaders.keys()].join(', ');
-  throw new RangeError(`${ENGINE_VARIABLE}: expected one of ${names}, got ${JSON.stringify(forced)}`);
+  throw new EngineError(`${ENGINE_VARIABLE}: expected one of ${names}, got ${JSON.stringify(forced)}`);
 }
 
 function warnOfFailure(name: EngineName, reason: string): void {

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { defineExecutor, defineFunction } from '../../colony/executor.ts';
 import { refusing } from '../failures.ts';
+import { MaskKeeper } from '../masks.ts';
 import {
   EncryptedNumber,
   EncryptedStatistics,
@@ -8,6 +9,8 @@ import {
   StatisticsRequest,
 } from '../hospital/messages.ts';
 import { patientDataSumRound, statisticsSumRound } from './rounds.ts';
+
+const masks = new MaskKeeper();
 
 /**
  * The cloud's daemon: adds what hospitals encrypted, without a key.
@@ -24,7 +27,9 @@ export const cloud = defineExecutor({
       inputs: z.array(EncryptedNumber).min(1),
       output: EncryptedNumber,
       run({ kwargs, inputs }) {
-        return refusing(() => patientDataSumRound(kwargs['paillier-pubkey'], inputs));
+        const publicKey = kwargs['paillier-pubkey'];
+        masks.serve(publicKey);
+        return refusing(() => patientDataSumRound(publicKey, inputs));
       },
     }),
     sum_statistics: defineFunction({

@@ -4,6 +4,7 @@ import type { Dataset } from '../../data/dataset.ts';
 import { readSingleNumber } from '../../data/single-number.ts';
 import { summarise, summariseGroups, type Summary } from '../../data/summary.ts';
 import { refusing } from '../failures.ts';
+import { MaskKeeper } from '../masks.ts';
 import { EncryptedNumber, EncryptedStatistics, PatientDataRequest, StatisticsRequest } from './messages.ts';
 import { patientDataRound, statisticsPacking, statisticsRound } from './rounds.ts';
 
@@ -16,6 +17,7 @@ import { patientDataRound, statisticsPacking, statisticsRound } from './rounds.t
  * @param dataset the rows and what their operator allows
  */
 export function defineHospital(dataset: Dataset) {
+  const masks = new MaskKeeper();
   return defineExecutor({
     type: 'hospital',
     functions: {
@@ -27,6 +29,7 @@ export function defineHospital(dataset: Dataset) {
           return refusing(async () => {
             const publicKey = kwargs['paillier-pubkey'];
             const value = patientDataRound(await readSingleNumber(dataset, kwargs.number, signal), publicKey);
+            masks.serve(publicKey);
             return await encrypt(publicKey, value);
           });
         },
