@@ -1,4 +1,6 @@
 import { resolve } from 'node:path';
+import type { ColoniesClient } from '../../colony/client.ts';
+import { toError, UserError } from '../../colony/errors.ts';
 import type { Process } from '../../colony/messages/processes.ts';
 import type { Workflow, WorkflowSpec } from '../../colony/messages/workflows.ts';
 import {
@@ -74,12 +76,28 @@ async function loadWorkflow(
 }
 
 async function submit({ client }: Connection, spec: WorkflowSpec, { io }: Context): Promise<Submitted> {
-  const { getNodes } = await import('../views/workflow.ts');
   const { workflowId } = await client.submitWorkflowSpec({ spec });
-  const workflow = await client.getWorkflow({ workflowId });
-  const ids = new Map(
-    (await getNodes(client, workflow.processIds, io.signal)).map((node) => [node.spec.nodeName, node.processId]),
-  );
+  try {
+    return await readSubmitted(client, workflowId, spec, io.signal);
+  } catch (thrown) {
+    throw new UserError(
+      `workflow ${workflowId}: submitted, but its processes could not be asked for; look at it with ` +
+        `"colonies workflow get ${workflowId}"\n${toError(thrown).message}`,
+      { cause: thrown },
+    );
+  }
+}
+
+async function readSubmitted(
+  client: ColoniesClient,
+  workflowId: string,
+  spec: WorkflowSpec,
+  signal: AbortSignal,
+): Promise<Submitted> {
+  const { getNodes } = await import('../views/workflow.ts');
+  const workflow = await client.getWorkflow({ workflowId }, { signal });
+  const nodes = await getNodes(client, workflow.processIds, signal);
+  const ids = new Map(nodes.map((node) => [node.spec.nodeName, node.processId]));
   const processIds = new Map(spec.functionSpecs.map(({ nodeName }) => [nodeName, ids.get(nodeName) ?? '']));
   return { workflow, processIds };
 }

@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { encodePublicKey, saveKeyPair } from '../../cli/key-files.ts';
 import { createProgress } from '../../cli/views/workflow-progress.ts';
 import { assignProcess, closeFailed, closeSuccessful, type Process } from '../../colony/messages/processes.ts';
+import { forward, hangUp, startScriptedServer } from '../colony/scripted-server.ts';
 import { testPrimes } from '../support/keys.ts';
 import type { TestExecutor } from '../support/test-colony.ts';
 import { type CliColony, startCliColony, temporaryDirectory } from './support.ts';
@@ -147,6 +148,15 @@ describe('workflow submit', () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain(`error: workflow.json: `);
     expect(stderr).toContain(message);
+  });
+
+  test('names a workflow that was submitted although the server went away right afterwards', async () => {
+    await using proxy = await startScriptedServer([forward(cli.colony.address), hangUp]);
+    const argv = ['workflow', 'submit', '--spec', await writeSpec([node('a', [])])];
+    const { code, stdout, stderr } = await cli.run([...argv, '--port', String(proxy.address.port)]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/workflow [0-9a-f]{64}: submitted, but .* "colonies workflow get [0-9a-f]{64}"/u);
+    await work(1, () => 'done');
   });
 
   test('names a file that is missing', async () => {
