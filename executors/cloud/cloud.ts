@@ -26,10 +26,14 @@ export const cloud = defineExecutor({
       kwargs: PatientDataSumRequest,
       inputs: z.array(EncryptedNumber).min(1),
       output: EncryptedNumber,
-      run({ kwargs, inputs }) {
+      run({ kwargs, inputs, report }) {
         const publicKey = kwargs['paillier-pubkey'];
         masks.serve(publicKey);
-        return refusing(() => patientDataSumRound(publicKey, inputs));
+        return refusing(async () => {
+          const sum = await patientDataSumRound(publicKey, inputs);
+          await report(`added the numbers of ${inputs.length} parties`);
+          return sum;
+        });
       },
     }),
     sum_statistics: defineFunction({
@@ -37,9 +41,13 @@ export const cloud = defineExecutor({
       kwargs: StatisticsRequest,
       inputs: z.array(EncryptedStatistics).min(1),
       output: EncryptedStatistics,
-      run({ kwargs, inputs, signal, workflowId, nodeName, retries }) {
+      run({ kwargs, inputs, signal, workflowId, nodeName, retries, report }) {
         const context = `${workflowId}/${nodeName}/${retries}`;
-        return refusing(() => statisticsSumRound(kwargs, inputs, { context, signal }));
+        return refusing(async () => {
+          const sum = await statisticsSumRound(kwargs, inputs, { context, signal });
+          await report(`added ${sum.count} figures of ${inputs.length} parties`);
+          return sum;
+        });
       },
     }),
   },

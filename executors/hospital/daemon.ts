@@ -1,6 +1,9 @@
 import { startWorker, type Worker } from '../../colony/worker.ts';
+import type { Logger } from 'pino';
 import { numberConfig } from '../../data/config.ts';
+import { checkDataset } from '../../data/dataset-check.ts';
 import { type Dataset, loadDataset, openDataset } from '../../data/dataset.ts';
+import { DataError } from '../../data/errors.ts';
 import { type DaemonOptions, workerOptions } from '../daemon-options.ts';
 import { defineHospital } from './hospital.ts';
 
@@ -17,7 +20,7 @@ export interface HospitalOptions extends DaemonOptions {
 /**
  * Starts a hospital's daemon; it works until it is stopped.
  *
- * @throws DataError when the configuration is wrong or its file is missing
+ * @throws DataError when the configuration is wrong, its file is missing, or the source lacks what it offers
  */
 export async function startHospital(options: HospitalOptions): Promise<Worker> {
   const worksAs = workerOptions(options);
@@ -25,12 +28,23 @@ export async function startHospital(options: HospitalOptions): Promise<Worker> {
   const { source, minimumRows } = dataset;
   options.log.info({ source: source.description, minimumRows }, 'opened the data source');
   try {
+    await checkOffer(dataset, options.log);
     const worker = await startWorker(defineHospital(dataset), worksAs);
     void closeAfter(worker, dataset);
     return worker;
   } catch (error) {
     await source.close();
     throw error;
+  }
+}
+
+/** What the operator offers in vain is told now, not at the first process; a database may well start after its daemon. */
+async function checkOffer(dataset: Dataset, log: Logger): Promise<void> {
+  try {
+    await checkDataset(dataset);
+  } catch (error) {
+    if (!(error instanceof DataError) || !error.retryable) throw error;
+    log.warn({ code: error.code }, `${error.message}; the configuration is not checked`);
   }
 }
 

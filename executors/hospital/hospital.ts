@@ -25,12 +25,14 @@ export function defineHospital(dataset: Dataset) {
         description: 'Encrypts one integer of this hospital',
         kwargs: PatientDataRequest,
         output: EncryptedNumber,
-        run({ kwargs, signal }) {
+        run({ kwargs, signal, report }) {
           return refusing(async () => {
             const publicKey = kwargs['paillier-pubkey'];
             const value = patientDataRound(await readSingleNumber(dataset, kwargs.number, signal), publicKey);
             masks.serve(publicKey);
-            return await encrypt(publicKey, value);
+            const ciphertext = await encrypt(publicKey, value);
+            await report('encrypted one number');
+            return ciphertext;
           });
         },
       }),
@@ -38,15 +40,17 @@ export function defineHospital(dataset: Dataset) {
         description: 'Encrypts count, sum and sum of squares of columns of this hospital, by group if asked',
         kwargs: StatisticsRequest,
         output: EncryptedStatistics,
-        run({ kwargs, signal, workflowId, nodeName, retries }) {
+        run({ kwargs, signal, workflowId, nodeName, retries, report }) {
           return refusing(async () => {
             const mantissas = statisticsRound(kwargs, await summaries(dataset, kwargs, signal));
-            return await encryptVector(kwargs['paillier-pubkey'], mantissas, {
+            const vector = await encryptVector(kwargs['paillier-pubkey'], mantissas, {
               scaleBits: kwargs['scale-bits'],
               packing: statisticsPacking(kwargs),
               context: `${workflowId}/${nodeName}/${retries}`,
               signal,
             });
+            await report(`encrypted ${vector.count} figures in ${vector.length} ciphertexts`);
+            return vector;
           });
         },
       }),
