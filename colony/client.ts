@@ -18,6 +18,8 @@ export interface ClientOptions {
   readonly identity?: Identity | undefined;
   /** How long lost connections are bridged; 10 s unless told otherwise. `{ forMs: 0 }` turns it off. */
   readonly retry?: Partial<RetryPolicy>;
+  /** Longer answers are refused with a ConnectionError `REPLY_TOO_LONG`; 64 MiB unless given. */
+  readonly maxReplyBytes?: number | undefined;
   /** Hears about lost connections. */
   readonly log?: Pick<Logger, 'warn'> | undefined;
 }
@@ -72,6 +74,7 @@ const DOUBLING: ReadonlySet<string> = new Set([
 ]);
 
 const DEFAULT_TIMEOUT_MS = 60_000;
+const DEFAULT_MAX_REPLY_BYTES = 64 * 2 ** 20;
 
 interface Connection extends Omit<ClientOptions, 'server'> {
   readonly server: ServerAddress;
@@ -118,6 +121,7 @@ async function call<Request, Reply>(
     isRepeatable: async () => !DOUBLING.has(message.type) || deduplicates(connection, options.signal),
     retry: { ...DEFAULT_RETRY, ...connection.retry, ...options.retry },
     timeoutMs: options.timeoutMs ?? defaultTimeoutMs(inner),
+    maxReplyBytes: connection.maxReplyBytes ?? DEFAULT_MAX_REPLY_BYTES,
     signal: options.signal,
     onRetry: (error) =>
       connection.log?.warn({ code: error.code, messageType: message.type }, 'connection lost; trying again'),

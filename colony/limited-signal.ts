@@ -1,3 +1,5 @@
+import { toError } from './errors.ts';
+
 /** A signal with a time limit; disposing of it leaves neither a timer nor a listener behind. */
 export interface LimitedSignal extends Disposable {
   readonly signal: AbortSignal;
@@ -26,4 +28,15 @@ export function limitSignal(
       outer?.removeEventListener('abort', abort);
     },
   };
+}
+
+/** Settles as the promise does, or rejects with the signal's reason as soon as that fires. */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(toError(signal.reason));
+    const settled = (): void => signal.removeEventListener('abort', abort);
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(settled);
+    if (signal.aborted) abort();
+  });
 }

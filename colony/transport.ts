@@ -1,7 +1,7 @@
 import { formatAddress, type ServerAddress } from './address.ts';
 import { pauseMs, type RetryPolicy, sleep } from './back-off.ts';
 import { ConnectionError, toError } from './errors.ts';
-import { limitSignal } from './limited-signal.ts';
+import { limitSignal, unlessAborted } from './limited-signal.ts';
 
 /** One request as it goes over HTTP, and how far to go for an answer. */
 export interface Post {
@@ -17,6 +17,8 @@ export interface Post {
   readonly retry: RetryPolicy;
   /** The longest one attempt may take. */
   readonly timeoutMs: number;
+  /** A longer answer is not read to its end. */
+  readonly maxReplyBytes: number;
   readonly signal?: AbortSignal | undefined;
   /** Told before every pause. */
   readonly onRetry?: ((error: ConnectionError) => void) | undefined;
@@ -75,23 +77,51 @@ export async function post(request: Post): Promise<Answer> {
 }
 
 async function attemptPost(request: Post): Promise<Answer> {
-  const { timeoutMs } = request;
+  const { timeoutMs, maxReplyBytes } = request;
   const timedOut = (): Error => new ConnectionError(`no answer within ${timeoutMs} ms`, { code: 'TIMEOUT' });
   using limit = limitSignal(request.signal, timeoutMs, timedOut);
-  const response = await fetch(request.url, {
+  const fetched = fetch(request.url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: request.body,
     redirect: 'error',
     signal: limit.signal,
   });
-  const body = await response.text();
+  const response = await unlessAborted(fetched, limit.signal);
+  const body = await readBody(response, maxReplyBytes, limit.signal);
   if (isFromProxy(response.status, body)) {
     throw new ConnectionError(`the way to the server answered ${response.status}`, {
       code: response.status === 503 ? 'UNAVAILABLE' : 'BAD_GATEWAY',
     });
   }
   return { status: response.status, body };
+}
+
+/**
+ * Reads an answer to its end. The signal is listened to here, not only by `fetch`, which holds it weakly once the headers
+ * have come: after a garbage collection a body that drips would be read for ever.
+ */
+async function readBody(response: Response, maxBytes: number, signal: AbortSignal): Promise<string> {
+  if (response.body === null) return '';
+  const reader = response.body.getReader();
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for (;;) {
+      const { done, value } = await unlessAborted(reader.read(), signal);
+      if (done) return new TextDecoder().decode(Buffer.concat(parts));
+      bytes += value.byteLength;
+      if (bytes > maxBytes) throw tooLong(maxBytes);
+      parts.push(value);
+    }
+  } catch (thrown) {
+    reader.cancel(thrown).catch(() => {});
+    throw thrown;
+  }
+}
+
+function tooLong(maxBytes: number): ConnectionError {
+  return new ConnectionError(`more than ${maxBytes} bytes`, { code: 'REPLY_TOO_LONG' });
 }
 
 /** A proxy answers for a server that is away; a Colonies server wraps its own 503 in an envelope. */
@@ -129,6 +159,7 @@ function reasonOf(thrown: unknown, code: string): string {
 function adviceFor(code: string): string {
   if (code === 'ECONNREFUSED') return '; is it running?';
   if (ANSWER_LOST.has(code)) return '; it may have been executed all the same';
+  if (code === 'REPLY_TOO_LONG') return '; allow more with maxReplyBytes if that is what you asked for';
   if (code === 'ENOTFOUND') return '; check COLONIES_SERVER_HOST';
   if (/SSL|TLS|CERT|EPROTO|SELF_SIGNED|UNABLE_TO_VERIFY/u.test(code)) return '; check COLONIES_TLS and the certificate';
   return '';

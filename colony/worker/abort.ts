@@ -1,4 +1,4 @@
-import { ColonyError, toError } from '../errors.ts';
+import { ColonyError } from '../errors.ts';
 import { MAX_TIMER_MS } from './settings.ts';
 
 /** Why a running function must end although it is not done. */
@@ -56,15 +56,4 @@ export function createRunSignal(processId: string, maxExecTimeSeconds: number, s
       stopping.removeEventListener('abort', stop);
     },
   };
-}
-
-/** Settles as the promise does, or rejects with the signal's reason as soon as that fires. */
-export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(toError(signal.reason));
-    const settled = (): void => signal.removeEventListener('abort', abort);
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(settled);
-    if (signal.aborted) abort();
-  });
 }
