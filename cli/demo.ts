@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineCommand } from './command.ts';
-import { expectedFigures, type Figures, HEART_HOSPITALS, SUM_WORKFLOW, writeStatisticsWorkflow } from './demo/heart.ts';
+import { expectedFigures, type Figures, SUM_WORKFLOW, writeHospitals, writeStatisticsWorkflow } from './demo/heart.ts';
 import { Stage } from './demo/stage.ts';
 import type { Context } from './framework/context.ts';
 
@@ -66,6 +66,7 @@ const Row = z.object({
   mean: z.number(),
   variance: z.number(),
 });
+const PublicFacts = z.looseObject({ keyId: z.string() });
 const Decrypted = z.looseObject({ rows: z.array(Row).length(1) });
 
 /** Real data: four hospitals, one column. */
@@ -76,9 +77,11 @@ async function showStatistics(
   say: Say,
   context: Context,
 ): Promise<z.output<typeof Row>> {
-  say('starting the hospitals of Cleveland, Budapest, Zurich and Basel, and Long Beach on their patients');
+  say('starting the hospitals of Cleveland, Budapest, Zurich and Basel, and Long Beach, which accept that key only');
+  const { keyId } = PublicFacts.parse(JSON.parse(await stage.run(['keys', 'show', '--json'])));
+  const hospitals = await writeHospitals(stage.directory, keyId);
   await stage.startExecutors(
-    HEART_HOSPITALS.map(({ executorType, configPath }) => ({
+    hospitals.map(({ executorType, configPath }) => ({
       executorType,
       words: ['hospital', executorType, '--config', configPath],
     })),

@@ -81,12 +81,18 @@ const namedQueries = z
   .record(z.string().regex(/^[\w.-]{1,64}$/, 'expected 1 to 64 of A-Z a-z 0-9 _ . -'), nonEmpty)
   .default({});
 
+const keyId = z.string().regex(/^[0-9a-f]{64}$/, 'expected the id of a public key, as "colonies keys show" prints it');
+
+const acceptedKeys = z.union([z.literal('*'), z.array(keyId)], 'expected "*" or a list of ids of public keys');
+
 const dataConfigSchema = z
   .strictObject({
     source: z.discriminatedUnion('kind', [numberSource, csvSource, parquetSource, sqliteSource, postgresSource]),
     queries: namedQueries,
     numbers: namedQueries,
     columns: z.union([z.literal('*'), z.array(nonEmpty)], 'expected "*" or a list of column names').default([]),
+    groupColumns: z.array(nonEmpty).default([]),
+    acceptedKeys: acceptedKeys.optional(),
     minimumRows: z.int().min(1).optional(),
   })
   .superRefine((config, context) => {
@@ -100,12 +106,13 @@ const dataConfigSchema = z
   .transform((config) => ({
     ...config,
     columns: config.source.kind === 'number' ? ('*' as const) : config.columns,
+    acceptedKeys: config.acceptedKeys ?? (config.source.kind === 'number' ? ('*' as const) : []),
     minimumRows: config.minimumRows ?? (config.source.kind === 'number' ? 1 : DEFAULT_MINIMUM_ROWS),
   }));
 
 /**
- * What an operator offers to workflows: one source, the columns, queries and numbers they may choose among, and the
- * least number of rows an aggregate may be made of. It holds no secret. The README beside this file describes every field.
+ * What an operator offers to workflows: one source, the columns, queries and numbers they may choose among, the columns
+ * they may group by, the public keys whose holders may read answers, and the least number of rows an aggregate may be made of. It holds no secret. The README beside this file describes every field.
  */
 export type DataConfig = z.output<typeof dataConfigSchema>;
 /** Any source; paths are absolute. */

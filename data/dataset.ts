@@ -11,7 +11,11 @@ export interface Dataset {
   readonly numbers: ReadonlyMap<string, string>;
   /** Columns of the source's own table that may be used. */
   readonly columns: '*' | readonly string[];
-  /** The least number of values an aggregate may be made of. */
+  /** Columns, of the table or of queries' results, that rows may be grouped by. */
+  readonly groupColumns: readonly string[];
+  /** Ids of the public keys that answers may be encrypted under; "*" for all. */
+  readonly acceptedKeys: '*' | readonly string[];
+  /** The least number of values an aggregate may be made of, and the least that two aggregates may differ by. */
   readonly minimumRows: number;
 }
 
@@ -19,8 +23,8 @@ export interface Dataset {
 export interface Selection {
   /** The name of an allowed query; without it, the source's own table is read. */
   readonly query?: string | undefined;
-  /** A column of the table or of the query's result; may be left out when there is only one. */
-  readonly column?: string | undefined;
+  /** Columns of the table or of the query's result; may be left out when there is only one. */
+  readonly columns?: readonly string[] | undefined;
 }
 
 /**
@@ -34,6 +38,8 @@ export async function openDataset(config: DataConfig): Promise<Dataset> {
     queries: new Map(Object.entries(config.queries)),
     numbers: new Map(Object.entries(config.numbers)),
     columns: config.columns,
+    groupColumns: config.groupColumns,
+    acceptedKeys: config.acceptedKeys,
     minimumRows: config.minimumRows,
   };
 }
@@ -50,9 +56,9 @@ export async function loadDataset(configPath: string): Promise<Dataset> {
 /**
  * Checks a workflow's selection against what the operator allows and the source has.
  *
- * @param groupColumn a second column, for the group of each row
- * @returns what to read: the value column, then the group column if one was given
- * @throws DataError `QUERY_UNKNOWN`, `COLUMN_UNKNOWN` or `SELECTION_INVALID`, listing what may be chosen
+ * @param groupColumn one more column, for the group of each row
+ * @returns what to read: the value columns, then the group column if one was given
+ * @throws DataError `QUERY_UNKNOWN`, `COLUMN_UNKNOWN`, `GROUPING_REFUSED` or `SELECTION_INVALID`, listing what may be chosen
  */
 export async function resolveSelection(
   dataset: Dataset,
@@ -62,16 +68,25 @@ export async function resolveSelection(
 ): Promise<ReadRequest> {
   const query = selection.query === undefined ? undefined : allowedQuery(dataset, 'queries', selection.query);
   const allowed = await allowedColumns(dataset, query, signal);
-  const column = selection.column ?? onlyColumn(dataset, allowed);
-  const columns = groupColumn === undefined ? [column] : [column, groupColumn];
-  for (const name of columns) {
+  const columns = selection.columns ?? [onlyColumn(dataset, allowed)];
+  if (groupColumn !== undefined) requireGroupColumn(dataset, groupColumn);
+  const wanted = groupColumn === undefined ? columns : [...columns, groupColumn];
+  for (const name of wanted) {
     if (allowed.includes(name)) continue;
     throw new DataError(
       'COLUMN_UNKNOWN',
       `${dataset.source.description}: expected one of the columns ${listNames(allowed)}, got ${quoteName(name)}`,
     );
   }
-  return { query, columns };
+  return { query, columns: wanted };
+}
+
+function requireGroupColumn({ source, groupColumns }: Dataset, name: string): void {
+  if (groupColumns.includes(name)) return;
+  throw new DataError(
+    'GROUPING_REFUSED',
+    `${source.description}: expected grouping by one of the columns ${listNames(groupColumns)}, got ${quoteName(name)}`,
+  );
 }
 
 /**

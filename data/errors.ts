@@ -4,6 +4,7 @@
  * - `CONFIG_INVALID`: the operator's configuration file is absent or wrong
  * - `LIBRARY_MISSING`: an optional library that this kind of source needs is not installed
  * - `SELECTION_INVALID`, `QUERY_UNKNOWN`, `COLUMN_UNKNOWN`: the workflow asked for something the operator does not offer
+ * - `GROUPING_REFUSED`: the workflow wants to group by a column that the operator did not allow for that
  * - `SOURCE_MISSING`: the file, database or table does not exist
  * - `SOURCE_UNREACHABLE`: the database cannot be reached, or is locked, at the moment; the only retryable code
  * - `SOURCE_REFUSED`: the database refused user, password or privilege
@@ -19,6 +20,7 @@ export type DataErrorCode =
   | 'SELECTION_INVALID'
   | 'QUERY_UNKNOWN'
   | 'COLUMN_UNKNOWN'
+  | 'GROUPING_REFUSED'
   | 'SOURCE_MISSING'
   | 'SOURCE_UNREACHABLE'
   | 'SOURCE_REFUSED'
@@ -29,7 +31,7 @@ export type DataErrorCode =
   | 'TOO_FEW_ROWS';
 
 /**
- * An error about private data that may be shown to anybody: its message holds no cell and no password.
+ * An error about private data whose message may be shown to anybody: it holds no cell, no row number and no password.
  *
  * It deliberately has no `cause`: the messages of database libraries quote rows ("Original Line: 63,1,145"), and
  * loggers print causes.
@@ -39,11 +41,14 @@ export class DataError extends Error {
   readonly code: DataErrorCode;
   /** Whether the same request may succeed later without anybody changing anything. */
   readonly retryable: boolean;
+  /** What only the operator may know, for the daemon's log: it tells something about rows. */
+  readonly operatorNote: string | undefined;
 
-  constructor(code: DataErrorCode, message: string) {
+  constructor(code: DataErrorCode, message: string, operatorNote?: string) {
     super(message);
     this.code = code;
     this.retryable = code === 'SOURCE_UNREACHABLE';
+    this.operatorNote = operatorNote;
   }
 }
 

@@ -41,50 +41,101 @@ export interface SummaryOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/**
- * Count, sum and sum of squares of one column, exactly, in one pass and constant memory.
- *
- * @throws DataError `NOT_NUMERIC` with column and row number but not the cell; `EMPTY` without any value;
- *   `TOO_FEW_ROWS` below `dataset.minimumRows` (naming that threshold, not the count); and the errors of selection
- *   and source
- */
-export async function summarise(
-  dataset: Dataset,
-  selection: Selection,
-  options: SummaryOptions = {},
-): Promise<Summary> {
-  const sums = new RunningSums();
-  await visitRows(dataset, selection, undefined, options.signal, () => sums);
-  requireEnough(dataset, [sums]);
-  return sums.summary();
+/** What is summarised. */
+export interface SummaryRequest extends Selection {
+  /** Tells groups apart; without it, all rows are one. */
+  readonly grouping?: Grouping | undefined;
 }
 
 /**
- * The same for each group, in the order of `grouping.values`. Rows of other groups, or of none, are left out.
+ * Count, sum and sum of squares of columns, by group if asked: exactly, in one pass over the rows and constant memory.
  *
- * A group without any value gives zeros. If one group has values, but fewer than `dataset.minimumRows`, everything is
- * refused, and the error does not tell which group it was.
+ * Rows of groups that are not listed, or of none, are left out. A group without any value gives zeros. Everything is
+ * refused, without telling which column or group it was, when so few values stand in a group, *or are left out*, that they
+ * could be single patients: the difference between all rows and the listed groups would show those that are left out.
+ * Every cell is read, whatever its group, so that a refusal tells nothing about a group.
  *
- * @throws DataError `SELECTION_INVALID` for a bad list of groups; else as {@link summarise}
+ * @returns for each column, in the order of the selection, a summary for each group in the order of `grouping.values`
+ * @throws DataError `SELECTION_INVALID` for a bad list of groups; `NOT_NUMERIC` with the column, and for the operator the
+ *   row; `EMPTY` when a column has no value at all; `TOO_FEW_ROWS` naming `dataset.minimumRows`, not the count; and the
+ *   errors of selection and source
  */
-export async function summariseGroups(
+export async function summarise(
   dataset: Dataset,
-  selection: Selection,
-  grouping: Grouping,
+  { grouping, ...selection }: SummaryRequest,
   options: SummaryOptions = {},
-): Promise<Summary[]> {
-  const groups = new Map(grouping.values.map((value) => [groupKey(value), new RunningSums()]));
-  if (groups.size === 0 || groups.size > MAX_GROUPS || groups.size < grouping.values.length) {
+): Promise<Summary[][]> {
+  const groupIndex = indexGroups(grouping);
+  const request = await resolveSelection(dataset, selection, grouping?.column, options.signal);
+  const columnCount = request.columns.length - (grouping === undefined ? 0 : 1);
+  const tallies = request.columns.slice(0, columnCount).map((column) => new ColumnTally(column, groupIndex?.size ?? 1));
+  let rowNumber = 0;
+  for await (const rows of dataset.source.read(request, options.signal)) {
+    options.signal?.throwIfAborted();
+    for (const row of rows) {
+      rowNumber += 1;
+      const group = groupIndex === undefined ? 0 : groupOf(groupIndex, row[columnCount] ?? null);
+      for (const [index, tally] of tallies.entries()) tally.add(row[index] ?? null, group, dataset, rowNumber);
+    }
+  }
+  for (const tally of tallies) tally.requireEnough(dataset);
+  return tallies.map((tally) => tally.summaries());
+}
+
+/** Where each group stands in the list; undefined without grouping. */
+function indexGroups(grouping: Grouping | undefined): ReadonlyMap<string, number> | undefined {
+  if (grouping === undefined) return undefined;
+  const groups = new Map(grouping.values.map((value, index) => [groupKey(value), index]));
+  if (groups.size > 0 && groups.size <= MAX_GROUPS && groups.size === grouping.values.length) return groups;
+  throw new DataError(
+    'SELECTION_INVALID',
+    `groups: expected 1 to ${MAX_GROUPS} different values, got ${grouping.values.length} of which ${groups.size} differ`,
+  );
+}
+
+function groupOf(groups: ReadonlyMap<string, number>, cell: Cell): number | undefined {
+  return cell === null ? undefined : groups.get(groupKey(cell));
+}
+
+/** The sums of one column, one for each group, and how many values belong to no listed group. */
+class ColumnTally {
+  readonly #column: string;
+  readonly #sums: readonly RunningSums[];
+  #leftOut = 0;
+
+  constructor(column: string, groupCount: number) {
+    this.#column = column;
+    this.#sums = Array.from({ length: groupCount }, () => new RunningSums());
+  }
+
+  add(cell: Cell, group: number | undefined, dataset: Dataset, rowNumber: number): void {
+    const sums = group === undefined ? undefined : this.#sums[group];
+    if (cell === null || cell.trim() === '') {
+      if (sums) sums.missing += 1;
+      return;
+    }
+    const value = tryParseDecimal(cell);
+    if (!value) throw notNumeric(dataset, this.#column, rowNumber, cell);
+    if (sums) sums.add(value);
+    else this.#leftOut += 1;
+  }
+
+  requireEnough({ source, minimumRows }: Dataset): void {
+    if (this.#leftOut === 0 && this.#sums.every(({ count }) => count === 0)) {
+      throw new DataError('EMPTY', `${source.description}: the selection has no value to sum`);
+    }
+    const counts = [this.#leftOut, ...this.#sums.map(({ count }) => count)];
+    if (counts.every((count) => count === 0 || count >= minimumRows)) return;
     throw new DataError(
-      'SELECTION_INVALID',
-      `groups: expected 1 to ${MAX_GROUPS} different values, got ${grouping.values.length} of which ${groups.size} differ`,
+      'TOO_FEW_ROWS',
+      `${source.description}: the selection, a group of it, or what its groups leave out has fewer than ${minimumRows} ` +
+        'values; so few could give single patients away, so nothing is computed',
     );
   }
-  await visitRows(dataset, selection, grouping.column, options.signal, (group) =>
-    group === null ? undefined : groups.get(groupKey(group)),
-  );
-  requireEnough(dataset, [...groups.values()]);
-  return Array.from(groups.values(), (sums) => sums.summary());
+
+  summaries(): Summary[] {
+    return this.#sums.map((sums) => sums.summary());
+  }
 }
 
 class RunningSums {
@@ -109,57 +160,14 @@ class RunningSums {
   }
 }
 
-async function visitRows(
-  dataset: Dataset,
-  selection: Selection,
-  groupColumn: string | undefined,
-  signal: AbortSignal | undefined,
-  sumsOf: (group: Cell) => RunningSums | undefined,
-): Promise<void> {
-  const request = await resolveSelection(dataset, selection, groupColumn, signal);
-  let rowNumber = 0;
-  for await (const rows of dataset.source.read(request, signal)) {
-    signal?.throwIfAborted();
-    for (const [value = null, group = null] of rows) {
-      rowNumber += 1;
-      const sums = sumsOf(group);
-      if (!sums) continue;
-      if (!addCell(sums, value)) throw notNumeric(dataset, request.columns[0] ?? '', rowNumber, value ?? '');
-    }
-  }
-}
-
-/** @returns false when the cell holds something that is not a number */
-function addCell(sums: RunningSums, cell: Cell): boolean {
-  if (cell === null || cell.trim() === '') {
-    sums.missing += 1;
-    return true;
-  }
-  const value = tryParseDecimal(cell);
-  if (value) sums.add(value);
-  return value !== undefined;
-}
-
-function notNumeric(dataset: Dataset, column: string, rowNumber: number, cell: string): DataError {
+function notNumeric({ source }: Dataset, column: string, rowNumber: number, cell: string): DataError {
   return new DataError(
     'NOT_NUMERIC',
-    `${dataset.source.description}, column ${quoteName(column)}, row ${rowNumber}: expected a decimal number, ` +
-      `got ${cell.length} characters of other text; correct the cell, or empty it if the value is missing`,
+    `${source.description}, column ${quoteName(column)}: expected decimal numbers, got a cell of other text; the log of ` +
+      'this daemon tells its operator which',
+    `column ${quoteName(column)}, row ${rowNumber} (the first row after a header is row 1): got ${cell.length} characters ` +
+      'that are no decimal number; correct the cell, or empty it if the value is missing',
   );
-}
-
-function requireEnough(dataset: Dataset, groups: readonly RunningSums[]): void {
-  const { source, minimumRows } = dataset;
-  if (groups.every(({ count }) => count === 0)) {
-    throw new DataError('EMPTY', `${source.description}: the selection has no value to sum`);
-  }
-  if (groups.some(({ count }) => count > 0 && count < minimumRows)) {
-    throw new DataError(
-      'TOO_FEW_ROWS',
-      `${source.description}: the selection, or a group of it, has fewer than ${minimumRows} values; ` +
-        'so few could give single patients away, so nothing is computed',
-    );
-  }
 }
 
 function groupKey(text: string): string {

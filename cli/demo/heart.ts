@@ -12,11 +12,26 @@ const FOLDER = join(PACKAGE, 'workflows', 'hospital-statistics');
 /** The workflow of the tutorial: two hospitals, one number each. */
 export const SUM_WORKFLOW = join(PACKAGE, 'workflows', 'hospital-sum', 'workflow.json');
 
-/** Where each hospital's configuration lies, by the executor type it works as. */
-export const HEART_HOSPITALS = ['cleveland', 'hungarian', 'switzerland', 'va'].map((name) => ({
-  executorType: `${name}-hospital`,
-  configPath: join(FOLDER, 'hospitals', `${name}.json`),
-}));
+const HEART_HOSPITALS = ['cleveland', 'hungarian', 'switzerland', 'va'] as const;
+
+/**
+ * Writes a configuration for each hospital that accepts one public key only; gives the executor types with their files.
+ *
+ * @param keyId id of the public key whose holder may read the answers
+ */
+export async function writeHospitals(
+  directory: string,
+  keyId: string,
+): Promise<readonly { readonly executorType: string; readonly configPath: string }[]> {
+  return Promise.all(
+    HEART_HOSPITALS.map(async (name) => {
+      const source = { kind: 'csv', path: join(FOLDER, 'data', `heart_${name}.csv`) };
+      const configPath = join(directory, `${name}.json`);
+      await writeFile(configPath, JSON.stringify({ source, columns: '*', acceptedKeys: [keyId] }));
+      return { executorType: `${name}-hospital`, configPath };
+    }),
+  );
+}
 
 const Figures = z.object({ n: z.number(), sum: z.number(), mean: z.number(), var: z.number() });
 /** Count, sum, mean and population variance of a column. */

@@ -26,10 +26,10 @@ export const cloud = defineExecutor({
       kwargs: PatientDataSumRequest,
       inputs: z.array(EncryptedNumber).min(1),
       output: EncryptedNumber,
-      run({ kwargs, inputs, report }) {
+      run({ kwargs, inputs, report, log }) {
         const publicKey = kwargs['paillier-pubkey'];
         masks.serve(publicKey);
-        return refusing(async () => {
+        return refusing(log, async () => {
           const sum = await patientDataSumRound(publicKey, inputs);
           await report(`added the numbers of ${inputs.length} parties`);
           return sum;
@@ -41,9 +41,9 @@ export const cloud = defineExecutor({
       kwargs: StatisticsRequest,
       inputs: z.array(EncryptedStatistics).min(1),
       output: EncryptedStatistics,
-      run({ kwargs, inputs, signal, workflowId, nodeName, retries, report }) {
+      run({ kwargs, inputs, signal, workflowId, nodeName, retries, report, log }) {
         const context = `${workflowId}/${nodeName}/${retries}`;
-        return refusing(async () => {
+        return refusing(log, async () => {
           const sum = await statisticsSumRound(kwargs, inputs, { context, signal });
           await report(`added ${sum.count} figures of ${inputs.length} parties`);
           return sum;

@@ -28,6 +28,7 @@ export async function startHospital(options: HospitalOptions): Promise<Worker> {
   const { source, minimumRows } = dataset;
   options.log.info({ source: source.description, minimumRows }, 'opened the data source');
   try {
+    warnOfKeys(dataset, options.log);
     await checkOffer(dataset, options.log);
     const worker = await startWorker(defineHospital(dataset), worksAs);
     void closeAfter(worker, dataset);
@@ -35,6 +36,15 @@ export async function startHospital(options: HospitalOptions): Promise<Worker> {
   } catch (error) {
     await source.close();
     throw error;
+  }
+}
+
+/** Answers are read by whoever holds the key that comes with the request; the operator should have chosen. */
+function warnOfKeys({ acceptedKeys }: Dataset, log: Logger): void {
+  if (acceptedKeys === '*') {
+    log.warn('accepts every public key: whoever may submit to this colony can read the answers; list "acceptedKeys"');
+  } else if (acceptedKeys.length === 0) {
+    log.warn('accepts no public key, so it refuses every request; list "acceptedKeys" in the configuration');
   }
 }
 

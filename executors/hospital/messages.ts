@@ -15,6 +15,8 @@ export const PatientDataSumRequest = z.object({ 'paillier-pubkey': PaillierPubli
 export const EncryptedNumber = TutorialCiphertext;
 
 const MAXIMUM_SCALE_BITS = 128;
+const LEAST_MAGNITUDE = 10n ** 15n;
+const MOST_PLACES = 4096;
 
 const whole = (minimum: number, maximum: number) =>
   z
@@ -42,10 +44,14 @@ export const StatisticsRequest = z
     /** The values of that column that make a group each: a public list, so that every hospital answers alike. */
     groups: z.array(z.string()).min(1).max(1024).optional(),
     'scale-bits': whole(0, MAXIMUM_SCALE_BITS).default(40),
-    /** No count, sum or sum of squares of one hospital exceeds this; a hospital that would exceed it refuses. */
+    /**
+     * No count, sum or sum of squares of one hospital exceeds this; a hospital that would exceed it refuses. Never less than
+     * the default: refusals are public, so smaller bounds would let anybody search for a figure.
+     */
     'max-magnitude': z
-      .union([z.int().positive().transform(String), z.string().regex(/^[1-9][0-9]{0,99}$/)])
-      .default('1000000000000000'),
+      .union([z.int().positive().transform(String), z.string().regex(/^[1-9][0-9]{0,29}$/, 'expected a whole number')])
+      .refine((magnitude) => BigInt(magnitude) >= LEAST_MAGNITUDE, `expected at least ${LEAST_MAGNITUDE}`)
+      .default(String(LEAST_MAGNITUDE)),
     'max-hospitals': whole(1, 1_000_000).default(1024),
   })
   .superRefine((request, context) => {
@@ -57,6 +63,13 @@ export const StatisticsRequest = z
     }
     if (new Set(request.groups).size !== (request.groups ?? []).length) {
       context.addIssue({ code: 'custom', path: ['groups'], message: 'expected every group once' });
+    }
+    if (placesOf(request).length > MOST_PLACES) {
+      context.addIssue({
+        code: 'custom',
+        path: ['columns'],
+        message: `expected columns × groups up to ${MOST_PLACES}`,
+      });
     }
   });
 /** @see {@link StatisticsRequest} */
@@ -75,7 +88,7 @@ export interface Place {
 }
 
 /** The places of the vector in order: columns outside, groups inside. */
-export function placesOf(request: StatisticsRequest): readonly Place[] {
+export function placesOf(request: Pick<StatisticsRequest, 'columns' | 'groups'>): readonly Place[] {
   const groups = request.groups ?? [undefined];
   return request.columns.flatMap((column) => groups.map((group) => ({ column, group })));
 }

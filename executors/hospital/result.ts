@@ -3,7 +3,14 @@ import type * as z from 'zod';
 import { UserError } from '../../colony/errors.ts';
 import type { Process } from '../../colony/messages/processes.ts';
 import { formatIssues } from '../../colony/schema-errors.ts';
-import { type CiphertextVector, decrypt, decryptVector, keyId } from '../../crypto/paillier/index.ts';
+import {
+  type CiphertextVector,
+  decrypt,
+  decryptVector,
+  keyId,
+  validateCiphertexts,
+  validateVector,
+} from '../../crypto/paillier/index.ts';
 import {
   EncryptedNumber,
   EncryptedStatistics,
@@ -12,7 +19,7 @@ import {
   StatisticsRequest,
 } from './messages.ts';
 import { findMismatch, isPlausibleSum } from './rounds.ts';
-import { describeFigures, type StatisticsRow } from './statistics.ts';
+import { arePlausibleFigures, describeFigures, type StatisticsRow } from './statistics.ts';
 
 /** What the holder of the private key reads from the last process of a hospital workflow. */
 export type HospitalResult =
@@ -34,7 +41,10 @@ export async function readResult(process: Process, privateKey: PrivateKey): Prom
 
 async function readSum(process: Process, output: unknown, privateKey: PrivateKey): Promise<HospitalResult> {
   const ciphertext = decode(EncryptedNumber, output, process, 'output');
-  const sum = await explain(process, () => decrypt(privateKey, ciphertext));
+  const sum = await explain(process, async () => {
+    validateCiphertexts(privateKey.publicKey, [ciphertext], 'output', { refuseUnmasked: true });
+    return decrypt(privateKey, ciphertext);
+  });
   if (!isPlausibleSum(sum, privateKey.publicKey)) throw implausible(process);
   return { kind: 'sum', sum };
 }
@@ -43,14 +53,17 @@ async function readStatistics(process: Process, output: string, privateKey: Priv
   const request = decode(StatisticsRequest, process.spec.kwargs, process, 'kwargs');
   const vector = decode(EncryptedStatistics, output, process, 'output');
   requireAnswer(process, request, vector);
-  const mantissas = await explain(process, () => decryptVector(privateKey, vector));
+  const mantissas = await explain(process, async () => {
+    await validateVector(privateKey.publicKey, vector, 'output', { refuseUnmasked: true });
+    return decryptVector(privateKey, vector);
+  });
+  if (!arePlausibleFigures(mantissas, vector.scaleBits)) throw implausible(process);
   return { kind: 'statistics', rows: describeFigures(placesOf(request), mantissas, vector.scaleBits) };
 }
 
 function requireSameKey(process: Process, privateKey: PrivateKey): void {
-  const request = PatientDataSumRequest.safeParse(process.spec.kwargs);
-  if (!request.success) return;
-  const [expected, got] = [keyId(request.data['paillier-pubkey']), keyId(privateKey.publicKey)];
+  const request = decode(PatientDataSumRequest, process.spec.kwargs, process, 'kwargs');
+  const [expected, got] = [keyId(request['paillier-pubkey']), keyId(privateKey.publicKey)];
   if (expected === got) return;
   throw new UserError(
     `process ${process.processId}: expected the private key of public key ${expected.slice(0, 16)}…, got that of ` +
@@ -84,7 +97,7 @@ async function explain<T>(process: Process, body: () => Promise<T>): Promise<T> 
 
 function implausible(process: Process): UserError {
   return new UserError(
-    `process ${process.processId}: expected a sum far below the modulus, got a number as long as the modulus; the ` +
-      'ciphertext was made under another key or changed on the way, so run the workflow again',
+    `process ${process.processId}: expected figures that hospitals can have, got impossible ones; the ciphertext was made ` +
+      'under another key or changed on the way, so run the workflow again',
   );
 }

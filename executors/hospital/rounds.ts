@@ -4,7 +4,7 @@ import { TerminalError } from '../../colony/errors.ts';
 import { type CiphertextVector, keyId, type PackingPlan, planPacking } from '../../crypto/paillier/index.ts';
 import { type Decimal, normalizeDecimal, toFixedPoint } from '../../data/decimal.ts';
 import type { Summary } from '../../data/summary.ts';
-import { FIGURES, placesOf, type StatisticsRequest, valueCount } from './messages.ts';
+import { placesOf, type StatisticsRequest, valueCount } from './messages.ts';
 
 /**
  * What a hospital computes, as functions of its private values. The results of these rounds are private until they are
@@ -98,17 +98,15 @@ export function statisticsRound(request: StatisticsRequest, summaries: readonly 
   if (mantissas.length !== valueCount(request)) {
     throw new Error(`statisticsRound: expected ${placesOf(request).length} summaries, got ${summaries.length}`);
   }
-  const excess = mantissas.findIndex((mantissa) => mantissa > bound || mantissa < -bound);
-  if (excess !== -1) throw magnitudeExceeded(request, excess);
+  if (mantissas.some((mantissa) => mantissa > bound || mantissa < -bound)) throw magnitudeExceeded(request);
   return mantissas;
 }
 
-function magnitudeExceeded(request: StatisticsRequest, index: number): TerminalError {
-  const place = placesOf(request)[Math.floor(index / FIGURES.length)];
-  const figure = FIGURES[index % FIGURES.length];
+/** Which figure it was stays here: refusals are public. */
+function magnitudeExceeded(request: StatisticsRequest): TerminalError {
   return new TerminalError(
-    `get_statistics: expected every figure within "max-magnitude" ${request['max-magnitude']}, got a larger ${figure} of ` +
-      `column ${JSON.stringify(place?.column)}; raise "max-magnitude" in all nodes of the workflow`,
+    `get_statistics: expected every figure within "max-magnitude" ${request['max-magnitude']}, got a larger one; raise ` +
+      '"max-magnitude" in all nodes of the workflow',
     { code: 'MAGNITUDE_EXCEEDED' },
   );
 }

@@ -29,6 +29,19 @@ export function describeFigures(
   });
 }
 
+/**
+ * Whether decrypted figures can be those of rows: counts are whole, and neither they nor sums of squares are negative. A
+ * changed ciphertext rarely passes.
+ */
+export function arePlausibleFigures(mantissas: readonly bigint[], scaleBits: number): boolean {
+  const one = 1n << BigInt(scaleBits);
+  return mantissas.every((mantissa, index) => {
+    const figure = FIGURES[index % FIGURES.length];
+    if (figure === 'sum') return true;
+    return mantissa >= 0n && (figure !== 'count' || mantissa % one === 0n);
+  });
+}
+
 function describePlace(
   count: bigint,
   sum: bigint,

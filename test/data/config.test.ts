@@ -22,6 +22,8 @@ describe('a data configuration', () => {
       queries: {},
       numbers: {},
       columns: ['age'],
+      groupColumns: [],
+      acceptedKeys: [],
       minimumRows: 5,
     });
   });
@@ -32,6 +34,8 @@ describe('a data configuration', () => {
       queries: {},
       numbers: {},
       columns: '*',
+      groupColumns: [],
+      acceptedKeys: '*',
       minimumRows: 1,
     });
   });

@@ -2,15 +2,13 @@ import Database from 'libsql';
 import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { summarise } from '../../data/summary.ts';
 import {
   dataErrorOf,
   hospitalCsv,
   openConfigured,
   openCsv,
   plainSummary,
-  temporaryFolder,
-} from './support.ts';
+  temporaryFolder, summarise } from './support.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => {

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { summarise } from '../../data/summary.ts';
 import { startPostgres, startPostgresWithoutTls, startRefusingPostgres, startSilentServer, type StandIn, type TestPostgres } from '../support/postgres.ts';
 import {
   dataErrorOf,
@@ -9,8 +8,7 @@ import {
   hospitals,
   openConfigured,
   plainExpectation,
-  plainSummary,
-} from './support.ts';
+  plainSummary, summarise } from './support.ts';
 
 describe('a PostgreSQL database', () => {
   let server: TestPostgres;

@@ -4,7 +4,6 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { numberConfig } from '../../data/config.ts';
 import { openDataset, type Dataset } from '../../data/dataset.ts';
-import { summarise, summariseGroups } from '../../data/summary.ts';
 import {
   dataErrorOf,
   expectedResults,
@@ -14,8 +13,7 @@ import {
   openCsv,
   plainExpectation,
   plainSummary,
-  temporaryFolder,
-} from './support.ts';
+  temporaryFolder, summarise, summariseGroups } from './support.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 beforeAll(async () => {
@@ -101,7 +99,8 @@ describe('a summary', () => {
     const dataset = await openCsv(folder.path('long.csv'), `v\n${lines.join('\n')}\n`);
     const error = await dataErrorOf(() => summarise(dataset, { column: 'v' }));
     expect(error).toMatchObject({ code: 'NOT_NUMERIC' });
-    expect(error.message).toContain('CSV file long.csv, column "v", row 9999: expected a decimal number');
+    expect(error.message).toContain('CSV file long.csv, column "v": expected decimal numbers');
+    expect(error.operatorNote).toContain('column "v", row 9999');
     await dataset.source.close();
   });
 
@@ -111,8 +110,9 @@ describe('a summary', () => {
       const dataset = await openCsv(folder.path('cell.csv'), `id;v\n1;2\n2;${cell}\n`, { delimiter: ';' });
       const error = await dataErrorOf(() => summarise(dataset, { column: 'v' }));
       expect(error).toMatchObject({ code: 'NOT_NUMERIC', retryable: false });
-      expect(error.message).toContain(`column "v", row 2: expected a decimal number, got ${cell.length} characters`);
-      expect(error.message).not.toContain(cell);
+      expect(error.message).not.toMatch(/row|\d characters/);
+      expect(error.operatorNote).toContain(`column "v", row 2 (the first row after a header is row 1): got ${cell.length} `);
+      expect(error.message + error.operatorNote).not.toContain(cell);
       await dataset.source.close();
     },
   );
@@ -187,7 +187,7 @@ describe('a selection', () => {
 describe('groups', () => {
   let dataset: Dataset;
   beforeAll(async () => {
-    dataset = await openings.CSV('cleveland');
+    dataset = await openHospital('cleveland', 5);
   });
   afterAll(() => dataset.source.close());
 
@@ -215,12 +215,11 @@ describe('groups', () => {
   });
 
   test('are all refused when one is too small, without telling which', async () => {
-    const source = { kind: 'csv', path: hospitalCsv('va') };
-    const va = await openConfigured({ source, columns: '*', minimumRows: 7 });
+    const va = await openHospital('va', 7);
     const groups = { column: 'sex', values: ['1', '0'] };
     const error = await dataErrorOf(() => summariseGroups(va, { column: 'age' }, groups));
     expect(error.code).toBe('TOO_FEW_ROWS');
-    expect(error.message).toContain('the selection, or a group of it, has fewer than 7 values');
+    expect(error.message).toContain('a group of it, or what its groups leave out has fewer than 7 values');
     await va.source.close();
   });
 
@@ -233,9 +232,37 @@ describe('groups', () => {
     expect(error.code).toBe('SELECTION_INVALID');
   });
 
-  test('are refused when none has any value', async () => {
+  test('that are all empty give zeros', async () => {
     const groups = { column: 'sex', values: ['7'] };
-    const error = await dataErrorOf(() => summariseGroups(dataset, { column: 'age' }, groups));
-    expect(error.code).toBe('EMPTY');
+    const [summary] = await summariseGroups(dataset, { column: 'age' }, groups);
+    expect(summary).toMatchObject({ count: 0 });
+  });
+
+  test('are refused by a column that the operator did not allow for that', async () => {
+    const groups = { column: 'age', values: ['55'] };
+    const error = await dataErrorOf(() => summariseGroups(dataset, { column: 'chol' }, groups));
+    expect(error.code).toBe('GROUPING_REFUSED');
+    expect(error.message).toContain('expected grouping by one of the columns "sex", "cp", "restecg", got "age"');
+  });
+
+  test('that leave few patients out are refused: all rows minus the groups would show them', async () => {
+    const hungarian = await openHospital('hungarian', 5);
+    expect(await summarise(hungarian, { column: 'chol' })).toMatchObject({ count: 271 });
+    const groups = { column: 'restecg', values: ['0', '1', '2'] };
+    const error = await dataErrorOf(() => summariseGroups(hungarian, { column: 'chol' }, groups));
+    expect(error.code).toBe('TOO_FEW_ROWS');
+    await hungarian.source.close();
+  });
+
+  test('do not decide which cells are looked at, so that a refusal ties no row to a group', async () => {
+    const wards = await openCsv(folder.path('names.csv'), 'ward,v\nA,1\nA,2\nB,Anna\n');
+    const error = await dataErrorOf(() => summariseGroups(wards, { column: 'v' }, { column: 'ward', values: ['A'] }));
+    expect(error.code).toBe('NOT_NUMERIC');
+    await wards.source.close();
   });
 });
+
+function openHospital(hospital: (typeof hospitals)[number], minimumRows: number): Promise<Dataset> {
+  const source = { kind: 'csv', path: hospitalCsv(hospital) };
+  return openConfigured({ source, columns: '*', groupColumns: ['sex', 'cp', 'restecg'], minimumRows });
+}

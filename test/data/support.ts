@@ -7,7 +7,7 @@ import { parseDataConfig } from '../../data/config.ts';
 import { openDataset, type Dataset } from '../../data/dataset.ts';
 import { formatDecimal } from '../../data/decimal.ts';
 import { DataError } from '../../data/errors.ts';
-import type { Summary } from '../../data/summary.ts';
+import { type Grouping, summarise as summariseAll, type Summary, type SummaryOptions } from '../../data/summary.ts';
 
 const hospitalFolder = new URL('../../workflows/hospital-statistics/', import.meta.url);
 
@@ -64,7 +64,8 @@ export async function openCsv(
   options: Record<string, unknown> = {},
 ): Promise<Dataset> {
   await writeFile(path, content);
-  return await openConfigured({ source: { kind: 'csv', path, ...options }, columns: '*', minimumRows: 1 });
+  const offer = { columns: '*', groupColumns: ['ward'], minimumRows: 1 };
+  return await openConfigured({ source: { kind: 'csv', path, ...options }, ...offer });
 }
 
 /** The DataError with which `action` must fail. */
@@ -76,4 +77,34 @@ export async function dataErrorOf(action: () => unknown): Promise<DataError> {
     throw error;
   }
   throw new Error('expected a DataError, but nothing was thrown');
+}
+
+/** A column of a table or of a query's result. */
+interface ColumnSelection {
+  readonly query?: string | undefined;
+  readonly column?: string | undefined;
+}
+
+/** The summary of one column. */
+export async function summarise(
+  dataset: Dataset,
+  { query, column }: ColumnSelection,
+  options: SummaryOptions = {},
+): Promise<Summary> {
+  const columns = column === undefined ? undefined : [column];
+  const [[summary] = []] = await summariseAll(dataset, { query, columns }, options);
+  if (summary === undefined) throw new Error('expected one summary, got none');
+  return summary;
+}
+
+/** The summaries of the groups of one column. */
+export async function summariseGroups(
+  dataset: Dataset,
+  { query, column }: ColumnSelection,
+  grouping: Grouping,
+  options: SummaryOptions = {},
+): Promise<Summary[]> {
+  const columns = column === undefined ? undefined : [column];
+  const [summaries = []] = await summariseAll(dataset, { query, columns, grouping }, options);
+  return summaries;
 }

@@ -111,6 +111,6 @@ async function specOfNumber(maxExecTimeSeconds: number): Promise<string> {
 
 async function writeHospital(desk: Desk, name: string, sql: string): Promise<void> {
   await writeFile(join(desk.directory, 'rows.csv'), 'age\n40\n');
-  const config = { source: { kind: 'csv', path: 'rows.csv' }, numbers: { patients: sql } };
+  const config = { source: { kind: 'csv', path: 'rows.csv' }, numbers: { patients: sql }, acceptedKeys: '*' };
   await writeFile(join(desk.directory, name), JSON.stringify(config));
 }

@@ -52,16 +52,19 @@ async function startHospital(type: string, config: object): Promise<void> {
 beforeAll(async () => {
   colony = await startTestColony();
   client = createColoniesClient({ server: colony.address, identity: colony.user });
-  await writeFile(join(colony.directory, 'patients.csv'), 'age,ward,note\n40,a,x\n50,b,y\n60,a,z\n');
+  await writeFile(join(colony.directory, 'patients.csv'), 'age,ward,note,big\n40,a,x,1e9\n50,b,y,1e9\n60,a,z,1e9\n');
   await writeFile(join(colony.directory, 'empty.csv'), 'age,ward\n');
   const columns = '*';
-  await startHospital('hospital', { source: { kind: 'csv', path: 'patients.csv' }, columns, minimumRows: 1 });
-  await startHospital('guarded-hospital', { source: { kind: 'csv', path: 'patients.csv' }, columns });
-  await startHospital('empty-hospital', { source: { kind: 'csv', path: 'empty.csv' }, columns });
+  const csv = { kind: 'csv', path: 'patients.csv' };
+  const open = { columns, acceptedKeys: '*' };
+  await startHospital('hospital', { ...open, source: csv, groupColumns: ['ward'], minimumRows: 1 });
+  await startHospital('choosy-hospital', { source: csv, columns, minimumRows: 1 });
+  await startHospital('guarded-hospital', { ...open, source: csv });
+  await startHospital('empty-hospital', { ...open, source: { kind: 'csv', path: 'empty.csv' } });
   await startHospital('number-hospital', { source: { kind: 'number', value: 5 } });
   await startHospital('unreachable-hospital', {
+    ...open,
     source: { kind: 'postgres', url: 'postgres://reader@127.0.0.1:1/ward', table: 'patients', ssl: false },
-    columns,
   });
   await start(cloud, 'cloud');
   await start(forger, 'forger');
@@ -108,13 +111,13 @@ describe('a hospital refuses with one clear error, and goes on serving', () => {
       'a missing column',
       'hospital',
       { columns: ['weight'] },
-      /expected one of the columns "age", "ward", "note", got "weight"/,
+      /expected one of the columns "age", "ward", "note", "big", got "weight"/,
     ],
     [
       'a cell that is no number',
       'hospital',
       { columns: ['note'] },
-      /column "note", row 1: expected a decimal number, got 1 characters/,
+      /column "note": expected decimal numbers, got a cell of other text/,
     ],
     ['an unknown query', 'hospital', { columns: ['age'], query: 'all' }, /expected one of the queries none, got "all"/],
     ['a data source without rows', 'empty-hospital', { columns: ['age'] }, /the selection has no value to sum/],
@@ -122,8 +125,26 @@ describe('a hospital refuses with one clear error, and goes on serving', () => {
     [
       'a figure beyond the agreed magnitude',
       'hospital',
+      { columns: ['big'] },
+      /within "max-magnitude" 1000000000000000, got a larger one/,
+    ],
+    [
+      'a bound that would let others search for a figure',
+      'hospital',
       { columns: ['age'], 'max-magnitude': '100' },
-      /within "max-magnitude" 100/,
+      /kwargs.max-magnitude: expected at least 1000000000000000/,
+    ],
+    [
+      'grouping by a column that its operator did not allow for that',
+      'hospital',
+      { columns: ['age'], 'group-by': 'note', groups: ['x'] },
+      /expected grouping by one of the columns "ward", got "note"/,
+    ],
+    [
+      'a key that its operator does not accept',
+      'choosy-hospital',
+      { columns: ['age'] },
+      /expected a public key that this hospital's operator accepts, got key [0-9a-f]{64}/,
     ],
     [
       'groups without a column',
