@@ -1,6 +1,7 @@
 import type { RequestOf } from '../colony/messages/message.ts';
 import type { addChild } from '../colony/messages/workflows.ts';
 import { STATE } from './graph.ts';
+import { MAX_NODE_DEPENDENCIES, MAX_WORKFLOW_NODES } from './limits.ts';
 import { insertProcess } from './process-lifecycle.ts';
 import { Refusal } from './refusal.ts';
 import { findProcessRow, type ProcessRow } from './store/processes.ts';
@@ -28,6 +29,7 @@ export function addChildProcess(
     workflowId,
     waitsForParents: true,
   });
+  requireRoom(transaction, workflowId, childIds);
   if (request.insert) {
     for (const childId of childIds) removeParent(transaction, childId, parent.process_id);
   }
@@ -71,6 +73,23 @@ function followers(
     throw new Refusal(400, `Process with Id ${request.childProcessId} is not waiting for its parents`);
   }
   return [child.process_id];
+}
+
+/** The limits of a submitted workflow hold for one that grows, too. */
+function requireRoom({ database }: Transaction, workflowId: string, childIds: readonly string[]): void {
+  const nodes = database.get<{ count: number }>(
+    'SELECT count(*) AS count FROM processes WHERE workflow_id = ?',
+    workflowId,
+  );
+  if ((nodes?.count ?? 0) > MAX_WORKFLOW_NODES) {
+    throw new Refusal(400, `Failed to add child, expected at most ${MAX_WORKFLOW_NODES} nodes in a workflow`);
+  }
+  for (const childId of childIds) {
+    const parents = database.get<{ count: number }>('SELECT count(*) AS count FROM edges WHERE child_id = ?', childId);
+    if ((parents?.count ?? 0) >= MAX_NODE_DEPENDENCIES) {
+      throw new Refusal(400, `Failed to add child, expected at most ${MAX_NODE_DEPENDENCIES} parents of a process`);
+    }
+  }
 }
 
 function removeParent({ database }: Transaction, childId: string, parentId: string): void {

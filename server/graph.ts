@@ -1,3 +1,5 @@
+import { MAX_NODE_DEPENDENCIES, MAX_WORKFLOW_DEPENDENCIES, MAX_WORKFLOW_NODES } from './limits.ts';
+
 /**
  * The logic of workflows, free of any storage: which specs form a DAG, which nodes are ready, what a failure takes with
  * it, what a node receives, and how a picture of it is laid out.
@@ -16,18 +18,29 @@ export class InvalidGraphError extends Error {
 }
 
 /**
- * Checks that nodes form a DAG: at least one node, every node named, names unique, dependencies known, no cycle.
+ * Checks that nodes form a DAG of a size that can be handled: at least one node, every node named, names unique,
+ * dependencies known and named once, no cycle.
  *
  * @throws InvalidGraphError that names the nodes at fault
  */
 export function validateGraph(nodes: readonly GraphNodeSpec[]): void {
   if (nodes.length === 0) throw new InvalidGraphError('Failed to submit workflow, the workflow has no nodes');
+  requireSize('nodes', nodes.length, MAX_WORKFLOW_NODES);
+  for (const { dependencies } of nodes)
+    requireSize('dependencies of a node', dependencies.length, MAX_NODE_DEPENDENCIES);
+  const dependencyCount = nodes.reduce((count, { dependencies }) => count + dependencies.length, 0);
+  requireSize('dependencies', dependencyCount, MAX_WORKFLOW_DEPENDENCIES);
   const byName = indexByName(nodes);
-  for (const node of nodes) requireKnownDependencies(node, byName);
+  for (const node of nodes) requireDependencies(node, byName);
   const cycle = findCycle(nodes, byName);
   if (cycle !== undefined) {
     throw new InvalidGraphError(`Failed to submit workflow, the dependencies form a cycle: ${cycle.join(' -> ')}`);
   }
+}
+
+function requireSize(what: string, count: number, limit: number): void {
+  if (count <= limit) return;
+  throw new InvalidGraphError(`Failed to submit workflow, expected at most ${limit} ${what}, got ${count}`);
 }
 
 function indexByName(nodes: readonly GraphNodeSpec[]): ReadonlyMap<string, GraphNodeSpec> {
@@ -40,11 +53,21 @@ function indexByName(nodes: readonly GraphNodeSpec[]): ReadonlyMap<string, Graph
   return byName;
 }
 
-function requireKnownDependencies(node: GraphNodeSpec, byName: ReadonlyMap<string, GraphNodeSpec>): void {
-  for (const dependency of node.dependencies) {
+function requireDependencies(
+  { nodeName, dependencies }: GraphNodeSpec,
+  byName: ReadonlyMap<string, GraphNodeSpec>,
+): void {
+  const seen = new Set<string>();
+  for (const dependency of dependencies) {
+    if (seen.has(dependency)) {
+      throw new InvalidGraphError(
+        `Failed to submit workflow, ${nodeName} depends on ${dependency} more than once; name each dependency once`,
+      );
+    }
+    seen.add(dependency);
     if (!byName.has(dependency)) {
       throw new InvalidGraphError(
-        `Failed to submit workflow, invalid dependencies, are you depending on a nodename that does not exits? (${node.nodeName} depends on ${dependency})`,
+        `Failed to submit workflow, invalid dependencies, are you depending on a nodename that does not exits? (${nodeName} depends on ${dependency})`,
       );
     }
   }
@@ -132,9 +155,15 @@ export function descendants(nodeId: string, childrenOf: (nodeId: string) => read
   return [...found];
 }
 
-/** What a node receives: the outputs of its parents one after the other, in the order of its dependencies. */
-export function joinOutputs(parentOutputs: readonly (readonly unknown[])[]): readonly unknown[] {
-  return parentOutputs.flat(1);
+/**
+ * What a node receives: the outputs of its parents one after the other, in the order of its dependencies.
+ *
+ * @param parentOutputs JSON texts of arrays, without white space around them
+ * @returns the JSON text of one array
+ */
+export function joinOutputs(parentOutputs: readonly string[]): string {
+  const elements = parentOutputs.map((output) => output.slice(1, -1)).filter((text) => text !== '');
+  return `[${elements.join(',')}]`;
 }
 
 /** Where a node stands in a picture of its workflow. */

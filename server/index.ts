@@ -7,7 +7,7 @@ import { UserError } from '../colony/errors.ts';
 import { applyBootstrap, type Bootstrap } from './bootstrap.ts';
 import type { Services } from './dispatch.ts';
 import { createHttpApp } from './http.ts';
-import { DEFAULT_MAX_BODY_BYTES, DEFAULT_STALE_EXECUTOR_SECONDS } from './limits.ts';
+import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_INPUT_BYTES, DEFAULT_STALE_EXECUTOR_SECONDS } from './limits.ts';
 import { createPresence } from './presence.ts';
 import { createScheduler } from './scheduler.ts';
 import { openDatabase } from './store/database.ts';
@@ -35,6 +35,8 @@ export interface ServerOptions {
   readonly allowInsecure?: boolean;
   /** Larger requests are refused with status 413. */
   readonly maxBodyBytes?: number;
+  /** A process that gets more input than this from its parents fails, in bytes of JSON. */
+  readonly maxInputBytes?: number;
   /** An executor not heard from for so long is unregistered, and what it was running waits again. */
   readonly staleExecutorSeconds?: number;
   /** How often deadlines are looked at. */
@@ -72,7 +74,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const log = options.log ?? pino({ name: 'colonies-server', level: 'warn' }, pino.destination(2));
   const database = openDatabase(options.databasePath);
   let port = options.port;
-  const scheduler = createScheduler(() => transactor);
+  const scheduler = createScheduler({
+    transactor: () => transactor,
+    maxInputBytes: options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES,
+    onUnreadable: (processId, error) => log.error({ processId, err: error }, 'a process could not be given out'),
+  });
   const transactor: Transactor = createTransactor(database, clock, {
     beforeCommit: (transaction) => scheduler.serveChanges(transaction),
     afterCommit: (changes) => subscriptions.onChanges(changes),

@@ -12,6 +12,17 @@ export const MAX_LOGS_PER_SEARCH = 100;
 export const MAX_SEARCH_DAYS = 30;
 /** The longest line of a log, in UTF-16 units. */
 export const MAX_LOG_CHARACTERS = 64 * 1024;
+/** At most so many nodes in one workflow. */
+export const MAX_WORKFLOW_NODES = 10_000;
+/** At most so many dependencies of one node. */
+export const MAX_NODE_DEPENDENCIES = 1000;
+/** At most so many dependencies of all nodes of a workflow together. */
+export const MAX_WORKFLOW_DEPENDENCIES = 50_000;
+/**
+ * The largest input that a process may get from its parents by default, in bytes of JSON. With a spec as large as a
+ * request can be, it makes an answer that our client still reads (64 MiB of base64).
+ */
+export const DEFAULT_MAX_INPUT_BYTES = 32 * 1024 * 1024;
 /** The largest HTTP body or WebSocket frame by default, in bytes. */
 export const DEFAULT_MAX_BODY_BYTES = 64 * 1024 * 1024;
 /** An executor not heard from for so long is unregistered by default. */

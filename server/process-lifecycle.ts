@@ -128,12 +128,12 @@ function deadline(nowMs: number, limitSeconds: number): number | null {
   return limitSeconds > 0 ? nowMs + limitSeconds * MILLISECONDS_PER_SECOND : null;
 }
 
-/** Hands a waiting process to an executor. `input` is what its parents gave it. */
+/** Hands a waiting process to an executor. `input` is what its parents gave it, the JSON text of an array. */
 export function markRunning(
   transaction: Transaction,
   process: ProcessRow,
   executorId: string,
-  input: readonly unknown[],
+  input: string,
   maxExecTimeSeconds: number,
 ): void {
   const { database, nowMs } = transaction;
@@ -143,7 +143,7 @@ export function markRunning(
     executorId,
     nowMs,
     deadline(nowMs, maxExecTimeSeconds),
-    JSON.stringify(input),
+    input,
     process.process_id,
   );
   announce(transaction, process.process_id);

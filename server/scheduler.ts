@@ -1,11 +1,14 @@
-import type { Process } from '../colony/messages/processes.ts';
+import * as z from 'zod';
+import { toError } from '../colony/errors.ts';
+import { Process } from '../colony/messages/processes.ts';
 import { STATE } from './graph.ts';
+import { isStorageError } from './store/database.ts';
 import { requeue } from './process-lifecycle.ts';
 import { Refusal } from './refusal.ts';
 import { EXECUTOR_STATE, type ExecutorRow, findColony, findExecutor } from './store/members.ts';
 import { findProcessRow, type ProcessRow, specOf, toProcess } from './store/processes.ts';
-import type { Transaction, Transactor } from './transaction.ts';
-import { assignTo, refreshWorkflow } from './workflow-lifecycle.ts';
+import { type Transaction, type Transactor, undoable } from './transaction.ts';
+import { assignTo, finish, InputTooLargeError, refreshWorkflow } from './workflow-lifecycle.ts';
 
 /** What an executor asks for. */
 interface Want {
@@ -109,14 +112,24 @@ function keyOf({ want }: Waiter): string {
   return queueKey(want.executor.colony_name, want.executor.executor_type);
 }
 
+/** What a scheduler is made of. */
+export interface SchedulerOptions {
+  readonly transactor: () => Transactor;
+  /** The largest input that a process may get from its parents, in bytes of JSON. */
+  readonly maxInputBytes: number;
+  /** Hears of processes that could not be given out because of what is stored of them. */
+  readonly onUnreadable: (processId: string, error: Error) => void;
+}
+
 /** Creates a scheduler for whom nobody waits. */
-export function createScheduler(transactor: () => Transactor): Scheduler {
+export function createScheduler(options: SchedulerOptions): Scheduler {
+  const { transactor } = options;
   const room = new WaitingRoom();
   let isStopped = false;
 
   const serveQueue = (transaction: Transaction, key: string): void => {
     for (const waiter of room.waitingFor(key)) {
-      if (serve(transaction, room, waiter) === 'nothing for anybody') return;
+      if (serve(transaction, room, waiter, options) === 'nothing for anybody') return;
     }
   };
 
@@ -133,7 +146,7 @@ export function createScheduler(transactor: () => Transactor): Scheduler {
       const timer = setTimeout(leave, patienceMs);
       try {
         await transactor().write((transaction) => {
-          if (room.has(waiter)) serve(transaction, room, waiter);
+          if (room.has(waiter)) serve(transaction, room, waiter, options);
         });
         if (timeoutSeconds < 0 || isStopped || disconnected.aborted) leave();
         const process = await waiter.answer;
@@ -194,7 +207,12 @@ function refusal(transactor: Transactor, want: Want, timeoutSeconds: number): Re
  * Gives somebody the best process there is. The answer goes out when the transaction is durable. Says when there is
  * nothing for anybody of the same type, so that the others need not be asked.
  */
-function serve(transaction: Transaction, room: WaitingRoom, waiter: Waiter): 'done' | 'nothing for anybody' {
+function serve(
+  transaction: Transaction,
+  room: WaitingRoom,
+  waiter: Waiter,
+  options: SchedulerOptions,
+): 'done' | 'nothing for anybody' {
   const { executor } = waiter.want;
   if (isColonyPaused(transaction, executor.colony_name)) return 'nothing for anybody';
   if (!isApproved(transaction, executor)) {
@@ -202,17 +220,48 @@ function serve(transaction: Transaction, room: WaitingRoom, waiter: Waiter): 'do
     waiter.reject(new Refusal(403, `Access denied, not a member of Colony with name <${executor.colony_name}>`));
     return 'done';
   }
-  const candidate = findCandidate(transaction, waiter.want);
-  if (candidate === undefined) return hasAny(transaction, executor) ? 'done' : 'nothing for anybody';
-  assignTo(transaction, candidate, executor.executor_id);
-  const assigned = findProcessRow(transaction.database, candidate.process_id) ?? candidate;
-  const process = toProcess(transaction.database, assigned);
+  const process = takeNext(transaction, waiter.want, options);
+  if (process === undefined) return hasAny(transaction, executor) ? 'done' : 'nothing for anybody';
   room.remove(waiter);
   transaction.afterwards.push((failure) => {
     if (failure === undefined) waiter.resolve(process);
     else waiter.reject(failure);
   });
   return 'done';
+}
+
+/** The first process of the queue that can be given out. Those that cannot fail, so that nobody waits behind them. */
+function takeNext(transaction: Transaction, want: Want, options: SchedulerOptions): Process | undefined {
+  for (;;) {
+    const candidate = findCandidate(transaction, want);
+    if (candidate === undefined) return undefined;
+    try {
+      return undoable(transaction, () => give(transaction, candidate, want.executor, options.maxInputBytes));
+    } catch (thrown) {
+      if (isStorageError(thrown)) throw thrown;
+      finish(transaction, candidate, { state: STATE.failed, errors: [reasonOf(candidate, thrown, options)] });
+    }
+  }
+}
+
+function give(
+  transaction: Transaction,
+  candidate: ProcessRow,
+  { executor_id: executorId }: ExecutorRow,
+  maxInputBytes: number,
+): Process {
+  assignTo(transaction, candidate, executorId, maxInputBytes);
+  const assigned = findProcessRow(transaction.database, candidate.process_id) ?? candidate;
+  const process = toProcess(transaction.database, assigned);
+  // What cannot be put into an answer must not be given out: nobody would hear of it.
+  z.encode(Process, process);
+  return process;
+}
+
+function reasonOf({ process_id: processId }: ProcessRow, thrown: unknown, options: SchedulerOptions): string {
+  if (thrown instanceof InputTooLargeError) return thrown.message;
+  options.onUnreadable(processId, toError(thrown));
+  return 'Not run: the server cannot read what it has stored of this process; its log says more';
 }
 
 function isColonyPaused({ database }: Transaction, colonyName: string): boolean {

@@ -97,8 +97,8 @@ export function createTransactor(database: Database, clock: () => number, listen
   };
 }
 
-/** Runs `work` in a savepoint: what it throws undoes it, and what it has announced is taken back. */
-function undoable<T>(transaction: Transaction, work: () => T): T {
+/** Runs a part of a transaction in a savepoint: what it throws undoes it, and what it has announced is taken back. */
+export function undoable<T>(transaction: Transaction, work: () => T): T {
   const { database, changes, afterwards } = transaction;
   const [changeCount, afterwardCount] = [changes.length, afterwards.length];
   database.run('SAVEPOINT work');

@@ -13,7 +13,7 @@ import {
 import { type Ending, type Initiator, insertProcess, markFinal, markReady, markRunning } from './process-lifecycle.ts';
 import { Refusal } from './refusal.ts';
 import { childrenOf, findProcessRow, type ProcessRow, specOf } from './store/processes.ts';
-import { parseStored, randomId } from './store/values.ts';
+import { randomId } from './store/values.ts';
 import type { Transaction } from './transaction.ts';
 
 /** What happens to workflows when their processes are submitted, assigned, closed and cancelled. */
@@ -84,30 +84,50 @@ export function insertEdge({ database }: Transaction, childId: string, position:
   database.run('INSERT INTO edges (child_id, position, parent_id) VALUES (?, ?, ?)', childId, position, parentId);
 }
 
-interface Parent {
-  readonly state: number;
-  readonly output: string;
+const PARENTS = 'FROM edges JOIN processes ON processes.process_id = edges.parent_id WHERE edges.child_id = ?';
+
+function parentStates({ database }: Transaction, processId: string): number[] {
+  return database.all<{ state: number }>(`SELECT processes.state ${PARENTS}`, processId).map(({ state }) => state);
 }
 
-function parentRows({ database }: Transaction, processId: string): Parent[] {
-  return database.all<Parent>(
-    `SELECT processes.state, processes.output FROM edges JOIN processes ON processes.process_id = edges.parent_id
-     WHERE edges.child_id = ? ORDER BY edges.position`,
-    processId,
-  );
+/** A process gets more input from its parents than the server hands out. */
+export class InputTooLargeError extends Error {
+  override readonly name = 'InputTooLargeError';
 }
 
-/** Hands a process that may be taken to an executor, with what its parents gave it. */
-export function assignTo(transaction: Transaction, process: ProcessRow, executorId: string): void {
+/**
+ * Hands a process that may be taken to an executor, with what its parents gave it.
+ *
+ * @param maxInputBytes how long the JSON of what the parents gave may be
+ * @throws InputTooLargeError when it is longer
+ */
+export function assignTo(
+  transaction: Transaction,
+  process: ProcessRow,
+  executorId: string,
+  maxInputBytes: number,
+): void {
   const { maxExecTimeSeconds } = specOf(process);
-  markRunning(transaction, process, executorId, inputOf(transaction, process), maxExecTimeSeconds);
+  const input = process.workflow_id === null ? process.input : inputOf(transaction, process, maxInputBytes);
+  markRunning(transaction, process, executorId, input, maxExecTimeSeconds);
   refreshWorkflow(transaction, process.workflow_id);
 }
 
-function inputOf(transaction: Transaction, process: ProcessRow): readonly unknown[] {
-  if (process.workflow_id === null) return parseStored(process.input);
-  const outputs = parentRows(transaction, process.process_id).map(({ output }) => parseStored<unknown[]>(output));
-  return joinOutputs(outputs);
+function inputOf({ database }: Transaction, { process_id: processId }: ProcessRow, maxInputBytes: number): string {
+  // Asked before anything is read: what is too long for an answer can be too long for the memory, too.
+  const byteCount =
+    database.get<{ bytes: number | null }>(`SELECT sum(octet_length(processes.output)) AS bytes ${PARENTS}`, processId)
+      ?.bytes ?? 0;
+  if (byteCount > maxInputBytes) {
+    throw new InputTooLargeError(
+      `Not run: expected at most ${maxInputBytes} bytes of input from the nodes it depends on, got ${byteCount}; let them give out less, or split the node`,
+    );
+  }
+  const parents = database.all<{ output: string }>(
+    `SELECT processes.output ${PARENTS} ORDER BY edges.position`,
+    processId,
+  );
+  return joinOutputs(parents.map(({ output }) => output));
 }
 
 /** Ends a process and does what that means for its workflow: children become ready, or fail with it. */
@@ -122,8 +142,8 @@ export function finish(transaction: Transaction, process: ProcessRow, ending: En
 function readyChildren(transaction: Transaction, processId: string): void {
   for (const childId of childrenOf(transaction.database, processId)) {
     const child = findProcessRow(transaction.database, childId);
-    const parentStates = parentRows(transaction, childId).map(({ state }) => state);
-    if (child?.state === STATE.waiting && child.waits_for_parents === 1 && isReady(parentStates)) {
+    const isWaiting = child?.state === STATE.waiting && child.waits_for_parents === 1;
+    if (isWaiting && isReady(parentStates(transaction, childId))) {
       markReady(transaction, childId);
     }
   }

@@ -61,6 +61,12 @@ function createPrivateFile(path: string): void {
   else closeSync(openSync(path, 'wx', 0o600));
 }
 
+/** Whether SQLite failed: its disk, its file, a constraint; not whoever used what it gave out. */
+export function isStorageError(thrown: unknown): boolean {
+  const error: Error & { readonly code?: unknown } = toError(thrown);
+  return typeof error.code === 'string' && error.code.startsWith('SQLITE_');
+}
+
 function isBusy(thrown: unknown): boolean {
   const error: Error & { readonly code?: unknown } = toError(thrown);
   return error.code === 'SQLITE_BUSY';

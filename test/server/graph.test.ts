@@ -13,11 +13,13 @@ import {
 
 const node = (nodeName: string, ...dependencies: string[]): GraphNodeSpec => ({ nodeName, dependencies });
 
-/** DAGs of up to 12 nodes in shuffled order; a dependency may be named twice. */
+/** DAGs of up to 12 nodes in shuffled order. */
 const dags = fc
   .array(fc.array(fc.nat(), { maxLength: 4 }), { minLength: 1, maxLength: 12 })
   .map((drawn) =>
-    drawn.map((picks, index) => node(`n${index}`, ...(index === 0 ? [] : picks.map((pick) => `n${pick % index}`)))),
+    drawn.map((picks, index) =>
+      node(`n${index}`, ...new Set(index === 0 ? [] : picks.map((pick) => `n${pick % index}`))),
+    ),
   )
   .chain((nodes) => fc.shuffledSubarray(nodes, { minLength: nodes.length }));
 
@@ -37,6 +39,26 @@ describe('a workflow is refused', () => {
       'when a node depends on itself',
       [node('a', 'a')],
       'Failed to submit workflow, the dependencies form a cycle: a -> a',
+    ],
+    [
+      'when a node names a dependency twice',
+      [node('a'), node('b', 'a', 'a')],
+      'Failed to submit workflow, b depends on a more than once; name each dependency once',
+    ],
+    [
+      'with more nodes than can be handled',
+      Array.from({ length: 10_001 }, (_, index) => node(`n${index}`)),
+      'Failed to submit workflow, expected at most 10000 nodes, got 10001',
+    ],
+    [
+      'when a node has more dependencies than can be handled',
+      [node('a'), node('b', ...Array<string>(1001).fill('a'))],
+      'Failed to submit workflow, expected at most 1000 dependencies of a node, got 1001',
+    ],
+    [
+      'with more dependencies than can be handled',
+      Array.from({ length: 51 }, (_, index) => node(`n${index}`, ...Array<string>(1000).fill('a'))),
+      'Failed to submit workflow, expected at most 50000 dependencies, got 51000',
     ],
     [
       'when dependencies form a cycle, which is named without the nodes outside it',
@@ -132,7 +154,7 @@ test('the state of a workflow follows from the states of its processes', () => {
 });
 
 test('a node receives its parents’ outputs one after the other, arrays within them untouched', () => {
-  expect(joinOutputs([['B1'], [], ['A1', ['A2']]])).toEqual(['B1', 'A1', ['A2']]);
+  expect(joinOutputs(['["B1"]', '[]', '["A1",["A2"]]'])).toBe('["B1","A1",["A2"]]');
 });
 
 test('a picture has every node below its parents and no two nodes in one place', () => {

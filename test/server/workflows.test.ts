@@ -48,7 +48,7 @@ test('a submitted workflow names its processes in the order of the spec', async 
 test('a join receives its parents’ outputs in the order of its dependencies, not of their ends', async () => {
   await using colony = await startTestColony(quick);
   const executor = await colony.addExecutor('worker');
-  const workflow = await submitGraph(colony, 'worker', { a: [], b: [], silent: [], join: ['b', 'silent', 'a', 'b'] });
+  const workflow = await submitGraph(colony, 'worker', { a: [], b: [], silent: [], join: ['b', 'silent', 'a'] });
   const [a, b, silent] = [
     await assign(colony, executor),
     await assign(colony, executor),
@@ -61,7 +61,7 @@ test('a join receives its parents’ outputs in the order of its dependencies, n
   expect(await colony.call(colony.user, getWorkflow, workflow)).toMatchObject({ state: 'running' });
   await succeed(colony, executor, b, ['B1']);
   const join = await assign(colony, executor);
-  expect(join).toMatchObject({ waitForParents: false, input: ['B1', 'A1', { deep: ['A2'] }, 'B1'] });
+  expect(join).toMatchObject({ waitForParents: false, input: ['B1', 'A1', { deep: ['A2'] }] });
   await succeed(colony, executor, join, ['done']);
   const done = await colony.call(colony.user, getWorkflow, workflow);
   expect(done).toMatchObject({ state: 'success' });
@@ -288,7 +288,10 @@ test('any DAG runs to its end, each node after its parents and with their output
   await fc.assert(
     fc.asyncProperty(dags, async (drawn) => {
       const graph = Object.fromEntries(
-        drawn.map((picks, index) => [`n${index}`, index === 0 ? [] : picks.map((pick) => `n${pick % index}`)]),
+        drawn.map((picks, index) => [
+          `n${index}`,
+          index === 0 ? [] : [...new Set(picks.map((pick) => `n${pick % index}`))],
+        ]),
       );
       const workflow = await submitGraph(colony, 'worker', graph);
       for (let finished = 0; finished < drawn.length; finished++) {
