@@ -73,6 +73,18 @@ const DOUBLING: ReadonlySet<string> = new Set([
   messages.addFile.type,
 ]);
 
+/** Messages whose answer is about what was asked for by id. */
+const ANSWERED_WITH_SAME: Readonly<Record<string, string>> = {
+  [messages.getProcess.type]: 'processId',
+  [messages.getWorkflow.type]: 'workflowId',
+};
+
+/**
+ * After this time a request that may be repeated is signed anew: servers may take an older `issuedat` for a recording.
+ * Until then its bytes stay the same, by which a server recognises it.
+ */
+const SIGNED_ANEW_AFTER_MS = 240_000;
+
 const DEFAULT_TIMEOUT_MS = 60_000;
 const DEFAULT_MAX_REPLY_BYTES = 64 * 2 ** 20;
 
@@ -111,13 +123,11 @@ async function call<Request, Reply>(
   options: CallOptions,
 ): Promise<Reply> {
   const inner = encodeRequest(message, request);
-  const nonce = READING.test(message.type) ? {} : { nonce: randomBytes(16).toString('hex') };
-  const identity = options.identity ?? connection.identity;
   const answer = await post({
     url: connection.url,
     server: connection.server,
     messageType: message.type,
-    body: JSON.stringify(sealRequest(message.type, { ...inner, ...nonce }, identity)),
+    body: createBody(message, inner, options.identity ?? connection.identity),
     isRepeatable: async () => !DOUBLING.has(message.type) || deduplicates(connection, options.signal),
     retry: { ...DEFAULT_RETRY, ...connection.retry, ...options.retry },
     timeoutMs: options.timeoutMs ?? defaultTimeoutMs(inner),
@@ -126,7 +136,41 @@ async function call<Request, Reply>(
     onRetry: (error) =>
       connection.log?.warn({ code: error.code, messageType: message.type }, 'connection lost; trying again'),
   });
-  return decodeReply(message, openAnswer(message, answer));
+  const reply = decodeReply(message, openAnswer(message, answer));
+  requireSame(message.type, request, reply);
+  return reply;
+}
+
+/**
+ * The bytes of a request. One that changes something says once for all who it is (`nonce`, by which a server recognises
+ * a repetition) and when it was made (`issuedat`, milliseconds since 1970, by which it recognises a recording).
+ */
+function createBody({ type }: Message, inner: object, identity: Identity | undefined): () => string {
+  const seal = (marks: object): string => JSON.stringify(sealRequest(type, { ...inner, ...marks }, identity));
+  if (READING.test(type)) {
+    const body = seal({});
+    return () => body;
+  }
+  const make = () => ({
+    madeAt: performance.now(),
+    body: seal({ nonce: randomBytes(16).toString('hex'), issuedat: Date.now() }),
+  });
+  let made = make();
+  return () => {
+    const isOld = performance.now() - made.madeAt > SIGNED_ANEW_AFTER_MS;
+    // With another nonce it would be another submission.
+    if (isOld && !DOUBLING.has(type)) made = make();
+    return made.body;
+  };
+}
+
+/** A server that answers about something else is not to be believed. */
+function requireSame(messageType: string, request: unknown, reply: unknown): void {
+  const key = ANSWERED_WITH_SAME[messageType];
+  if (key === undefined || Object(request)[key] === Object(reply)[key]) return;
+  throw new ConnectionError(`${messageType}: expected an answer about the ${key} asked for, got one about another`, {
+    code: 'OTHER_REPLY',
+  });
 }
 
 /** Asks the server; without an answer it counts as one that executes everything that comes. */

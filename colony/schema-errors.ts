@@ -17,11 +17,12 @@ function formatIssue(issue: z.core.$ZodIssue, received: unknown, where: string |
   return path === '' ? words : `${path}: ${words}`;
 }
 
-/** The built-in messages of zod quote keys and limits, never values; only unions and received values need words of ours. */
+/** The built-in messages of zod quote keys and limits, never values; only unions and received values need words of ours,
+ * and patterns bring their own. */
 function describeIssue(issue: z.core.$ZodIssue, received: string | undefined): string {
   const got = received === undefined ? '' : `, got ${received}`;
   if (issue.code === 'invalid_type') return `expected ${issue.expected}${got}`;
-  if (issue.code === 'invalid_format') return `expected ${issue.format} text${got}`;
+  if (issue.code === 'invalid_format' && issue.format !== 'regex') return `expected ${issue.format} text${got}`;
   if (issue.code === 'invalid_value') return `expected one of ${issue.values.map(String).join(', ')}${got}`;
   if (issue.code === 'unrecognized_keys') return `unknown keys ${issue.keys.join(', ')}`;
   return issue.code === 'invalid_union' ? `expected one of several forms${got}` : issue.message;

@@ -8,7 +8,8 @@ export interface Post {
   readonly url: URL;
   readonly server: ServerAddress;
   readonly messageType: string;
-  readonly body: string;
+  /** The bytes to send; asked before every attempt. */
+  readonly body: () => string;
   /**
    * Asked once the answer of an attempt is lost, so that nobody knows whether it was executed: whether executing the
    * request again does no harm. An attempt that certainly never reached the server is repeated without asking.
@@ -54,7 +55,7 @@ const ANSWER_LOST = new Set([
 ]);
 
 /**
- * Posts the same bytes until an answer arrives, with growing pauses, for as long as the policy allows.
+ * Posts a request until an answer arrives, with growing pauses, for as long as the policy allows.
  *
  * @throws ConnectionError when no answer arrived; its `code` says what happened last
  */
@@ -83,7 +84,7 @@ async function attemptPost(request: Post): Promise<Answer> {
   const fetched = fetch(request.url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: request.body,
+    body: request.body(),
     redirect: 'error',
     signal: limit.signal,
   });

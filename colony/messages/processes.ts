@@ -1,6 +1,19 @@
 import * as z from 'zod';
 import { defineMessage, Nothing } from './message.ts';
-import { boolean, field, integer, list, map, number, numbered, text, time, wireObject } from './wire.ts';
+import {
+  boolean,
+  field,
+  id,
+  integer,
+  list,
+  map,
+  number,
+  numbered,
+  optionalId,
+  text,
+  time,
+  wireObject,
+} from './wire.ts';
 
 /** The states of processes and workflows, in the order of their numbers on the wire. */
 export const PROCESS_STATES = ['waiting', 'running', 'success', 'failed', 'cancelled'] as const;
@@ -83,7 +96,7 @@ export interface Attribute extends z.output<typeof attributeCodec> {}
 export const Attribute: z.ZodType<Attribute> = attributeCodec;
 
 const processCodec = wireObject({
-  processId: field('processid', z.string()),
+  processId: field('processid', id),
   initiatorId: field('initiatorid', text),
   initiatorName: field('initiatorname', text),
   assignedExecutorId: field('assignedexecutorid', text),
@@ -100,9 +113,9 @@ const processCodec = wireObject({
   attributes: field('attributes', list(Attribute)),
   spec: field('spec', FunctionSpec),
   waitForParents: field('waitforparents', boolean),
-  parents: field('parents', list(z.string())),
-  children: field('children', list(z.string())),
-  workflowId: field('processgraphid', text),
+  parents: field('parents', list(id)),
+  children: field('children', list(id)),
+  workflowId: field('processgraphid', optionalId),
   input: field('in', list(z.unknown())),
   output: field('out', list(z.unknown())),
   errors: field('errors', list(z.string())),

@@ -61,6 +61,24 @@ export const text = z.codec(z.string().nullish(), z.string(), {
   encode: (value) => value,
 });
 
+const ID_MESSAGE = 'expected an id of 64 lower-case hexadecimal characters';
+
+/**
+ * An id that a server gave a process or workflow. People paste ids into command lines, so text of another form is not
+ * taken from a server.
+ */
+export const id = z.string().regex(/^[0-9a-f]{64}$/u, ID_MESSAGE);
+
+/** An {@link id} that may be missing or null on the wire; empty then. */
+export const optionalId = z.codec(
+  z
+    .string()
+    .regex(/^(?:[0-9a-f]{64})?$/u, ID_MESSAGE)
+    .nullish(),
+  z.string(),
+  { decode: (wire) => wire ?? '', encode: (value) => value },
+);
+
 /** An integer that may be missing or null on the wire; 0 then. */
 export const integer = z.codec(z.number().int().nullish(), z.number(), {
   decode: (wire) => wire ?? 0,

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { defineMessage, Nothing } from './message.ts';
 import { FunctionSpec, Process, ProcessState } from './processes.ts';
-import { boolean, field, integer, list, number, text, time, wireObject } from './wire.ts';
+import { boolean, field, id, integer, list, number, text, time, wireObject } from './wire.ts';
 
 const workflowSpecCodec = wireObject({
   colonyName: field('colonyname', text),
@@ -28,16 +28,16 @@ const GraphEdge = wireObject({
 });
 
 const workflowCodec = wireObject({
-  workflowId: field('processgraphid', z.string()),
+  workflowId: field('processgraphid', id),
   initiatorId: field('initiatorid', text),
   initiatorName: field('initiatorname', text),
   colonyName: field('colonyname', text),
-  rootProcessIds: field('rootprocessids', list(z.string())),
+  rootProcessIds: field('rootprocessids', list(id)),
   state: field('state', ProcessState),
   submissionTime: field('submissiontime', time),
   startTime: field('starttime', time),
   endTime: field('endtime', time),
-  processIds: field('processids', list(z.string())),
+  processIds: field('processids', list(id)),
   nodes: field('nodes', list(GraphNode)),
   edges: field('edges', list(GraphEdge)),
 });

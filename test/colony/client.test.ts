@@ -24,7 +24,8 @@ import {
 
 const identity = generateIdentity();
 const retry = { forMs: 5_000, firstPauseMs: 1, longestPauseMs: 5 };
-const process = { processid: 'p1', state: 0, spec: { conditions: {} } };
+const PROCESS_ID = 'a1'.repeat(32);
+const process = { processid: PROCESS_ID, state: 0, spec: { conditions: {} } };
 const found = answer('getprocessmsg', process);
 const submitted = answer('submitfuncspecmsg', process);
 const spec = functionSpec('dev', 'cloud');
@@ -44,18 +45,18 @@ function innerOf(body: string | undefined): unknown {
 describe('a call', () => {
   test('sends a signed envelope and returns the decoded answer', async () => {
     await using server = await startScriptedServer([found]);
-    const reply = await clientOf(server).getProcess({ processId: 'p1' });
+    const reply = await clientOf(server).getProcess({ processId: PROCESS_ID });
     expectTypeOf(reply).toEqualTypeOf<Process>();
-    expect(reply).toMatchObject({ processId: 'p1', state: 'waiting', input: [], errors: [] });
+    expect(reply).toMatchObject({ processId: PROCESS_ID, state: 'waiting', input: [], errors: [] });
     const { payload, signature } = envelopeOf(server.bodies[0]);
     expect(recoverId(payload, signature)).toBe(identity.id);
-    expect(innerOf(server.bodies[0])).toEqual({ msgtype: 'getprocessmsg', processid: 'p1' });
+    expect(innerOf(server.bodies[0])).toEqual({ msgtype: 'getprocessmsg', processid: PROCESS_ID });
   });
 
   test('may be signed by somebody else', async () => {
     await using server = await startScriptedServer([found]);
     const other = generateIdentity();
-    await clientOf(server).getProcess({ processId: 'p1' }, { identity: other });
+    await clientOf(server).getProcess({ processId: PROCESS_ID }, { identity: other });
     const { payload, signature } = envelopeOf(server.bodies[0]);
     expect(recoverId(payload, signature)).toBe(other.id);
   });
@@ -70,7 +71,7 @@ describe('a call', () => {
 
   test('that the server refuses throws its status and words', async () => {
     await using server = await startScriptedServer([refuse(403, 'Access denied, not colony owner')]);
-    await expect(clientOf(server).getProcess({ processId: 'p1' })).rejects.toMatchObject({
+    await expect(clientOf(server).getProcess({ processId: PROCESS_ID })).rejects.toMatchObject({
       name: 'ServerError',
       status: 403,
       serverMessage: 'Access denied, not colony owner',
@@ -94,10 +95,36 @@ describe('a call', () => {
   test('whose answer cannot be read names the field, not the value', async () => {
     const unreadable = { ...process, spec: { ...process.spec, maxretries: 'patient-4711' } };
     await using server = await startScriptedServer([answer('getprocessmsg', unreadable)]);
-    await expect(clientOf(server).getProcess({ processId: 'p1' })).rejects.toMatchObject({
+    await expect(clientOf(server).getProcess({ processId: PROCESS_ID })).rejects.toMatchObject({
       code: 'UNREADABLE_REPLY',
       message: expect.stringMatching(/^getprocessmsg: unreadable answer: spec\.maxretries: (?!.*4711)/),
     });
+  });
+
+  test.each([
+    ['processid', `abc --key ${PROCESS_ID}`],
+    ['processid', PROCESS_ID.toUpperCase()],
+    ['processgraphid', '$(reboot)'],
+    ['parents', [`${PROCESS_ID}\n`]],
+  ])('whose answer holds something else than an id as %s is refused', async (key, value) => {
+    await using server = await startScriptedServer([answer('getprocessmsg', { ...process, [key]: value })]);
+    await expect(clientOf(server).getProcess({ processId: PROCESS_ID })).rejects.toMatchObject({
+      name: 'ConnectionError',
+      message: expect.stringContaining('expected an id of 64 lower-case hexadecimal characters'),
+    });
+  });
+
+  test('that is answered with another process or workflow than asked for is refused', async () => {
+    const other = 'b2'.repeat(32);
+    const workflow = { processgraphid: PROCESS_ID, state: 0 };
+    await using server = await startScriptedServer([found, answer('getprocessgraphmsg', workflow)]);
+    await expect(clientOf(server).getProcess({ processId: other })).rejects.toMatchObject({ code: 'OTHER_REPLY' });
+    await expect(clientOf(server).getWorkflow({ workflowId: other })).rejects.toMatchObject({ code: 'OTHER_REPLY' });
+  });
+
+  test('with an id that cannot be right reaches the server, which says so', async () => {
+    await using server = await startScriptedServer([refuse(404, 'Process not found')]);
+    await expect(clientOf(server).getProcess({ processId: 'p' })).rejects.toBeInstanceOf(ServerError);
   });
 
   test.each([
@@ -117,8 +144,12 @@ describe('a call', () => {
   test('ends at once when its signal fires', async () => {
     const stop = new AbortController();
     await using server = await startScriptedServer([() => stop.abort(new Error('enough'))]);
-    await expect(clientOf(server).getProcess({ processId: 'p1' }, { signal: stop.signal })).rejects.toThrow('enough');
-    await expect(clientOf(server).getProcess({ processId: 'p1' }, { signal: stop.signal })).rejects.toThrow('enough');
+    await expect(clientOf(server).getProcess({ processId: PROCESS_ID }, { signal: stop.signal })).rejects.toThrow(
+      'enough',
+    );
+    await expect(clientOf(server).getProcess({ processId: PROCESS_ID }, { signal: stop.signal })).rejects.toThrow(
+      'enough',
+    );
     expect(server.bodies).toHaveLength(1);
   });
 });
@@ -134,16 +165,22 @@ const LOSSES: readonly (readonly [string, Step])[] = [
 describe.each(LOSSES)('when the connection is %s after the request', (_, loss) => {
   test('a read is sent again', async () => {
     await using server = await startScriptedServer([loss, loss, found]);
-    await expect(clientOf(server).getProcess({ processId: 'p1' })).resolves.toMatchObject({ processId: 'p1' });
+    await expect(clientOf(server).getProcess({ processId: PROCESS_ID })).resolves.toMatchObject({
+      processId: PROCESS_ID,
+    });
     expect(new Set(server.bodies).size).toBe(1);
     expect(server.bodies).toHaveLength(3);
   });
 
   test('a close is sent again, byte for byte, with its nonce', async () => {
     await using server = await startScriptedServer([loss, answer('closesuccessfulmsg', {})]);
-    await clientOf(server).closeSuccessful({ processId: 'p1', output: ['x'] });
+    await clientOf(server).closeSuccessful({ processId: PROCESS_ID, output: ['x'] });
     expect(server.bodies[1]).toBe(server.bodies[0]);
-    expect(innerOf(server.bodies[0])).toMatchObject({ out: ['x'], nonce: expect.stringMatching(/^[0-9a-f]{32}$/) });
+    expect(innerOf(server.bodies[0])).toMatchObject({
+      out: ['x'],
+      nonce: expect.stringMatching(/^[0-9a-f]{32}$/),
+      issuedat: expect.closeTo(Date.now(), -5),
+    });
   });
 
   test('a submission is not sent again to the official server: it may have been executed', async () => {
@@ -184,7 +221,7 @@ describe('a server that is away', () => {
     const submission = client.submitFunctionSpec({ spec });
     await firstFailure;
     await using server = await startScriptedServer([submitted], port);
-    await expect(submission).resolves.toMatchObject({ processId: 'p1' });
+    await expect(submission).resolves.toMatchObject({ processId: PROCESS_ID });
     expect(server.bodies).toHaveLength(1);
   });
 
@@ -210,8 +247,8 @@ describe('a server that is away', () => {
 
   test('that never answers ends an attempt after its time', async () => {
     await using server = await startScriptedServer([stayMute, found]);
-    const reply = clientOf(server).getProcess({ processId: 'p1' }, { timeoutMs: 50 });
-    await expect(reply).resolves.toMatchObject({ processId: 'p1' });
+    const reply = clientOf(server).getProcess({ processId: PROCESS_ID }, { timeoutMs: 50 });
+    await expect(reply).resolves.toMatchObject({ processId: PROCESS_ID });
     expect(server.bodies).toHaveLength(2);
   });
 

@@ -231,7 +231,8 @@ const TIMES = fc.constantFrom(
   UNSET_TIME,
 );
 
-function textsOf({ contentEncoding }: Schema): fc.Arbitrary<string> {
+function textsOf({ contentEncoding, pattern }: Schema): fc.Arbitrary<string> {
+  if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern, 'u'));
   return contentEncoding === 'base64' ? fc.base64String() : fc.string();
 }
 

@@ -27,6 +27,10 @@ test.each([
   expect(refusal(kwargs, received, 'kwargs')).toBe(words);
 });
 
+test('a pattern says in its own words what it expects', () => {
+  expect(refusal(z.string().regex(/^a+$/, 'expected letters a'), 'b', 'text')).toBe('text: expected letters a');
+});
+
 test('every refused field is named', () => {
   expect(refusal(kwargs, { 'paillier-pubkey': null, bits: '1' })).toBe(
     'paillier-pubkey: expected string, got null; bits: expected number, got text of 1 characters',
