@@ -32,7 +32,7 @@ export class PairTable {
     return windowCount({ exponentBits, windowBits }) * 2 ** windowBits * 2 * rootBytes;
   }
 
-  /** Fills `bytes` with the powers of `base`. */
+  /** Fills `bytes` with the powers of `base`; a reader of what they held before is forgotten. */
   static build(
     arithmetic: PairArithmetic,
     rootBytes: number,
@@ -41,6 +41,7 @@ export class PairTable {
     exponentBits: number,
     windowBits: number,
   ): void {
+    opened.delete(bytes);
     let windowBase = arithmetic.enter(base);
     let offset = 0;
     for (let window = 0; window < windowCount({ exponentBits, windowBits }); window += 1) {

@@ -145,6 +145,19 @@ describe.each(engines)('engine %s', (_, engine) => {
     );
   });
 
+  test('a table built again in the same memory gives powers of the new base', () => {
+    const ring = engine.openRing(2n ** 127n - 1n);
+    const bytes = new Uint8Array(ring.tableBytes(8, 4));
+    const table = { bytes, exponentBits: 8, windowBits: 4, constantTime: false };
+    const out = new Uint8Array(ring.elementBytes);
+    for (const base of [3n, 5n]) {
+      ring.buildTable(bytes, bigIntToBytes(base, ring.elementBytes), 8, 4);
+      ring.powerFixedBase(out, table, Uint8Array.of(19));
+      expect(bytesToBigInt(out)).toBe(base ** 19n);
+    }
+    ring.close();
+  });
+
   test('an even or tiny root is refused', () => {
     expect(() => engine.openRing(2n ** 1024n)).toThrow(RangeError);
     expect(() => engine.openRing(1n)).toThrow(RangeError);
