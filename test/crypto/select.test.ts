@@ -68,6 +68,22 @@ test('an engine that throws is refused with its message', () => {
   expect(failsSelfTest(broken)).toBe('error in its self-test: no memory');
 });
 
+test('an engine that is wrong with long windows of a table only is refused', () => {
+  const wrong: ModularEngine = {
+    ...wrongEngine('wasm'),
+    openRing(root) {
+      const ring = bigIntEngine.openRing(root);
+      const powerFixedBase = ring.powerFixedBase.bind(ring);
+      ring.powerFixedBase = (out, table, exponents, residues) => {
+        powerFixedBase(out, table, exponents, residues);
+        if (table.windowBits > 6) out.fill(0, -1);
+      };
+      return ring;
+    },
+  };
+  expect(failsSelfTest(wrong)).toBe('wrong result in its self-test');
+});
+
 test('the engine in use describes itself', () => {
   const { threads, lanes } = describeEngine();
   expect(threads).toBeGreaterThanOrEqual(1);
