@@ -29,7 +29,8 @@ export class CallGatherer {
   #start(name: string, run: BatchFunction): Batch {
     const items: (readonly bigint[])[] = [];
     const flush = async (): Promise<readonly bigint[]> => {
-      await Promise.resolve();
+      // Runs when no microtask is left: callers that awaited something of this tick first are in the batch, too.
+      await new Promise<void>((resolve) => process.nextTick(resolve));
       this.#batches.delete(name);
       return run(items);
     };
