@@ -1,3 +1,5 @@
+import { bitLength } from './bytes.ts';
+
 /** Elementary number theory on BigInt. Nothing here runs in constant time: use it on public numbers or blinded ones. */
 
 /** The representative of `value` in [0, modulus). */
@@ -62,16 +64,28 @@ export function jacobiSymbol(value: bigint, modulus: bigint): number {
   return m === 1n ? symbol : 0;
 }
 
-/** The largest integer whose `degree`-th power does not exceed `value` ≥ 0 (Newton). */
+/** The largest integer whose `degree`-th power does not exceed `value` ≥ 0 (Newton, from above). */
 export function integerRoot(value: bigint, degree: number): bigint {
   if (value < 2n) return value;
   const exponent = BigInt(degree);
-  let root = 1n << BigInt(Math.ceil(value.toString(2).length / degree));
+  let root = rootEstimate(value, degree);
   for (;;) {
     const next = ((exponent - 1n) * root + value / root ** (exponent - 1n)) / exponent;
     if (next >= root) return root;
     root = next;
   }
+}
+
+/**
+ * A number above the `degree`-th root of `value`, by less than a part in 2^30 and 1: Newton's iteration gains little while
+ * it is far away, and needs some `degree` steps from twice the root.
+ */
+function rootEstimate(value: bigint, degree: number): bigint {
+  const excess = Math.max(0, bitLength(value) - 64);
+  const logarithm = (Math.log2(Number(value >> BigInt(excess))) + excess) / degree;
+  const shift = Math.max(0, Math.floor(logarithm) - 52);
+  // Rounding of the logarithm, below 2^14, moves the root by less than a part in 2^37.
+  return (BigInt(Math.floor(2 ** (logarithm - shift) * (1 + 2 ** -32))) + 1n) << BigInt(shift);
 }
 
 /** The odd primes below `bound`, ascending (sieve of Eratosthenes). */
