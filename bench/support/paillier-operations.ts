@@ -5,7 +5,7 @@ import { randomBelow } from '../../crypto/modular/random.ts';
 import type { KeyPair, ObfuscatorPool } from '../../crypto/paillier/index.ts';
 import { keepObfuscators, planPacking } from '../../crypto/paillier/index.ts';
 import type { OpenRings } from '../../crypto/paillier/open-rings.ts';
-import { ownerGenerator } from '../../crypto/paillier/owner.ts';
+import { ownerGenerator } from '../../crypto/paillier/owner-generator.ts';
 import { packValues, unpackValues } from '../../crypto/paillier/packing.ts';
 import { derivedSquare } from '../../crypto/paillier/state.ts';
 import { runTask } from '../../crypto/paillier/tasks.ts';

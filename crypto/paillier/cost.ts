@@ -56,6 +56,7 @@ function multiplicationsPerItem(
     addPlaintext: 4,
     power: PER_EXPONENT_BIT * exponentBits,
     powerShared: operation.kind === 'powerShared' ? PER_EXPONENT_BIT * operation.exponent.length * 8 : 0,
+    ownerBase: PER_EXPONENT_BIT * keyBits,
     check: 2,
     product: 2,
     multiExponentiate: 2 + exponentBits / Math.max(1, Math.log2(count + 1) - 3),

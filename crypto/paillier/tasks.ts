@@ -4,6 +4,7 @@ import { modInverse } from '../modular/number-theory.ts';
 import { fillRandomBelow, fillRandomBits } from '../modular/random.ts';
 import { check } from './check.ts';
 import type { OpenRings } from './open-rings.ts';
+import { ownerGenerator } from './owner-generator.ts';
 
 /** Where the randomness of a ciphertext comes from: base ^ ρ for ρ of `exponentBits` random bits, or r ^ n. */
 export type Masking =
@@ -53,12 +54,14 @@ export type Operation =
   | { readonly kind: 'multiExponentiate' }
   /** [base] → one table */
   | { readonly kind: 'buildTable'; readonly exponentBits: number; readonly windowBits: number }
+  /** [] → one n-th residue that generates them all, the base of the owner's tables */
+  | { readonly kind: 'ownerBase' }
   /** [base] → one pair of tables */
   | { readonly kind: 'buildOwnerTables'; readonly exponentBits: number; readonly windowBits: number };
 
 const NOTHING = new Uint8Array(0);
 
-type PrivateOperation = Extract<Operation, { kind: 'decrypt' | 'encryptAsOwner' | 'buildOwnerTables' }>;
+type PrivateOperation = Extract<Operation, { kind: 'decrypt' | 'encryptAsOwner' | 'ownerBase' | 'buildOwnerTables' }>;
 
 /** One operation on `count` items; each input is a flat buffer of `count` numbers. */
 export interface Task {
@@ -88,6 +91,7 @@ function runPrivateTask(
   operation: PrivateOperation,
   { p, q }: { p: bigint; q: bigint },
 ): void {
+  if (operation.kind === 'ownerBase') return drawOwnerBase(rings.square(p * q), out, p, q);
   const ring = rings.factored(p, q);
   const [input] = threeInputs(inputs);
   if (operation.kind === 'decrypt') {
@@ -141,7 +145,7 @@ function threeInputs(inputs: readonly Uint8Array[]): [Uint8Array, Uint8Array, Ui
 }
 
 function isPrivate(operation: Operation): operation is PrivateOperation {
-  return ['decrypt', 'encryptAsOwner', 'buildOwnerTables'].includes(operation.kind);
+  return ['decrypt', 'encryptAsOwner', 'ownerBase', 'buildOwnerTables'].includes(operation.kind);
 }
 
 function runMasking(
@@ -190,6 +194,12 @@ function drawUnits(ring: SquareRing, count: number): Uint8Array {
   }
   residues.fill(0);
   return units;
+}
+
+/** g^n mod n² for a g that generates Z*_p and Z*_q. */
+function drawOwnerBase(ring: SquareRing, out: Uint8Array, p: bigint, q: bigint): void {
+  const generator = bigIntToBytes(ownerGenerator(p, q), ring.elementBytes);
+  ring.powerShared(out, generator, bigIntToBytes(ring.root, ring.rootBytes));
 }
 
 /** ρ uniform in [0, prime − 1) for each prime in turn. */
