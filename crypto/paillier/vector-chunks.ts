@@ -19,10 +19,19 @@ export interface Work {
   readonly key?: TaskKey;
 }
 
-/** Ciphertexts per chunk: enough for all cores; few enough that packing them holds up the event loop for some ms only. */
+/** Ciphertexts per chunk: enough for all cores; few enough that reading them holds up the event loop for some ms only. */
 const CHUNK = 512;
+/** The same for packed values, where ciphertexts hold so many that packing them takes longer than reading them. */
+const VALUES_PER_CHUNK = 8192;
+/** The least that keeps every lane of some threads busy. */
+const SMALLEST_CHUNK = 32;
 /** The same for products over all: the longer the chunk, the cheaper each term. */
 const REDUCTION_CHUNK = 4096;
+
+/** Ciphertexts per chunk for `slots` values in each. */
+export function chunkLength(slots: number): number {
+  return Math.min(CHUNK, Math.max(SMALLEST_CHUNK, Math.ceil(VALUES_PER_CHUNK / slots)));
+}
 
 /**
  * Runs `step` on ranges of [0, total), the next one started before the last has ended: this thread prepares one chunk
@@ -58,11 +67,12 @@ export async function mapChunks(
   width: number,
   options: ChunkOptions,
   work: (start: number, end: number) => Work,
+  length = CHUNK,
 ): Promise<Uint8Array> {
   const out = sharedBytes(total * width);
-  await forChunks(total, options, (start, end) =>
-    computeInto(state, out.subarray(start * width, end * width), work(start, end), end - start, options.signal),
-  );
+  const map = (start: number, end: number): Promise<void> =>
+    computeInto(state, out.subarray(start * width, end * width), work(start, end), end - start, options.signal);
+  await forChunks(total, options, map, length);
   return out;
 }
 

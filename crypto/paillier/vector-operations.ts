@@ -12,7 +12,7 @@ import type { MaskingChoice, PublicState } from './state.ts';
 import type { Operation } from './tasks.ts';
 import type { CiphertextRequirements } from './validate.ts';
 import { checkAddable, checkCapacity, checkPlan, checkReducible, checkUnderKey, refuseBad } from './vector-checks.ts';
-import { computeInto, forChunks, mapChunks, reduceChunks, wholeElements } from './vector-chunks.ts';
+import { chunkLength, computeInto, forChunks, mapChunks, reduceChunks, wholeElements } from './vector-chunks.ts';
 import type { ChunkOptions, Work } from './vector-chunks.ts';
 import { CiphertextVector } from './vector.ts';
 
@@ -69,9 +69,9 @@ export async function decryptVector(
   options: VectorOptions = {},
 ): Promise<bigint[]> {
   const { state, p, q } = await privateState(privateKey);
-  await validateVector(state.publicKey, vector, 'vector', options);
+  await validateVector(state.publicKey, vector, 'vector', { signal: options.signal });
   const values: bigint[] = [];
-  await forChunks(vector.length, options, async (start, end) => {
+  const decryptRange = async (start: number, end: number): Promise<void> => {
     const residues = sharedBytes((end - start) * state.rootBytes);
     const work = { key: { p, q }, operation: { kind: 'decrypt' }, inputs: [slice(vector, start, end)] } as const;
     await computeInto(state, residues, work, end - start, options.signal);
@@ -81,7 +81,8 @@ export async function decryptVector(
         values[first + slot] = value;
     }
     residues.fill(0);
-  });
+  };
+  await forChunks(vector.length, options, decryptRange, chunkLength(slotsOf(vector)));
   return values;
 }
 
@@ -89,12 +90,14 @@ export async function decryptVector(
  * The values of a vector whose ciphertexts were decrypted elsewhere, such as by {@link combineShares}.
  *
  * @param plaintexts one for each ciphertext of `vector`, in order
- * @throws RangeError when their number is another, or a slot exceeds what its summands can reach
+ * @throws RangeError when their number is another, the vector claims more summands than planned, or a slot exceeds what
+ *   its summands can reach
  */
 export function valuesOf(vector: CiphertextVector, plaintexts: readonly bigint[]): bigint[] {
   if (plaintexts.length !== vector.length) {
     throw new RangeError(`valuesOf: expected ${vector.length} plaintexts, got ${plaintexts.length}`);
   }
+  checkCapacity(vector.packing, vector.summands);
   return plaintexts.flatMap((plaintext, index) => unpack(vector, plaintext, index * slotsOf(vector)));
 }
 
@@ -294,10 +297,11 @@ async function encryptWith(
   checkPlan(state, packing);
   const slots = slotsOf({ packing });
   const length = ciphertextCount(values, { packing });
-  const data = await mapChunks(state, length, state.elementBytes, options, (start, end) => ({
+  const encode = (start: number, end: number): Work => ({
     ...work,
     inputs: [encodeResidues(state, packing, values.slice(start * slots, end * slots), start * slots)],
-  }));
+  });
+  const data = await mapChunks(state, length, state.elementBytes, options, encode, chunkLength(slots));
   return new CiphertextVector({
     keyId: state.keyId,
     scaleBits,

@@ -41,6 +41,18 @@ test.each([null, plan])('a vector decrypts to its values, packed or not', async 
   );
 });
 
+test('many small values to a ciphertext come back, however many chunks they make', async () => {
+  const flags = planPacking({ keyBits: 1024, magnitude: 1n, summands: 2 });
+  const list = Array.from({ length: 70 * flags.slotsPerCiphertext + 5 }, (_, index) => BigInt(index % 3) - 1n);
+  const vector = await encryptVector(short.publicKey, list, { scaleBits: 0, packing: flags });
+  const progress: [done: number, total: number][] = [];
+  const onProgress = (done: number, total: number): unknown => progress.push([done, total]);
+  expect(await decryptVector(short.privateKey, vector, { onProgress })).toEqual(list);
+  expect(progress.length).toBeGreaterThan(1);
+  expect(progress).toEqual(progress.toSorted(([left], [right]) => left - right));
+  expect(progress.filter(([done, total]) => done === total)).toEqual([[71, 71]]);
+});
+
 test('packed vectors add, scale and re-randomise value by value', async () => {
   const options = { scaleBits: 0, packing: plan };
   const left = await encryptVector(publicKey, [5n, -1000n, 0n], options);

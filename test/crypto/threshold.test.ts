@@ -90,6 +90,7 @@ test('parties decrypt a packed vector together', async () => {
   const plaintexts = await combineShares(publicKey, parts);
   expect(valuesOf(sum, plaintexts)).toEqual(list.map((value) => value * 2n));
   expect(() => valuesOf(sum, [1n])).toThrow(/expected 2 plaintexts, got 1/);
+  expect(() => valuesOf(sum.with({ summands: 3n }), plaintexts)).toThrow(/at most 2 summands/);
 });
 
 test('impossible sharings are refused', async () => {
