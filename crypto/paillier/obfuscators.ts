@@ -126,11 +126,14 @@ export class ObfuscatorPool {
       const masking = await maskingOf(this.#state, this.masking, count);
       const out = sharedBytes(count * elementBytes);
       const task = { key: { n }, operation: { kind: 'mask', masking }, count, inputs: [], out } as const;
-      await compute(task, { signal, priority: 'background' });
-      signal.throwIfAborted();
-      this.#bytes.set(out, this.#stored * elementBytes);
-      this.#stored += count;
-      out.fill(0);
+      try {
+        await compute(task, { signal, priority: 'background' });
+        signal.throwIfAborted();
+        this.#bytes.set(out, this.#stored * elementBytes);
+        this.#stored += count;
+      } finally {
+        out.fill(0);
+      }
     }
     this.#prepareSoon();
   }

@@ -1,5 +1,5 @@
 import type { PrivateKey, PublicKey } from 'paillier-bigint';
-import { bigIntToBytes, byteLength, fromBigInts, toBigInts } from '../modular/bytes.ts';
+import { byteLength, fromBigInts, toBigInts, writeBigInt } from '../modular/bytes.ts';
 import { absolute, gcd, mod, modInverse } from '../modular/number-theory.ts';
 import { randomBelow } from '../modular/random.ts';
 import { compute, sharedBytes } from './compute.ts';
@@ -77,15 +77,20 @@ export async function partiallyDecrypt(
   validateCiphertexts(publicKey, ciphertexts);
   const exponent = threshold === parties ? value : 2n * factorial(parties) * value;
   const out = sharedBytes(ciphertexts.length * state.elementBytes);
-  const bytes = bigIntToBytes(exponent, Math.max(1, byteLength(exponent)));
-  await compute({
-    key: { n: state.n },
-    operation: { kind: 'powerShared', exponent: bytes, negative: false },
-    count: ciphertexts.length,
-    inputs: [fromBigInts(ciphertexts, state.elementBytes)],
-    out,
-  });
-  bytes.fill(0);
+  // Shared, so that no copy of the share stays in the threads when it is overwritten below.
+  const bytes = sharedBytes(Math.max(1, byteLength(exponent)));
+  writeBigInt(bytes, exponent);
+  try {
+    await compute({
+      key: { n: state.n },
+      operation: { kind: 'powerShared', exponent: bytes, negative: false },
+      count: ciphertexts.length,
+      inputs: [fromBigInts(ciphertexts, state.elementBytes)],
+      out,
+    });
+  } finally {
+    bytes.fill(0);
+  }
   return { keyId, parties, threshold, index, values: toBigInts(out, state.elementBytes) };
 }
 
