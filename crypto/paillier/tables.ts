@@ -26,6 +26,8 @@ const WINDOWS = [
   { windowBits: 5, fromUses: 8 },
 ] as const;
 const CONSTANT_TIME_WINDOW_BITS = 5;
+/** Keys whose uses are counted, so that a daemon that meets new keys all the time stays small. */
+const ENTRIES_KEPT = 256;
 
 let settings: Required<TableSettings> = { budgetBytes: 2 ** 28, constantTime: false };
 let lastId = 0;
@@ -87,6 +89,8 @@ function use(name: string, count: number): Entry {
   entries.delete(name);
   entries.set(name, entry);
   entry.uses += count;
+  const [oldest] = entries.keys();
+  if (entries.size > ENTRIES_KEPT && oldest !== undefined) drop(oldest);
   return entry;
 }
 
