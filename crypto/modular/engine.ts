@@ -11,7 +11,7 @@
  * canonical representatives in [0, N²).
  */
 
-/** The engines, slowest first. `openssl` serves single exponentiations only and is never chosen as the batch engine. */
+/** The engines, slowest first. OpenSSL is none of them: it takes over single exponentiations (openssl.ts). */
 export type EngineName = 'bigint' | 'wasm' | 'wasm-relaxed' | 'native-avx2' | 'native-avx512' | 'native-ifma';
 
 /** A way of computing modulo N². */
