@@ -17,8 +17,10 @@ function formatIssue(issue: z.core.$ZodIssue, received: unknown, where: string |
   return path === '' ? words : `${path}: ${words}`;
 }
 
-/** The built-in messages of zod quote keys and limits, never values; only unions and received values need words of ours,
- * and patterns bring their own. */
+/**
+ * The built-in messages of zod quote keys and limits, never values; only unions and received values need words of ours,
+ * and patterns bring their own.
+ */
 function describeIssue(issue: z.core.$ZodIssue, received: string | undefined): string {
   const got = received === undefined ? '' : `, got ${received}`;
   if (issue.code === 'invalid_type') return `expected ${issue.expected}${got}`;

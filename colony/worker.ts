@@ -37,6 +37,8 @@ interface State {
   session: Session;
   /** Whether the server may not know, or not yet have approved, the session. */
   isRegistrationOpen: boolean;
+  /** The session of which it was said that the server has forgotten it. */
+  forgotten?: Session;
   readonly ledger: Ledger;
   /** Whether the server may have assigned something that the daemon has not heard of. */
   mayHaveOrphans: boolean;
@@ -164,10 +166,18 @@ async function settleRegistration(state: State, onReady: () => void): Promise<vo
   if (!state.isRegistrationOpen) return;
   const { settings, stopping } = state;
   // Kept before anything else can fail, so that the end of the daemon unregisters it.
-  state.session = await registerAgain(settings, state.session, stopping.signal);
+  state.session = await registerAgain(settings, state.session, stopping.signal, () => sayForgotten(state));
   state.session = await enlist(settings, state.session, stopping.signal);
   state.isRegistrationOpen = false;
   onReady();
+}
+
+/** Once per session: a server that refuses the new registration is asked again and again. */
+function sayForgotten(state: State): void {
+  const { settings, session, forgotten } = state;
+  if (forgotten === session) return;
+  state.forgotten = session;
+  settings.log.warn({ executorName: session.name }, 'the server no longer knows this executor; registering anew');
 }
 
 /** Waits for a free place and then for work; a sign of life stands in for a poll while every place is taken. */

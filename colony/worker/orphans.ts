@@ -31,7 +31,8 @@ function attemptOf({ processId, retries }: Process): string {
 /**
  * Processes that the server has assigned to this daemon without the daemon knowing: the answer to an assign call was
  * lost, or an earlier start with the same key died. They are the daemon's to run; otherwise they would wait for their
- * deadline, or for ever where they have none.
+ * deadline, or for ever where they have none. Looks at the hundred running processes of its type that servers list at
+ * most; what lies beyond waits for its deadline.
  */
 export async function findOrphans(
   { colonyName, type }: WorkerSettings,

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import { DEFAULT_RETRY, pauseMs } from '../back-off.ts';
-import { ColonyError, toError } from '../errors.ts';
+import { DEFAULT_RETRY, pauseMs, type RetryPolicy } from '../back-off.ts';
+import { ColonyError, ServerError, toError } from '../errors.ts';
 
 /** A stretch of time in which the server does not answer as it should: said once, not with every attempt. */
 export interface Outage {
@@ -9,6 +9,9 @@ export interface Outage {
   /** Notes that the server answers. */
   ended(): void;
 }
+
+/** A server that is away comes back within seconds; one that refuses needs somebody who changes something. */
+const REFUSED_RETRY: RetryPolicy = { ...DEFAULT_RETRY, longestPauseMs: 60_000 };
 
 /** Starts watching; `log` hears when an outage begins, when its reason changes, and when it is over. */
 export function createOutage(log: Pick<Logger, 'warn' | 'info'>): Outage {
@@ -21,7 +24,7 @@ export function createOutage(log: Pick<Logger, 'warn' | 'info'>): Outage {
         log.warn({ code: error instanceof ColonyError ? error.code : error.name }, `${error.message}; trying again`);
         reason = error.message;
       }
-      return pauseMs(DEFAULT_RETRY, failures++);
+      return pauseMs(isRefusal(error) ? REFUSED_RETRY : DEFAULT_RETRY, failures++);
     },
     ended() {
       if (failures > 0) log.info({ failures }, 'the server answers again');
@@ -29,4 +32,8 @@ export function createOutage(log: Pick<Logger, 'warn' | 'info'>): Outage {
       reason = '';
     },
   };
+}
+
+function isRefusal(error: Error): boolean {
+  return error instanceof ServerError && error.status === 403;
 }

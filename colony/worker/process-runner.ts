@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { DEFAULT_RETRY, pauseMs, RETRY_FOREVER, sleep } from '../back-off.ts';
-import { ConnectionError, ColonyError, RetryableError, ServerError, toError } from '../errors.ts';
+import { ConnectionError, ColonyError, RetryableError, ServerError, TerminalError, toError } from '../errors.ts';
 import type { ColonyFunction } from '../executor.ts';
 import { unlessAborted } from '../limited-signal.ts';
 import type { Process } from '../messages/processes.ts';
@@ -51,6 +51,7 @@ type Result = { readonly output: string } | { readonly error: string };
 async function runAndClose(run: Run): Promise<Outcome> {
   let result: Result;
   try {
+    requireForMe(run);
     result = { output: await callUntilDone(run) };
   } catch (thrown) {
     if (run.signal.aborted) return drop(run);
@@ -59,6 +60,26 @@ async function runAndClose(run: Run): Promise<Outcome> {
     result = { error: wordsForServer(run, error) };
   }
   return close(run, result);
+}
+
+/**
+ * A server must hand out only what names this daemon's colony, its type and, where it names executors, this one: the
+ * owner of the data has agreed to nothing else.
+ *
+ * @throws TerminalError naming what does not fit
+ */
+function requireForMe({ settings, session, process }: Run): void {
+  const { colonyName, executorType, executorNames } = process.spec.conditions;
+  const isNamed = executorNames.length === 0 || executorNames.some((name) => name === '*' || name === session.name);
+  if (colonyName !== settings.colonyName) throw notForMe('colony', settings.colonyName);
+  if (executorType !== settings.type) throw notForMe('executor type', settings.type);
+  if (!isNamed) throw notForMe('executor name', session.name);
+}
+
+function notForMe(what: string, mine: string): TerminalError {
+  return new TerminalError(`conditions: expected the ${what} "${mine}", got another one; it was not run`, {
+    code: 'NOT_FOR_ME',
+  });
 }
 
 /**

@@ -76,13 +76,19 @@ function nameTaken(name: string, cause: Error): TerminalError {
 /**
  * Registers anew where the server does not know the session and the daemon has the owner's key.
  *
+ * @param onForgotten told before that; it may fail, and then happen again
  * @returns the session, under another name and perhaps another key where it had to register anew
  */
-export async function registerAgain(settings: WorkerSettings, session: Session, signal: AbortSignal): Promise<Session> {
+export async function registerAgain(
+  settings: WorkerSettings,
+  session: Session,
+  signal: AbortSignal,
+  onForgotten: () => void,
+): Promise<Session> {
   if (settings.colonyIdentity === undefined) return session;
   const known = await findRegistration(session.client, settings, session.identity, signal);
   if (known !== undefined && known.state !== 'unregistered') return session;
-  settings.log.warn({ executorName: session.name }, 'the server no longer knows this executor; registering anew');
+  onForgotten();
   return register(settings, uniqueName(settings.chosenName ?? settings.type), signal);
 }
 

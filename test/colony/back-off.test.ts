@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_RETRY, pauseMs, sleep } from '../../colony/back-off.ts';
-import { ConnectionError } from '../../colony/errors.ts';
+import { ConnectionError, ServerError } from '../../colony/errors.ts';
 import { createOutage } from '../../colony/worker/outage.ts';
 
 describe('the pause before another attempt', () => {
@@ -33,6 +33,11 @@ describe('the pause before another attempt', () => {
   });
 });
 
+test('a refusal is tried again ever more rarely, a lost connection every other second', () => {
+  expect(pauseAfterMany(new ServerError('assignprocessmsg', 403, 'no'))).toBeGreaterThanOrEqual(30_000);
+  expect(pauseAfterMany(new ConnectionError('refused'))).toBeLessThanOrEqual(2_000);
+});
+
 test('an outage is said when it begins, when its reason changes, and when it is over', () => {
   const said: string[] = [];
   const log = pino({}, { write: (line: string) => void said.push(/"msg":"([^"]*)"/.exec(line)?.[1] ?? line) });
@@ -49,3 +54,8 @@ test('an outage is said when it begins, when its reason changes, and when it is 
     'refused; trying again',
   ]);
 });
+
+function pauseAfterMany(error: Error): number {
+  const outage = createOutage(pino({ enabled: false }));
+  return Array.from({ length: 30 }, () => outage.failed(error)).at(-1) ?? 0;
+}

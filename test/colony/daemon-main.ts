@@ -15,18 +15,19 @@ interface Order extends TestColony {
 }
 
 const { address, colonyName, colonyOwner, user, mode }: Order = JSON.parse(process.env['COLONY'] ?? '{}');
-const worker = await startWorker(mode === 'echo' ? echo : daemonOf(() => new Promise(() => {})), {
+const starting = startWorker(mode === 'echo' ? echo : daemonOf(() => new Promise(() => {})), {
   server: address,
   colonyName,
   colonyIdentity: colonyOwner,
   log: pino(),
 });
 if (mode === 'echo') {
+  const worker = await starting;
   const client = createColoniesClient({ server: address, identity: user });
   const spec = functionSpec(colonyName, TYPE, { functionName: 'repeat', kwargs: { text: 'a' } });
   const { processId } = await client.submitFunctionSpec({ spec });
   await waitForProcess(client, { processId });
   await worker.stop();
 } else {
-  await runUntilSignal(worker, { graceMs: 3_600_000 });
+  await runUntilSignal(starting, { graceMs: 3_600_000 });
 }

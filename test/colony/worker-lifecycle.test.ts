@@ -7,14 +7,14 @@ import { describe, expect, test as base } from 'vitest';
 import { apiUrl } from '../../colony/address.ts';
 import { RequestEnvelope } from '../../colony/envelope.ts';
 import { generateIdentity } from '../../colony/identity.ts';
-import { getExecutors, removeExecutor } from '../../colony/messages/executors.ts';
+import { addExecutor, getExecutors, removeExecutor } from '../../colony/messages/executors.ts';
 import { assignProcess, closeSuccessful, getProcess } from '../../colony/messages/processes.ts';
 import { runUntilSignal } from '../../colony/run-until-signal.ts';
 import { waitForProcess } from '../../colony/subscription.ts';
 import { until } from '../support/processes.ts';
 import type { TestColony } from '../support/test-colony.ts';
 import { daemonOf, echo, openStage, type Stage, TYPE, untilAborted } from './daemons.ts';
-import { answerRaw, forward, startScriptedServer } from './scripted-server.ts';
+import { answerRaw, forward, refuse, startScriptedServer } from './scripted-server.ts';
 
 const test = base.extend<{ stage: Stage }>({
   stage: async ({}, use) => {
@@ -70,6 +70,14 @@ describe('a daemon that is told to stop', () => {
     await ended;
     expect(process.listenerCount('SIGTERM')).toBe(before);
     expect(process.listenerCount('SIGINT')).toBe(before);
+  });
+
+  test('by a signal while it registers, unregisters as soon as it has', async ({ stage: { colony, start } }) => {
+    const ended = runUntilSignal(start(echo));
+    process.emit('SIGTERM');
+    await ended;
+    const [executor] = await colony.call(colony.user, getExecutors, { colonyName: colony.colonyName });
+    expect(executor).toMatchObject({ state: 'unregistered' });
   });
 
   test('leaves nothing behind that keeps its process alive', async ({ stage: { colony } }) => {
@@ -166,6 +174,25 @@ describe('a restart of the server', () => {
 });
 
 describe('a registration that is lost', () => {
+  test('and refused from then on is said once, however often the daemon tries', async ({ stage }) => {
+    const { colony, logs, start } = stage;
+    let isLost = false;
+    let refused = 0;
+    await using proxy = await startScriptedServer([
+      async (response, request, body) => {
+        if (isLost && RequestEnvelope.parse(JSON.parse(body)).payloadtype === addExecutor.type) refused += 1;
+        const step = isLost ? refuse(403, 'Access denied, not colony owner') : forward(colony.address);
+        await step(response, request, body);
+      },
+    ]);
+    const worker = await start(echo, { server: proxy.address });
+    await worker.ready;
+    isLost = true;
+    await until(() => refused >= 3);
+    expect(logs.lines.filter((line) => line.includes('no longer knows this executor'))).toHaveLength(1);
+    isLost = false;
+  });
+
   test('by removal is made again, and the process that ran is not closed by the old one', async ({ stage }) => {
     const { colony, logs, start, submit } = stage;
     const work = gated();

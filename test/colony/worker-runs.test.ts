@@ -1,12 +1,15 @@
 import { describe, expect, test as base } from 'vitest';
 import * as z from 'zod';
+import { apiUrl } from '../../colony/address.ts';
+import { ReplyEnvelope, sealReply } from '../../colony/envelope.ts';
 import { RetryableError, TerminalError } from '../../colony/errors.ts';
 import { defineExecutor, rootFunction } from '../../colony/executor.ts';
-import { cancelProcess } from '../../colony/messages/processes.ts';
+import { assignProcess, cancelProcess, type Conditions, Process } from '../../colony/messages/processes.ts';
 import { submitWorkflowSpec } from '../../colony/messages/workflows.ts';
 import { followWorkflow } from '../../colony/subscription.ts';
 import { until } from '../support/processes.ts';
 import { functionSpec, type TestColony } from '../support/test-colony.ts';
+import { startScriptedServer } from './scripted-server.ts';
 import { daemonOf, echo, openStage, type Stage, TYPE, untilAborted } from './daemons.ts';
 
 const test = base.extend<{ stage: Stage }>({
@@ -243,6 +246,51 @@ describe('a running function is told to end', () => {
     expect((await colony.getProcess(processId)).output).toEqual([]);
   });
 });
+
+describe('a process that is not for the daemon', () => {
+  test.each<[string, Partial<Conditions>]>([
+    ['colony', { colonyName: 'another' }],
+    ['executor type', { executorType: 'another' }],
+    ['executor name', { executorNames: ['another'] }],
+  ])('since its %s is another, is refused, whatever the server says', async (what, conditions) => {
+    await using stage = await openStage();
+    let ran = false;
+    const daemon = daemonOf(async () => {
+      ran = true;
+      return 'done';
+    });
+    await using hostile = await startScriptedServer([
+      async (response, _, body) => {
+        const reply = await fetch(apiUrl(stage.colony.address), { method: 'POST', body });
+        response.writeHead(reply.status).end(withConditions(await reply.text(), conditions));
+      },
+    ]);
+    await stage.start(daemon, { server: hostile.address });
+    const { state, errors } = await stage.run('f');
+    expect({ state, errors, ran }).toEqual({
+      state: 'failed',
+      errors: [expect.stringMatching(new RegExp(`^conditions: expected the ${what} ".*", got another one`))],
+      ran: false,
+    });
+  });
+
+  test('among others is run: it names the daemon, or everybody', async ({ stage: { start, run } }) => {
+    const { name } = await start(echo);
+    for (const executorNames of [[name], ['*']]) {
+      const { state } = await run('repeat', { text: 'a' }, { conditions: { executorNames } });
+      expect(state).toBe('success');
+    }
+  });
+});
+
+/** An answer to an assign call with other conditions; any other answer as it is. */
+function withConditions(text: string, conditions: Partial<Conditions>): string {
+  const { payloadtype, payload } = ReplyEnvelope.parse(JSON.parse(text));
+  if (payloadtype !== assignProcess.type) return text;
+  const process = z.decode(Process, JSON.parse(Buffer.from(payload, 'base64').toString()));
+  const spec = { ...process.spec, conditions: { ...process.spec.conditions, ...conditions } };
+  return JSON.stringify(sealReply(payloadtype, z.encode(Process, { ...process, spec })));
+}
 
 /** A daemon whose first attempt waits for the end of its signal and notes the reason. */
 function watching(reasons: unknown[]): ReturnType<typeof daemonOf> {
