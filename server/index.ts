@@ -1,16 +1,22 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
-import type { Socket } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
 import { type Logger, pino } from 'pino';
-import { UserError } from '../colony/errors.ts';
+import { isLoopback } from '../colony/address.ts';
+import { toError, UserError } from '../colony/errors.ts';
+import { createBodyReader } from './body.ts';
 import { applyBootstrap, type Bootstrap } from './bootstrap.ts';
 import type { Services } from './dispatch.ts';
 import { createHttpApp } from './http.ts';
-import { DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_INPUT_BYTES, DEFAULT_STALE_EXECUTOR_SECONDS } from './limits.ts';
+import {
+  DEFAULT_MAX_BODY_BYTES,
+  DEFAULT_MAX_CONNECTIONS,
+  DEFAULT_MAX_INPUT_BYTES,
+  DEFAULT_MAX_RECEIVED_BYTES,
+  DEFAULT_STALE_EXECUTOR_SECONDS,
+  DEFAULT_STALL_MS,
+} from './limits.ts';
+import { createListener, type Listener } from './listener.ts';
 import { createPresence } from './presence.ts';
 import { createScheduler } from './scheduler.ts';
-import { openDatabase } from './store/database.ts';
+import { type Database, openDatabase } from './store/database.ts';
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
 import { forgiveDowntime, sweep } from './sweep.ts';
 import { createTransactor, type Transactor } from './transaction.ts';
@@ -35,6 +41,12 @@ export interface ServerOptions {
   readonly allowInsecure?: boolean;
   /** Larger requests are refused with status 413. */
   readonly maxBodyBytes?: number;
+  /** What all bodies that are being received may hold together, in bytes; further large ones are refused with 503. */
+  readonly maxReceivedBytes?: number;
+  /** A body of which nothing comes for so long is refused with 408. */
+  readonly stallMs?: number;
+  /** Further connections are dropped. */
+  readonly maxConnections?: number;
   /** A process that gets more input than this from its parents fails, in bytes of JSON. */
   readonly maxInputBytes?: number;
   /** An executor not heard from for so long is unregistered, and what it was running waits again. */
@@ -57,10 +69,7 @@ export interface RunningServer extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-type Listener = Server | TlsServer;
-
 const DEFAULT_SWEEP_INTERVAL_MS = 1000;
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
 
 /**
  * Starts an embedded Colonies server; resolves when it listens.
@@ -68,12 +77,51 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
  * @throws UserError when the address would expose plain HTTP, or the database belongs to a running server
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { host = '127.0.0.1', tls } = options;
+  const { host = '127.0.0.1' } = options;
   requireProtectedAddress(host, options);
-  const clock = options.clock ?? Date.now;
   const log = options.log ?? pino({ name: 'colonies-server', level: 'warn' }, pino.destination(2));
   const database = openDatabase(options.databasePath);
-  let port = options.port;
+  const parts = assemble({ ...options, host, log }, database);
+  const { services, subscriptions, listener } = parts;
+  const tls = options.tls !== undefined;
+  try {
+    await services.transactor.write((transaction) => {
+      forgiveDowntime(transaction);
+      if (options.bootstrap !== undefined) applyBootstrap(transaction, options.bootstrap);
+    });
+    parts.port = await listener.listen(host, options.port);
+  } catch (thrown) {
+    database.close();
+    throw thrown;
+  }
+  const { port } = parts;
+  listener.onError((error) => log.error({ err: error }, 'the listener failed'));
+  const stopSweeping = startSweeping(services, options);
+  log.info({ host, port, tls }, 'the server listens');
+
+  const shutDown = async (): Promise<void> => {
+    stopSweeping();
+    services.scheduler.stop();
+    subscriptions.stop();
+    await listener.close();
+    await closeStore(services, database, options.databasePath);
+    log.info({ port }, 'the server has stopped');
+  };
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopping ??= shutDown());
+  return { port, address: { host, port, tls }, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** The parts of a server; they know its port once it listens. */
+interface Parts {
+  readonly services: Services;
+  readonly subscriptions: Subscriptions;
+  readonly listener: Listener;
+  port: number;
+}
+
+function assemble(options: ServerOptions & { readonly host: string; readonly log: Logger }, database: Database): Parts {
+  const { host, log, tls, clock = Date.now, maxBodyBytes = DEFAULT_MAX_BODY_BYTES } = options;
   const scheduler = createScheduler({
     transactor: () => transactor,
     maxInputBytes: options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES,
@@ -93,81 +141,46 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       version: options.version ?? 'sealed-colonies',
       startedAt: new Date(clock()),
       host,
-      port: () => port,
+      port: () => parts.port,
       tls: tls !== undefined,
     },
     log,
   };
-  const maxBodyBytes = options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES;
-  const subscriptions = createSubscriptions(services, maxBodyBytes);
-  const server = createListener(services, subscriptions, maxBodyBytes, tls);
-  const unused = trackUnused(server);
-  try {
-    await transactor.write((transaction) => {
-      forgiveDowntime(transaction);
-      if (options.bootstrap !== undefined) applyBootstrap(transaction, options.bootstrap);
-    });
-    port = await listen(server, host, options.port);
-  } catch (thrown) {
-    database.close();
-    throw thrown;
-  }
-  server.on('error', (error) => log.error({ err: error }, 'the listener failed'));
-  const stopSweeping = startSweeping(services, options);
-  log.info({ host, port, tls: tls !== undefined }, 'the server listens');
+  const bodies = createBodyReader({
+    maxBodyBytes,
+    maxReceivedBytes: options.maxReceivedBytes ?? DEFAULT_MAX_RECEIVED_BYTES,
+    stallMs: options.stallMs ?? DEFAULT_STALL_MS,
+  });
+  const subscriptions = createSubscriptions(services);
+  const listener = createListener({
+    app: createHttpApp(services, bodies, maxBodyBytes),
+    subscriptions,
+    tls,
+    maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
+  });
+  const parts: Parts = { services, subscriptions, listener, port: options.port };
+  return parts;
+}
 
-  const shutDown = async (): Promise<void> => {
-    stopSweeping();
-    services.scheduler.stop();
-    subscriptions.stop();
-    await closeListener(server, unused);
-    await transactor.write((transaction) => services.presence.flush(transaction.database));
+/** What cannot be stored any more, because somebody has removed the database say, is no reason not to stop. */
+async function closeStore({ transactor, presence, log }: Services, database: Database, path: string): Promise<void> {
+  try {
+    await transactor.write((transaction) => presence.flush(transaction.database));
+  } catch (thrown) {
+    log.warn({ path, reason: toError(thrown).message }, 'could not store when executors were last heard from');
+  }
+  try {
     database.close();
-    log.info({ port }, 'the server has stopped');
-  };
-  let stopping: Promise<void> | undefined;
-  const stop = (): Promise<void> => (stopping ??= shutDown());
-  return { port, address: { host, port, tls: tls !== undefined }, stop, [Symbol.asyncDispose]: stop };
+  } catch (thrown) {
+    log.warn({ path, reason: toError(thrown).message }, 'could not close the database in order');
+  }
 }
 
 function requireProtectedAddress(host: string, { tls, allowInsecure = false }: ServerOptions): void {
-  if (tls !== undefined || allowInsecure || LOOPBACK.has(host)) return;
+  if (tls !== undefined || allowInsecure || isLoopback(host)) return;
   throw new UserError(
     `server address: expected TLS or the loopback interface, got plain HTTP on ${host}; give a key and a certificate, or allow plain HTTP explicitly when a proxy adds TLS`,
   );
-}
-
-function createListener(
-  services: Services,
-  subscriptions: Subscriptions,
-  maxBodyBytes: number,
-  tls: ServerOptions['tls'],
-): Listener {
-  const app = createHttpApp(services, maxBodyBytes);
-  const handleRequest = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    void handleRequest(request, response);
-  };
-  const server = tls === undefined ? createServer(onRequest) : createTlsServer(tls, onRequest);
-  // The header must come soon; the body within the five minutes that Node gives it. Answers may take long.
-  server.headersTimeout = 10_000;
-  server.keepAliveTimeout = 120_000;
-  server.on('upgrade', (request, socket, head) => {
-    if (request.url?.split('?')[0] === '/pubsub') subscriptions.upgrade(request, socket, head);
-    else socket.destroy();
-  });
-  return server;
-}
-
-function listen(server: Listener, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      const address = server.address();
-      resolve(typeof address === 'object' && address !== null ? address.port : port);
-    });
-  });
 }
 
 function startSweeping({ transactor, presence, log }: Services, options: ServerOptions): () => void {
@@ -178,26 +191,4 @@ function startSweeping({ transactor, presence, log }: Services, options: ServerO
       .catch((thrown: unknown) => log.error({ err: thrown }, 'the sweep failed; the next one tries again'));
   }, options.sweepIntervalMs ?? DEFAULT_SWEEP_INTERVAL_MS);
   return () => clearInterval(timer);
-}
-
-/** The connections on which no request has come yet. Clients keep some in reserve, and Node does not count them as idle. */
-function trackUnused(server: Listener): ReadonlySet<Socket> {
-  const unused = new Set<Socket>();
-  server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
-    unused.add(socket);
-    socket.once('close', () => unused.delete(socket));
-  });
-  const use = ({ socket }: IncomingMessage): boolean => unused.delete(socket);
-  server.on('request', use).on('upgrade', use);
-  return unused;
-}
-
-/** Lets answers that are on their way go out, then drops idle connections. */
-async function closeListener(server: Listener, unused: ReadonlySet<Socket>): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  const drop = setTimeout(() => server.closeAllConnections(), 1000);
-  server.closeIdleConnections();
-  for (const socket of unused) socket.destroy();
-  await closed;
-  clearTimeout(drop);
 }

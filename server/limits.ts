@@ -23,8 +23,16 @@ export const MAX_WORKFLOW_DEPENDENCIES = 50_000;
  * request can be, it makes an answer that our client still reads (64 MiB of base64).
  */
 export const DEFAULT_MAX_INPUT_BYTES = 32 * 1024 * 1024;
-/** The largest HTTP body or WebSocket frame by default, in bytes. */
-export const DEFAULT_MAX_BODY_BYTES = 64 * 1024 * 1024;
+/** The largest HTTP body by default, in bytes. */
+export const DEFAULT_MAX_BODY_BYTES = 16 * 1024 * 1024;
+/** What all bodies that are being received may hold together by default, in bytes. */
+export const DEFAULT_MAX_RECEIVED_BYTES = 256 * 1024 * 1024;
+/** A body of which nothing comes for so long is given up by default. */
+export const DEFAULT_STALL_MS = 30_000;
+/** So many connections at the same time by default. */
+export const DEFAULT_MAX_CONNECTIONS = 5000;
+/** The largest WebSocket frame, in bytes: all that comes are subscriptions, which are small. */
+export const MAX_FRAME_BYTES = 64 * 1024;
 /** An executor not heard from for so long is unregistered by default. */
 export const DEFAULT_STALE_EXECUTOR_SECONDS = 600;
 /** For so long an identical request with a nonce is answered with the first one's answer instead of being done again. */

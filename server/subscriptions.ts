@@ -8,6 +8,7 @@ import { PROCESS_STATES, Process } from '../colony/messages/processes.ts';
 import { subscribeProcess, subscribeProcesses } from '../colony/messages/subscriptions.ts';
 import { type Services, toFailure } from './dispatch.ts';
 import { callerOf, parseEnvelope, parsePayload } from './incoming.ts';
+import { MAX_FRAME_BYTES } from './limits.ts';
 import { Refusal, required } from './refusal.ts';
 import { requireMember, type RoleContext } from './roles.ts';
 import { findProcessRow, toProcess } from './store/processes.ts';
@@ -37,9 +38,9 @@ const POLICY_VIOLATION = 1008;
 /** Who has not said good-bye by then is cut off. */
 const FAREWELL_MS = 1000;
 
-/** @param maxFrameBytes larger frames end their socket */
-export function createSubscriptions(services: Services, maxFrameBytes: number): Subscriptions {
-  const server = new WebSocketServer({ noServer: true, maxPayload: maxFrameBytes, clientTracking: true });
+/** Creates the WebSocket side of a server. */
+export function createSubscriptions(services: Services): Subscriptions {
+  const server = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, clientTracking: true });
   const open = new Set<Subscription>();
 
   const end = (socket: WebSocket): void => {

@@ -96,10 +96,13 @@ function wrap(connection: InstanceType<typeof Sqlite>): Database {
     close() {
       if (!connection.open) return;
       // libsql keeps prepared statements, and the exclusive lock with them, until they are garbage; leaving WAL frees it.
-      connection.pragma('journal_mode = DELETE');
-      connection.pragma('locking_mode = NORMAL');
-      connection.exec('SELECT 1 FROM sqlite_schema LIMIT 1');
-      connection.close();
+      try {
+        connection.pragma('journal_mode = DELETE');
+        connection.pragma('locking_mode = NORMAL');
+        connection.exec('SELECT 1 FROM sqlite_schema LIMIT 1');
+      } finally {
+        connection.close();
+      }
     },
   };
 }

@@ -5,6 +5,7 @@ import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'libsql';
+import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { openReply, sealRequest } from '../../colony/envelope.ts';
@@ -175,6 +176,22 @@ test('with a key and a certificate it speaks HTTPS', async () => {
   const [response] = z.tuple([z.instanceof(IncomingMessage)]).parse(await once(request, 'response'));
   const body = Buffer.concat(await response.toArray()).toString();
   expect(openReply('getserverinfomsg', body)).toMatchObject({ backends: [{ tls: true, port: colony.server.port }] });
+});
+
+test('a server whose database was deleted stops, and warns of what it could not do and where', async () => {
+  const lines: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+  await using colony = await startTestColony({ log, sweepIntervalMs: 1_000_000 });
+  await colony.addExecutor('worker');
+  await rm(colony.directory, { recursive: true });
+  await expect(colony.server.stop()).resolves.toBeUndefined();
+  const warning = { level: 40, path: colony.databasePath, reason: 'attempt to write a readonly database' };
+  expect(lines.map((line): unknown => JSON.parse(line))).toContainEqual(expect.objectContaining(warning));
+});
+
+test('every address of the loopback network may be plain HTTP', async () => {
+  await using colony = await startTestColony({ host: '127.0.0.2' });
+  expect(colony.address).toMatchObject({ host: '127.0.0.2', tls: false });
 });
 
 test('stopping ends long polls, may be repeated, and keeps everything', async () => {
