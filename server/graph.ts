@@ -73,39 +73,48 @@ function requireDependencies(
   }
 }
 
-/** Removes nodes whose dependencies are all removed (Kahn 1962) until none is left; what stays holds a cycle. */
 function findCycle(
   nodes: readonly GraphNodeSpec[],
   byName: ReadonlyMap<string, GraphNodeSpec>,
 ): readonly string[] | undefined {
-  const dependents = new Map<string, string[]>();
+  const ordered = new Set(parentsFirst(new Map(nodes.map(({ nodeName, dependencies }) => [nodeName, dependencies]))));
+  const staying = new Set(nodes.map(({ nodeName }) => nodeName).filter((name) => !ordered.has(name)));
+  const [start] = staying;
+  return start === undefined ? undefined : walkToCycle(start, byName, staying);
+}
+
+/**
+ * The nodes in an order in which each comes after its parents (Kahn 1962), in time linear in nodes and edges. What
+ * depends on a cycle is left out.
+ */
+function parentsFirst(parents: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  const children = new Map<string, string[]>();
   const missing = new Map<string, number>();
-  for (const { nodeName, dependencies } of nodes) {
-    missing.set(nodeName, dependencies.length);
-    for (const dependency of dependencies) {
-      const known = dependents.get(dependency);
-      if (known === undefined) dependents.set(dependency, [nodeName]);
-      else known.push(nodeName);
+  for (const [nodeId, above] of parents) {
+    missing.set(nodeId, above.length);
+    for (const parent of above) {
+      const known = children.get(parent);
+      if (known === undefined) children.set(parent, [nodeId]);
+      else known.push(nodeId);
     }
   }
-  const removable = nodes.filter(({ dependencies }) => dependencies.length === 0).map(({ nodeName }) => nodeName);
-  for (let name = removable.pop(); name !== undefined; name = removable.pop()) {
-    missing.delete(name);
-    for (const dependent of dependents.get(name) ?? []) {
-      const left = (missing.get(dependent) ?? 0) - 1;
-      missing.set(dependent, left);
-      if (left === 0) removable.push(dependent);
+  const ordered = [...parents.keys()].filter((nodeId) => missing.get(nodeId) === 0);
+  // The list grows while it is walked.
+  for (const nodeId of ordered) {
+    for (const child of children.get(nodeId) ?? []) {
+      const left = (missing.get(child) ?? 0) - 1;
+      missing.set(child, left);
+      if (left === 0) ordered.push(child);
     }
   }
-  const [start] = missing.keys();
-  return start === undefined ? undefined : walkToCycle(start, byName, missing);
+  return ordered;
 }
 
 /** Every node that stays depends on another one that stays, so following these must come back to a node seen before. */
 function walkToCycle(
   start: string,
   byName: ReadonlyMap<string, GraphNodeSpec>,
-  staying: ReadonlyMap<string, number>,
+  staying: ReadonlySet<string>,
 ): readonly string[] {
   const path: string[] = [];
   const seenAt = new Map<string, number>();
@@ -195,20 +204,12 @@ export function layOut(parents: ReadonlyMap<string, readonly string[]>): Readonl
 
 function groupByDepth(parents: ReadonlyMap<string, readonly string[]>): readonly (readonly string[])[] {
   const depths = new Map<string, number>();
-  let open = [...parents.keys()];
-  // Each pass places the nodes whose parents all stand. Specs mostly name parents before children, so passes are few.
-  while (open.length > 0) {
-    const left = open.filter((nodeId) => {
-      const above = (parents.get(nodeId) ?? []).map((parent) => depths.get(parent));
-      if (above.includes(undefined)) return true;
-      depths.set(
-        nodeId,
-        above.reduce<number>((deepest, depth = 0) => Math.max(deepest, depth + 1), 0),
-      );
-      return false;
-    });
-    if (left.length === open.length) break;
-    open = left;
+  for (const nodeId of parentsFirst(parents)) {
+    const above = (parents.get(nodeId) ?? []).map((parent) => depths.get(parent) ?? 0);
+    depths.set(
+      nodeId,
+      above.reduce((deepest, depth) => Math.max(deepest, depth + 1), 0),
+    );
   }
   const rows: string[][] = [];
   for (const nodeId of parents.keys()) (rows[depths.get(nodeId) ?? 0] ??= []).push(nodeId);

@@ -172,6 +172,19 @@ test('a picture has every node below its parents and no two nodes in one place',
   );
 });
 
+describe('a chain of 10 000 nodes', () => {
+  const names = Array.from({ length: 10_000 }, (_, index) => `n${index}`);
+  const chain = names.map((name, index) => node(name, ...(index === 0 ? [] : [`n${index - 1}`])));
+  test.each([
+    ['first node first', chain],
+    ['last node first', chain.toReversed()],
+  ])('is checked and drawn, %s', (_order, nodes) => {
+    expect(() => validateGraph(nodes)).not.toThrow();
+    const positions = layOut(new Map(nodes.map(({ nodeName, dependencies }) => [nodeName, dependencies])));
+    expect(positions.get('n9999')).toEqual({ x: 0, y: 9999 * 80 });
+  });
+});
+
 test('the tutorial’s workflow is drawn as the official server draws it', () => {
   const positions = layOut(
     new Map([
