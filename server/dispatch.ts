@@ -4,10 +4,12 @@ import { toError } from '../colony/errors.ts';
 import type { Call, Handler, ServerFacts, WireRequest } from './handler.ts';
 import { handlers } from './handlers/index.ts';
 import { callerOf, parseEnvelope, parsePayload } from './incoming.ts';
+import { MAX_STRANGER_CHARACTERS } from './limits.ts';
 import type { Presence } from './presence.ts';
 import { Refusal } from './refusal.ts';
 import { digestOf, recallAnswer, rememberAnswer } from './repeats.ts';
 import type { Scheduler } from './scheduler.ts';
+import { isKnownId } from './store/members.ts';
 import type { Transaction, Transactor } from './transaction.ts';
 
 /** An answer on its way out. */
@@ -64,9 +66,16 @@ async function answer(services: Services, envelope: RequestEnvelope, disconnecte
   const handler = handlers.get(envelope.payloadtype);
   const callerId = handler?.kind === 'unsigned' ? '' : callerOf(envelope);
   if (handler === undefined) throw unknownType(envelope.payloadtype);
+  if (envelope.payload.length > MAX_STRANGER_CHARACTERS) requireKnown(services, callerId);
   const inner = innerOf(handler, envelope);
   const reply = await run(services, handler, inner, callerId, envelope.payload, disconnected);
   return { replyType: handler.replyType, reply };
+}
+
+/** Anybody can sign something. Reading and decoding what is long takes long, so it is not done for anybody. */
+function requireKnown({ transactor, serverId }: Services, callerId: string): void {
+  if (callerId === serverId || transactor.read(({ database }) => isKnownId(database, callerId))) return;
+  throw new Refusal(403, 'Access denied, not a member of any Colony of this server');
 }
 
 function unknownType(messageType: string): Refusal {

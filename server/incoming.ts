@@ -1,6 +1,8 @@
 import { InvalidSignatureError, recoverId } from '../colony/signature-recovery.ts';
 import type { RequestEnvelope } from '../colony/envelope.ts';
 import type { WireRequest } from './handler.ts';
+import { shapeOf } from './json-shape.ts';
+import { MAX_ENVELOPE_COMMAS, MAX_ENVELOPE_DEPTH, MAX_PAYLOAD_DEPTH } from './limits.ts';
 import { Refusal } from './refusal.ts';
 
 /**
@@ -9,6 +11,10 @@ import { Refusal } from './refusal.ts';
  * @throws Refusal 400 in the words of Go's JSON decoder where they are known
  */
 export function parseEnvelope(body: string): RequestEnvelope {
+  const { depth, commaCount } = shapeOf(body);
+  if (depth > MAX_ENVELOPE_DEPTH || commaCount > MAX_ENVELOPE_COMMAS) {
+    throw new Refusal(400, 'The envelope must be one JSON object with the texts payloadtype, payload and signature');
+  }
   const envelope = parseJson(body);
   if (!isJsonObject(envelope)) {
     throw new Refusal(400, `json: cannot unmarshal ${kindOf(envelope)} into Go value of type rpc.RPCMsg`);
@@ -97,12 +103,14 @@ function recoverCaller(payload: string, signature: string): string {
 /**
  * The inner JSON of an envelope.
  *
- * @returns undefined when the payload is not base64 of a JSON object
+ * @returns undefined when the payload is not base64 of a JSON object, or that is nested too deep
  */
 export function parsePayload(payload: string): WireRequest | undefined {
   if (payload.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(payload)) return undefined;
   try {
-    const inner: unknown = JSON.parse(Buffer.from(payload, 'base64').toString());
+    const json = Buffer.from(payload, 'base64').toString();
+    if (shapeOf(json).depth > MAX_PAYLOAD_DEPTH) return undefined;
+    const inner: unknown = JSON.parse(json);
     return isJsonObject(inner) ? inner : undefined;
   } catch {
     return undefined;

@@ -31,6 +31,14 @@ export const DEFAULT_MAX_RECEIVED_BYTES = 256 * 1024 * 1024;
 export const DEFAULT_STALL_MS = 30_000;
 /** So many connections at the same time by default. */
 export const DEFAULT_MAX_CONNECTIONS = 5000;
+/** Envelopes are flat; what is nested deeper than this, in a field that nobody reads, is refused. */
+export const MAX_ENVELOPE_DEPTH = 8;
+/** At most so many commas outside the texts of an envelope. */
+export const MAX_ENVELOPE_COMMAS = 64;
+/** How deep the JSON of a payload may be nested. */
+export const MAX_PAYLOAD_DEPTH = 200;
+/** The longest payload, in characters of base64, that is read for somebody who belongs to no colony of the server. */
+export const MAX_STRANGER_CHARACTERS = 16 * 1024;
 /** The largest WebSocket frame, in bytes: all that comes are subscriptions, which are small. */
 export const MAX_FRAME_BYTES = 64 * 1024;
 /** An executor not heard from for so long is unregistered by default. */

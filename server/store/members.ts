@@ -71,6 +71,16 @@ export function findExecutorById(database: Database, colonyName: string, executo
   );
 }
 
+/** Whether anybody in any colony, or its owner, has that id. */
+export function isKnownId(database: Database, id: string): boolean {
+  const found = database.get(
+    `SELECT 1 FROM users WHERE user_id = ?1 UNION ALL SELECT 1 FROM executors WHERE executor_id = ?1
+     UNION ALL SELECT 1 FROM colonies WHERE colony_id = ?1 LIMIT 1`,
+    id,
+  );
+  return found !== undefined;
+}
+
 /** An executor as clients see it. */
 export function toExecutor(row: ExecutorRow): Executor {
   return {

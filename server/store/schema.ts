@@ -147,6 +147,11 @@ const migrations: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE INDEX answered_requests_by_time ON answered_requests (answered_ms);
   `,
+  `
+  CREATE INDEX users_by_id ON users (user_id);
+  CREATE INDEX executors_by_id_alone ON executors (executor_id);
+  CREATE INDEX process_states_by_workflow ON processes (workflow_id, state) WHERE workflow_id IS NOT NULL;
+  `,
 ];
 
 /**

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { sealRequest } from '../../colony/envelope.ts';
 import { generateIdentity, sign } from '../../colony/identity.ts';
 import { messages } from '../../colony/messages/index.ts';
 import { handlers } from '../../server/handlers/index.ts';
+import { shapeOf } from '../../server/json-shape.ts';
 import { post, rpcRaw, urlOf } from '../support/rpc.ts';
 import { quick } from '../support/server-calls.ts';
 import { startTestColony, type TestColony } from '../support/test-colony.ts';
@@ -78,6 +80,57 @@ describe('a payload is refused with 400', () => {
       message: 'Failed to submit process spec, msg.FunctionSpec is nil',
     });
   });
+});
+
+const deep = (levels: number) => '['.repeat(levels);
+const nested = (levels: number) =>
+  base64(`{"msgtype":"getprocessmsg","processid":"x","more":${deep(levels)}${']'.repeat(levels)}}`);
+
+describe('what would take long to read is refused before it is parsed', () => {
+  test('an envelope that is nested deep or has many fields', async () => {
+    await using colony = await startTestColony(quick);
+    const message = 'The envelope must be one JSON object with the texts payloadtype, payload and signature';
+    const many = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`k${index}`, 0]));
+    for (const body of [deep(1_000_000), `{"payloadtype":${deep(9)}`, JSON.stringify(many)]) {
+      expect(await refusal(colony, body)).toEqual({ status: 400, message });
+    }
+  });
+
+  test('a payload that is nested deep', async () => {
+    await using colony = await startTestColony(quick);
+    const message = 'Failed to get process, invalid JSON';
+    expect(await refusal(colony, withPayload('getprocessmsg', nested(200)))).toEqual({ status: 400, message });
+    expect(await refusal(colony, withPayload('getprocessmsg', nested(199)))).toMatchObject({ status: 404 });
+  });
+
+  test('a long payload of somebody who belongs to no colony', async () => {
+    await using colony = await startTestColony(quick);
+    const message = 'Access denied, not a member of any Colony of this server';
+    const long = 'x'.repeat(20_000);
+    expect(await refusal(colony, signed('getprocessmsg', { long }))).toEqual({ status: 403, message });
+    const unsigned = JSON.stringify(sealRequest('versionmsg', { long }));
+    expect(await refusal(colony, unsigned)).toEqual({ status: 403, message });
+    for (const identity of [colony.user, colony.colonyOwner, colony.serverOwner]) {
+      const body = JSON.stringify(sealRequest('getprocessmsg', { processid: 'x', long }, identity));
+      expect(await refusal(colony, body)).toMatchObject({ status: 404 });
+    }
+  });
+});
+
+test('brackets and commas in texts do not count, however the texts are escaped', () => {
+  const values = fc.jsonValue({ maxDepth: 4, noUnicodeString: false });
+  const depthOf = (value: unknown): number =>
+    typeof value === 'object' && value !== null
+      ? 1 + Object.values(value).reduce<number>((deepest, each) => Math.max(deepest, depthOf(each)), 0)
+      : 0;
+  fc.assert(
+    fc.property(values, (value) => {
+      expect(shapeOf(JSON.stringify(value)).depth).toBe(depthOf(value));
+    }),
+    { seed: 20261120, numRuns: 500 },
+  );
+  expect(shapeOf(JSON.stringify(['\\', '",[{', '\\"[', { a: [1, 2] }]))).toEqual({ depth: 3, commaCount: 4 });
+  expect(shapeOf('"unfinished \\')).toEqual({ depth: 0, commaCount: 0 });
 });
 
 describe('a signature is refused with 403', () => {
