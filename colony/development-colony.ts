@@ -4,7 +4,7 @@ import * as z from 'zod';
 import type { ServerAddress } from './address.ts';
 import { UserError } from './errors.ts';
 import { generateIdentity, type Identity, identityFromPrivateKey } from './identity.ts';
-import { readPrivateFile, writePrivateFile } from './private-files.ts';
+import { closeDirectory, readPrivateFile, writePrivateFile } from './private-files.ts';
 import { formatIssues } from './schema-errors.ts';
 
 /**
@@ -48,6 +48,7 @@ const privateKey = z.codec(z.string(), z.custom<Identity>(), {
 const StoredColony = z.object({
   host: z.string().min(1),
   port: z.number().int().min(1).max(65_535),
+  tls: z.boolean().default(false),
   colonyName: z.string().min(1),
   serverPrivateKey: privateKey,
   colonyPrivateKey: privateKey,
@@ -72,10 +73,10 @@ export function loadDevelopmentColony(directory = developmentDirectory()): Devel
   if (text === undefined) return undefined;
   const stored = StoredColony.safeParse(parseJson(text, path));
   if (!stored.success) throw damaged(path, formatIssues(stored.error));
-  const { host, port, colonyName, serverPrivateKey, colonyPrivateKey, userPrivateKey } = stored.data;
+  const { host, port, tls, colonyName, serverPrivateKey, colonyPrivateKey, userPrivateKey } = stored.data;
   return {
     directory,
-    server: { host, port, tls: false },
+    server: { host, port, tls },
     colonyName,
     serverIdentity: serverPrivateKey,
     colonyIdentity: colonyPrivateKey,
@@ -85,7 +86,32 @@ export function loadDevelopmentColony(directory = developmentDirectory()): Devel
 }
 
 /**
- * Creates a development colony with fresh keys and stores it. It speaks plain HTTP: keep it on this machine.
+ * Closes the directory of a development colony to everybody but its owner.
+ *
+ * @throws UserError when others can enter it, and it holds files but no development colony
+ */
+export function closeDevelopmentDirectory(directory: string): void {
+  closeDirectory(directory, (names) => names.length === 0 || names.includes(FILE_NAME));
+}
+
+/** A development colony with fresh keys that is stored nowhere yet. It speaks plain HTTP: keep it on this machine. */
+export function draftDevelopmentColony(
+  directory: string,
+  address: Pick<ServerAddress, 'host' | 'port'>,
+): DevelopmentColony {
+  return {
+    directory,
+    server: { host: address.host, port: address.port, tls: false },
+    colonyName: DEVELOPMENT_COLONY_NAME,
+    serverIdentity: generateIdentity(),
+    colonyIdentity: generateIdentity(),
+    userIdentity: generateIdentity(),
+    databasePath: join(directory, 'server.db'),
+  };
+}
+
+/**
+ * Creates a development colony as {@link draftDevelopmentColony} does, and stores it.
  *
  * @throws UserError when there is one already; its keys are those of a running server
  */
@@ -97,15 +123,7 @@ export function createDevelopmentColony(
   if (readPrivateFile(path) !== undefined) {
     throw new UserError(`${path}: expected no development colony, got one; remove the directory to start anew`);
   }
-  return saveDevelopmentColony({
-    directory,
-    server: { host: address.host, port: address.port, tls: false },
-    colonyName: DEVELOPMENT_COLONY_NAME,
-    serverIdentity: generateIdentity(),
-    colonyIdentity: generateIdentity(),
-    userIdentity: generateIdentity(),
-    databasePath: join(directory, 'server.db'),
-  });
+  return saveDevelopmentColony(draftDevelopmentColony(directory, address));
 }
 
 /** Stores a development colony, for instance with another port, and returns it. */
@@ -113,6 +131,7 @@ export function saveDevelopmentColony(colony: DevelopmentColony): DevelopmentCol
   const stored = z.encode(StoredColony, {
     host: colony.server.host,
     port: colony.server.port,
+    tls: colony.server.tls,
     colonyName: colony.colonyName,
     serverPrivateKey: colony.serverIdentity,
     colonyPrivateKey: colony.colonyIdentity,

@@ -5,6 +5,7 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -86,6 +87,33 @@ function syncDirectory(path: string): void {
 function makePrivateDirectory(path: string): void {
   const firstMade = mkdirSync(path, { recursive: true, mode: 0o700 });
   if (firstMade !== undefined) chmodSync(path, 0o700);
+}
+
+/**
+ * Makes a directory that only its owner can enter; one that exists and others can enter is closed to them.
+ *
+ * @param mayClose told the names of the files in it: whether others have no business there
+ * @throws UserError when others can enter it and it may not be closed
+ */
+export function closeDirectory(path: string, mayClose: (names: readonly string[]) => boolean): void {
+  makePrivateDirectory(path);
+  const { mode } = statSync(path);
+  if (!HAS_MODES || (mode & 0o077) === 0) return;
+  if (!mayClose(readdirSync(path)) || !tryToClose(path)) {
+    throw new UserError(
+      `${path}: expected a directory that only its owner can enter, got mode ${(mode & 0o777).toString(8)}; ` +
+        `run "chmod 700 ${path}", or choose another one`,
+    );
+  }
+}
+
+function tryToClose(path: string): boolean {
+  try {
+    chmodSync(path, 0o700);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function requirePrivate(path: string): void {

@@ -162,6 +162,8 @@ function adviceFor(code: string): string {
   if (ANSWER_LOST.has(code)) return '; it may have been executed all the same';
   if (code === 'REPLY_TOO_LONG') return '; allow more with maxReplyBytes if that is what you asked for';
   if (code === 'ENOTFOUND') return '; check COLONIES_SERVER_HOST';
-  if (/SSL|TLS|CERT|EPROTO|SELF_SIGNED|UNABLE_TO_VERIFY/u.test(code)) return '; check COLONIES_TLS and the certificate';
+  if (/SSL|TLS|CERT|EPROTO|SELF_SIGNED|UNABLE_TO_VERIFY/u.test(code)) {
+    return '; check COLONIES_TLS and the certificate (NODE_EXTRA_CA_CERTS=<PEM file> adds one that no authority signed)';
+  }
   return '';
 }

@@ -1,9 +1,11 @@
-import { stat } from 'node:fs/promises';
+import { get } from 'node:https';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadDevelopmentColony } from '../../colony/development-colony.ts';
+import certificate from '../vectors/loopback-certificate.json' with { type: 'json' };
 import { run, type Run, temporaryDirectory } from './support.ts';
 
 /** A server that runs until it is disposed of. */
@@ -122,6 +124,7 @@ describe('server start', () => {
       env: { SEALED_COLONIES_HOME: directory.path },
     });
     other.close();
+    expect(await readdir(directory.path)).toEqual([]);
     expect(code).toBe(1);
     expect(stderr).toContain(`port ${port} of 127.0.0.1: expected a free port, got one in use`);
   });
@@ -131,9 +134,51 @@ describe('server start', () => {
     const env = { SEALED_COLONIES_HOME: directory.path };
     const { code, stderr } = await run(['server', 'start', '--host', '0.0.0.0', '--port', '0'], { env });
     expect(code).toBe(1);
-    expect(stderr).toContain('got plain HTTP on 0.0.0.0');
+    expect(stderr).toContain('got plain HTTP on 0.0.0.0; give --tlscert and --tlskey, or --allow-insecure');
   });
 });
+
+describe('server start with a certificate', () => {
+  test('speaks HTTPS, and other commands know', async () => {
+    await using directory = await temporaryDirectory();
+    const files = await writeCertificate(directory.path);
+    await using server = await startServer(join(directory.path, 'home'), files);
+    const { host, port, tls } = loadDevelopmentColony(join(directory.path, 'home'))?.server ?? {};
+    const ended = once(get({ host, port, path: '/health', ca: certificate.cert, agent: false }), 'response');
+    const [response] = await ended;
+    response.resume();
+    expect({ tls, status: response.statusCode }).toEqual({ tls: true, status: 200 });
+    const status = await run(['server', 'status'], { env: server.env });
+    expect(status.stderr).toContain(`https://127.0.0.1:${port}`);
+    expect(status.stderr).toContain('NODE_EXTRA_CA_CERTS');
+  });
+
+  test.each([
+    [['--tlscert', 'cert.pem'], 2, 'expected --tlscert and --tlskey together, got one of them'],
+    [['--tlscert', 'cert.pem', '--tlskey', 'none.pem'], 1, '--tlskey: expected a readable PEM file'],
+    [['--tlscert', 'cert.pem', '--tlskey', 'junk.pem'], 1, 'expected a PEM file, got 4 characters of something else'],
+    [['--tlscert', 'cert.pem', '--tlskey', 'cert.pem'], 1, 'expected a certificate and its private key'],
+  ])('refuses %j', async (flags, exitCode, words) => {
+    await using directory = await temporaryDirectory();
+    await writeCertificate(directory.path);
+    const home = join(directory.path, 'home');
+    const { code, stderr } = await run(['server', 'start', '--port', '0', ...flags], {
+      env: { SEALED_COLONIES_HOME: home },
+      cwd: directory.path,
+    });
+    expect(code).toBe(exitCode);
+    expect(stderr).toContain(words);
+  });
+});
+
+/** Writes PEM files, and one that is none; gives the flags that name them. */
+async function writeCertificate(directory: string): Promise<string[]> {
+  const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+  await writeFile(cert, certificate.cert);
+  await writeFile(key, certificate.key);
+  await writeFile(join(directory, 'junk.pem'), 'junk');
+  return ['--tlscert', cert, '--tlskey', key];
+}
 
 test('server env without a development colony says how to make one', async () => {
   await using directory = await temporaryDirectory();

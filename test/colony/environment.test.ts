@@ -1,9 +1,10 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test as base } from 'vitest';
 import { addressFromUrl, apiUrl, formatAddress, isLoopback, pubSubUrl } from '../../colony/address.ts';
 import {
+  closeDevelopmentDirectory,
   createDevelopmentColony,
   loadDevelopmentColony,
   saveDevelopmentColony,
@@ -137,6 +138,24 @@ describe('the development colony', () => {
     createDevelopmentColony(directory, address);
     chmodSync(join(directory, 'development.json'), 0o644);
     expect(() => loadDevelopmentColony(directory)).toThrow(/got mode 644; run "chmod 600/);
+  });
+
+  test('closes a directory that others can enter, unless it is used for something else', ({ directory }) => {
+    mkdirSync(directory, { mode: 0o755 });
+    closeDevelopmentDirectory(directory);
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
+    writeFileSync(join(directory, 'thesis.txt'), '');
+    chmodSync(directory, 0o755);
+    expect(() => closeDevelopmentDirectory(directory)).toThrow(/got mode 755; run "chmod 700/);
+    createDevelopmentColony(directory, address);
+    closeDevelopmentDirectory(directory);
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
+  });
+
+  test('remembers that its server speaks HTTPS', ({ directory }) => {
+    const colony = createDevelopmentColony(directory, address);
+    saveDevelopmentColony({ ...colony, server: { ...colony.server, tls: true } });
+    expect(loadEnvironment({}, { directory }).server).toEqual({ ...address, tls: true });
   });
 
   test('is created once', ({ directory }) => {
