@@ -158,13 +158,14 @@ class OpenSslFactoredRing implements FactoredRing {
   readonly rootBytes: number;
   readonly elementBytes: number;
   readonly #ring: FactoredRing;
-  readonly #single: FactoredRing;
+  readonly #primes: readonly [p: bigint, q: bigint];
   readonly #smallestBatch: number;
+  #single: FactoredRing | undefined;
 
   constructor(ring: FactoredRing, p: bigint, q: bigint, smallestBatch: number) {
     this.#ring = ring;
     this.#smallestBatch = smallestBatch;
-    this.#single = new BigIntFactoredRing(p, q, (modulus) => OpenSslPower.open(modulus));
+    this.#primes = [p, q];
     this.n = ring.n;
     this.rootBytes = ring.rootBytes;
     this.elementBytes = ring.elementBytes;
@@ -172,8 +173,10 @@ class OpenSslFactoredRing implements FactoredRing {
 
   decrypt(out: Uint8Array, ciphertexts: Uint8Array): void {
     const batch = out.length / this.rootBytes;
-    if (batch >= this.#smallestBatch) this.#ring.decrypt(out, ciphertexts);
-    else this.#single.decrypt(out, ciphertexts);
+    if (batch >= this.#smallestBatch) return this.#ring.decrypt(out, ciphertexts);
+    // Opened late: OpenSSL examines a modulus for milliseconds, and some threads never decrypt.
+    this.#single ??= new BigIntFactoredRing(...this.#primes, (modulus) => OpenSslPower.open(modulus));
+    return this.#single.decrypt(out, ciphertexts);
   }
 
   ownerTableBytes(exponentBits: number, windowBits: number): number {
@@ -189,7 +192,8 @@ class OpenSslFactoredRing implements FactoredRing {
   }
 
   close(): void {
-    this.#single.close();
+    this.#single?.close();
+    this.#single = undefined;
     this.#ring.close();
   }
 }
