@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { elementAt } from '../modular/bytes.ts';
 import { selectEngine } from '../modular/select.ts';
 import type { EngineDescription, Selection } from '../modular/select.ts';
@@ -8,6 +7,7 @@ import { estimateMicros } from './cost.ts';
 import { OpenRings } from './open-rings.ts';
 import { runTask } from './tasks.ts';
 import type { Task } from './tasks.ts';
+import { Turns } from './turns.ts';
 import type { WorkerMessage } from './worker.ts';
 
 /** Work of this length runs in the calling thread: handing it to another one would cost about as much. */
@@ -31,7 +31,7 @@ interface Runtime extends Selection {
 
 let runtime: Runtime | undefined;
 let threads: number | undefined;
-let microsSincePause = 0;
+const turns = new Turns(INLINE_MICROS);
 
 /** Which engine computes, in how many threads: for `colonies version`. Selects it if nothing was computed yet. */
 export function describeEngine(): EngineDescription & { readonly threads: number } {
@@ -109,11 +109,7 @@ async function perform(task: Task, options: ComputeOptions): Promise<void> {
   if (micros > INLINE_MICROS || options.priority === 'background') {
     return runInWorkers(workers, task, engine.lanes, micros, options);
   }
-  microsSincePause += micros;
-  if (microsSincePause > INLINE_MICROS) {
-    microsSincePause = micros;
-    await setImmediate();
-  }
+  await turns.take(micros);
   runTask(rings, task);
 }
 

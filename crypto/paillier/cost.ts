@@ -12,6 +12,8 @@ const MULTIPLICATION_MICROS: Record<EngineName, number> = {
   bigint: 9,
 };
 
+/** One inversion modulo n² on BigInt, for n of 2048 bits; a piece of work takes one for all its items. */
+const INVERSION_MICROS = 2000;
 /** Multiplications per exponent bit with fixed windows: one squaring, and a product now and then. */
 const PER_EXPONENT_BIT = 1.25;
 /** Comparing one number with n². */
@@ -28,8 +30,15 @@ export function estimateMicros(
   const width = (keyBits / 2048) ** 2;
   const items = Math.ceil(task.count / engine.lanes) * engine.lanes;
   const multiplications = multiplicationsPerItem(task, keyBits);
-  const fixedMicros = task.operation.kind === 'check' ? GCD_MICROS * width + RANGE_MICROS * task.count : 0;
-  return items * multiplications * MULTIPLICATION_MICROS[engine.name] * width + fixedMicros;
+  const checkMicros = task.operation.kind === 'check' ? GCD_MICROS * width + RANGE_MICROS * task.count : 0;
+  const inversionMicros = inverts(task) ? INVERSION_MICROS * width : 0;
+  return items * multiplications * MULTIPLICATION_MICROS[engine.name] * width + checkMicros + inversionMicros;
+}
+
+function inverts({ operation, inputs }: Pick<Task, 'operation' | 'inputs'>): boolean {
+  if (operation.kind === 'powerShared') return operation.negative;
+  const isSigned = operation.kind === 'power' || operation.kind === 'multiExponentiate';
+  return isSigned ? (inputs[2]?.includes(1) ?? false) : operation.kind === 'divide';
 }
 
 function keyBitsOf(key: TaskKey): number {
