@@ -1,14 +1,12 @@
 import type { PrivateKey, PublicKey } from 'paillier-bigint';
-import { bytesToBigInt, byteLength, fromBigInts, toBigInts } from '../modular/bytes.ts';
-import { absolute } from '../modular/number-theory.ts';
+import { bytesToBigInt, fromBigInts, toBigInts } from '../modular/bytes.ts';
 import { compute, sharedBytes } from './compute.ts';
+import { refuseNoCiphertexts, signedExponents, validElements } from './elements.ts';
 import { obfuscatorsOf } from './obfuscators.ts';
 import { ownerTables } from './owner.ts';
 import { checkMagnitude, decodeSigned, encodeSigned, maskingOf, privateState, publicState } from './state.ts';
 import type { MaskingChoice, PublicState } from './state.ts';
 import type { Operation } from './tasks.ts';
-import { checkRange, validateCiphertexts } from './validate.ts';
-import { refuseBad } from './vector-checks.ts';
 
 /** Options of encryption. */
 export interface EncryptOptions {
@@ -57,7 +55,7 @@ export async function encryptAsOwner(privateKey: PrivateKey, plaintext: bigint):
  */
 export async function decrypt(privateKey: PrivateKey, ciphertext: bigint): Promise<bigint> {
   const { state, p, q } = await privateState(privateKey);
-  validateCiphertexts(state.publicKey, [ciphertext]);
+  await refuseNoCiphertexts(state, [ciphertext]);
   return state.calls.add('decrypt', [ciphertext], async (items) => {
     const residues = sharedBytes(items.length * state.rootBytes);
     const inputs = [column(items, 0, state.elementBytes)];
@@ -86,7 +84,7 @@ export async function addCiphertexts(publicKey: PublicKey, ciphertexts: readonly
 /** Subtracts `right` from `left` under encryption. @throws RangeError as {@link addCiphertexts} */
 export async function subtractCiphertexts(publicKey: PublicKey, left: bigint, right: bigint): Promise<bigint> {
   const state = publicState(publicKey);
-  validateCiphertexts(publicKey, [left, right]);
+  await refuseNoCiphertexts(state, [left, right]);
   return state.calls.add('subtract', [left, right], (items) =>
     elementwise(state, { kind: 'divide' }, [
       column(items, 0, state.elementBytes),
@@ -102,7 +100,7 @@ export async function subtractCiphertexts(publicKey: PublicKey, left: bigint, ri
  */
 export async function addPlaintext(publicKey: PublicKey, ciphertext: bigint, plaintext: bigint): Promise<bigint> {
   const state = publicState(publicKey);
-  validateCiphertexts(publicKey, [ciphertext]);
+  await refuseNoCiphertexts(state, [ciphertext]);
   const residue = encodeSigned(state, plaintext);
   return state.calls.add('addPlaintext', [ciphertext, residue], (items) =>
     elementwise(state, { kind: 'addPlaintext' }, [
@@ -121,7 +119,7 @@ export async function addPlaintext(publicKey: PublicKey, ciphertext: bigint, pla
  */
 export async function scaleCiphertext(publicKey: PublicKey, ciphertext: bigint, factor: bigint): Promise<bigint> {
   const state = publicState(publicKey);
-  validateCiphertexts(publicKey, [ciphertext]);
+  await refuseNoCiphertexts(state, [ciphertext]);
   checkMagnitude(state, factor, 'factor');
   return state.calls.add('scale', [ciphertext, factor], (items) => {
     const exponents = signedExponents(items.map(([, itemFactor = 0n]) => itemFactor));
@@ -136,7 +134,7 @@ export async function rerandomize(
   options: EncryptOptions = {},
 ): Promise<bigint> {
   const state = publicState(publicKey);
-  validateCiphertexts(publicKey, [ciphertext]);
+  await refuseNoCiphertexts(state, [ciphertext]);
   const choice = options.masking ?? state.defaultMasking;
   const mask = obfuscatorsOf(state, choice)?.mask();
   if (mask !== undefined) return (ciphertext * mask) % state.square;
@@ -167,25 +165,6 @@ export async function dotProduct(
   for (const scalar of scalars) checkMagnitude(state, scalar, 'scalar');
   const inputs = [await validElements(state, ciphertexts), ...signedExponents(scalars)];
   return reduction(state, { kind: 'multiExponentiate' }, ciphertexts.length, inputs);
-}
-
-/** Magnitudes at the width of the largest, and one sign byte each. */
-export function signedExponents(values: readonly bigint[]): [Uint8Array, Uint8Array] {
-  const magnitudes = values.map(absolute);
-  const width = Math.max(1, ...magnitudes.map(byteLength));
-  return [fromBigInts(magnitudes, width), Uint8Array.from(values, (value) => (value < 0n ? 1 : 0))];
-}
-
-/** Ciphertexts as elements, after the engine has checked all of them. */
-async function validElements(state: PublicState, ciphertexts: readonly bigint[]): Promise<Uint8Array> {
-  for (const [index, ciphertext] of ciphertexts.entries()) checkRange(state, ciphertext, `ciphertext ${index}`);
-  const elements = fromBigInts(ciphertexts, state.elementBytes);
-  const count = ciphertexts.length;
-  const verdicts = sharedBytes(count);
-  const operation = { kind: 'check', refuseUnmasked: false } as const;
-  await compute({ key: { n: state.n }, operation, count, inputs: [elements], out: verdicts });
-  refuseBad(verdicts, (index) => `ciphertext ${index}`);
-  return elements;
 }
 
 function column(items: readonly (readonly bigint[])[], index: number, width: number): Uint8Array {

@@ -1,11 +1,12 @@
 import type { PrivateKey, PublicKey } from 'paillier-bigint';
-import { byteLength, fromBigInts, toBigInts, writeBigInt } from '../modular/bytes.ts';
-import { absolute, gcd, mod, modInverse } from '../modular/number-theory.ts';
+import { byteLength, toBigInts, writeBigInt } from '../modular/bytes.ts';
+import { gcd, mod, modInverse } from '../modular/number-theory.ts';
 import { randomBelow } from '../modular/random.ts';
-import { compute, sharedBytes } from './compute.ts';
+import { sharedBytes } from './compute.ts';
+import { signedExponents, validElements } from './elements.ts';
 import { decodeSigned, privateState, publicState } from './state.ts';
 import type { PublicState } from './state.ts';
-import { validateCiphertexts } from './validate.ts';
+import { computeInto, forChunks } from './vector-chunks.ts';
 
 const MAXIMUM_PARTIES = 64;
 
@@ -74,24 +75,23 @@ export async function partiallyDecrypt(
   const state = publicState(publicKey);
   const { keyId, parties, threshold, index, value } = share;
   if (keyId !== state.keyId) throw new RangeError(`share ${index}: expected one of this key, got one of another key`);
-  validateCiphertexts(publicKey, ciphertexts);
   const exponent = threshold === parties ? value : 2n * factorial(parties) * value;
-  const out = sharedBytes(ciphertexts.length * state.elementBytes);
   // Shared, so that no copy of the share stays in the threads when it is overwritten below.
   const bytes = sharedBytes(Math.max(1, byteLength(exponent)));
   writeBigInt(bytes, exponent);
+  const operation = { kind: 'powerShared', exponent: bytes, negative: false } as const;
+  const values: bigint[] = [];
   try {
-    await compute({
-      key: { n: state.n },
-      operation: { kind: 'powerShared', exponent: bytes, negative: false },
-      count: ciphertexts.length,
-      inputs: [fromBigInts(ciphertexts, state.elementBytes)],
-      out,
+    await forChunks(ciphertexts.length, {}, async (start, end) => {
+      const elements = await elementsBetween(state, ciphertexts, start, end, 'ciphertext');
+      const powers = sharedBytes(elements.length);
+      await computeInto(state, powers, { operation, inputs: [elements] }, end - start);
+      for (const [place, power] of toBigInts(powers, state.elementBytes).entries()) values[start + place] = power;
     });
   } finally {
     bytes.fill(0);
   }
-  return { keyId, parties, threshold, index, values: toBigInts(out, state.elementBytes) };
+  return { keyId, parties, threshold, index, values };
 }
 
 /**
@@ -127,36 +127,57 @@ async function combine(state: PublicState, partials: readonly PartialDecryption[
   const indices = partials.map(({ index }) => index);
   const exponents = indices.map((index) => (additive ? 1n : 2n * lagrangeAtZero(index, indices, delta)));
   const factor = additive ? 1n : modInverse(4n * delta * delta, state.n);
-  const products = await Promise.all(
-    first.values.map((_, place) => multiExponentiate(state, partials, exponents, place)),
-  );
-  return products.map((product) => {
-    if (product % state.n !== 1n) {
-      throw new RangeError(
-        'combineShares: expected partial decryptions of the same ciphertexts, got some that do not fit together',
-      );
-    }
-    return decodeSigned(state, mod((product / state.n) * factor, state.n));
+  const plaintexts: bigint[] = [];
+  await forChunks(first.values.length, {}, async (start, end) => {
+    const products = await combineBetween(state, partials, exponents, start, end);
+    for (const [place, product] of products.entries()) plaintexts[start + place] = plaintextOf(state, product, factor);
   });
+  return plaintexts;
 }
 
-async function multiExponentiate(
+/** Π values ^ exponent over the parties, for the ciphertexts from `start` to `end`. */
+async function combineBetween(
   state: PublicState,
   partials: readonly PartialDecryption[],
   exponents: readonly bigint[],
-  place: number,
-): Promise<bigint> {
-  const bases = fromBigInts(
-    partials.map(({ values }) => values[place] ?? 0n),
-    state.elementBytes,
-  );
-  const magnitudes = exponents.map(absolute);
-  const width = Math.max(...magnitudes.map(byteLength));
-  const inputs = [bases, fromBigInts(magnitudes, width), Uint8Array.from(exponents, (e) => (e < 0n ? 1 : 0))];
-  const out = sharedBytes(state.elementBytes);
-  await compute({ key: { n: state.n }, operation: { kind: 'multiExponentiate' }, count: partials.length, inputs, out });
-  const [product = 0n] = toBigInts(out, state.elementBytes);
-  return product;
+  start: number,
+  end: number,
+): Promise<bigint[]> {
+  const products = sharedBytes((end - start) * state.elementBytes);
+  for (const [place, { values, index }] of partials.entries()) {
+    const exponent = exponents[place] ?? 0n;
+    const elements = await elementsBetween(state, values, start, end, `party ${index}`);
+    const powers = place === 0 ? products : sharedBytes(elements.length);
+    const [magnitude] = signedExponents([exponent]);
+    const raise = { kind: 'powerShared', exponent: magnitude, negative: exponent < 0n } as const;
+    await computeInto(state, powers, { operation: raise, inputs: [elements] }, end - start);
+    if (place === 0) continue;
+    const multiply = { operation: { kind: 'multiply' }, inputs: [products, powers] } as const;
+    await computeInto(state, products, multiply, end - start);
+  }
+  return toBigInts(products, state.elementBytes);
+}
+
+function plaintextOf(state: PublicState, product: bigint, factor: bigint): bigint {
+  const high = product / state.n;
+  if (product - high * state.n !== 1n) {
+    throw new RangeError(
+      'combineShares: expected partial decryptions of the same ciphertexts, got some that do not fit together',
+    );
+  }
+  return decodeSigned(state, mod(high * factor, state.n));
+}
+
+/** Numbers from `start` to `end` as elements, checked to be ciphertexts. */
+function elementsBetween(
+  state: PublicState,
+  numbers: readonly bigint[],
+  start: number,
+  end: number,
+  label: string,
+): Promise<Uint8Array> {
+  const nameOf = (index: number): string => (numbers.length === 1 ? label : `${label} ${start + index}`);
+  return validElements(state, numbers.slice(start, end), nameOf);
 }
 
 function checkPartials(state: PublicState, partials: readonly PartialDecryption[]): void {
@@ -173,7 +194,6 @@ function checkPartials(state: PublicState, partials: readonly PartialDecryption[
       throw mismatch(`a party from 1 to ${first.parties}`, `${partial.index}`);
     if (partial.values.length !== first.values.length)
       throw mismatch(`${first.values.length} values`, `${partial.values.length}`);
-    validateCiphertexts(state.publicKey, partial.values, `party ${partial.index}`);
   }
 }
 

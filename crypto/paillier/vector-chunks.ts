@@ -22,9 +22,9 @@ export interface Work {
 /** Ciphertexts per chunk: enough for all cores; few enough that reading them holds up the event loop for some ms only. */
 const CHUNK = 512;
 /** The same for packed values, where ciphertexts hold so many that packing them takes longer than reading them. */
-const VALUES_PER_CHUNK = 8192;
+const VALUES_PER_CHUNK = 4096;
 /** The least that keeps every lane of some threads busy. */
-const SMALLEST_CHUNK = 32;
+const SMALLEST_CHUNK = 16;
 /** The same for products over all: the longer the chunk, the cheaper each term. */
 const REDUCTION_CHUNK = 4096;
 
