@@ -81,6 +81,8 @@ export function faultTexts(
 interface Definition<Request, Reply, Subject> {
   readonly message: Message<Request, Reply>;
   readonly texts: FaultTexts;
+  /** Refuses requests that would take too long to decode. */
+  readonly screen?: (wire: WireRequest) => void;
   /** Admits or refuses the caller; what it finds on the way is handed on. */
   readonly role: (request: Request, call: Call) => Subject;
   readonly handle: (request: Request, subject: Subject, call: Call) => Reply;
@@ -111,14 +113,14 @@ export function polls<Request, Reply, Subject>(
     readonly handle: (request: Request, subject: Subject, call: Call, disconnected: AbortSignal) => Promise<Reply>;
   },
 ): Handler {
-  const { message, texts, role, handle } = definition;
+  const { message, role, handle, texts } = definition;
   return {
     type: message.type,
     replyType: message.type,
     texts,
     kind: 'poll',
     async answer(wire, call, disconnected) {
-      const request = decodeRequest(message, texts, wire);
+      const request = decodeRequest(definition, wire);
       return z.encode(message.reply, await handle(request, role(request, call), call, disconnected));
     },
   };
@@ -135,17 +137,21 @@ function synchronous<Request, Reply, Subject>(
     texts,
     kind,
     answer(wire, call) {
-      const request = decodeRequest(message, texts, wire);
+      const request = decodeRequest(definition, wire);
       const reply = z.encode(message.reply, handle(request, role(request, call), call));
       return replyType === undefined ? reply : Object.assign({ msgtype: replyType }, reply);
     },
   };
 }
 
-function decodeRequest<Request>(message: Message<Request>, texts: FaultTexts, wire: WireRequest): Request {
+function decodeRequest<Request>(
+  { message, texts, screen }: Pick<Definition<Request, unknown, unknown>, 'message' | 'texts' | 'screen'>,
+  wire: WireRequest,
+): Request {
   for (const [key, text] of Object.entries(texts.absent)) {
     if (wire[key] === undefined || wire[key] === null) throw new Refusal(400, text);
   }
+  screen?.(wire);
   const request = z.safeDecode(message.request, wire);
   if (!request.success) throw new Refusal(400, texts.invalidJson);
   return request.data;

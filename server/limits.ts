@@ -1,5 +1,19 @@
 /** Priorities lie within ± this. */
 export const MAX_PRIORITY = 50_000;
+/** The longest limit of time that can be submitted, in seconds: 100 years. Longer ones leave what a date can hold. */
+export const MAX_LIMIT_SECONDS = 3_155_760_000;
+/** At most so many entries in the environments of one submission. */
+export const MAX_ENVIRONMENT_ENTRIES = 10_000;
+/** At most so many keyword arguments in one submission. */
+export const MAX_KEYWORD_ARGUMENTS = 100_000;
+/** At most so many names of executors in one submission. */
+export const MAX_EXECUTOR_NAMES = 100_000;
+/** At most so many attributes of one process, and so many characters in them, are added while it runs. */
+export const MAX_ATTRIBUTES = { count: 1000, characters: 1024 * 1024 } as const;
+/** The longest report of an executor on itself, and description of a function, in characters of JSON. */
+export const MAX_REPORT_CHARACTERS = 256 * 1024;
+/** A list ends early, after one entry at least, when it would hold more than so many bytes. */
+export const MAX_LIST_BYTES = 32 * 1024 * 1024;
 /** At most so many processes or workflows in one list. */
 export const MAX_PROCESSES_PER_LIST = 100;
 /** At most so many processes in one answer about the past. */

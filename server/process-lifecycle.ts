@@ -5,6 +5,7 @@ import { STATE } from './graph.ts';
 import { Refusal } from './refusal.ts';
 import { parseCpuMilli, parseMebibytes } from './resources.ts';
 import { insertAttribute, type ProcessRow } from './store/processes.ts';
+import { requireAcceptable } from './submission.ts';
 import { randomId } from './store/values.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -33,10 +34,11 @@ const ENVIRONMENT_ATTRIBUTE = 3;
  * Stores a process in state waiting.
  *
  * @returns its id
- * @throws Refusal 400 when the spec asks for an amount of processors or memory that cannot be read
+ * @throws Refusal 400 when the spec cannot be accepted, or asks for an amount of processors or memory that cannot be read
  */
 export function insertProcess(transaction: Transaction, submitted: NewProcess): string {
   const processId = randomId();
+  requireAcceptable(submitted.spec);
   const spec = normalizeSpec(submitted.spec);
   const { conditions } = spec;
   const { nowMs } = transaction;

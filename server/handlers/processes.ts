@@ -13,13 +13,14 @@ import {
 } from '../../colony/messages/processes.ts';
 import { STATE } from '../graph.ts';
 import { type Call, faultTexts, type Handler, polls, reads, writes } from '../handler.ts';
-import { MAX_PRIORITY, MAX_PROCESSES_PER_LIST } from '../limits.ts';
+import { MAX_PROCESSES_PER_LIST } from '../limits.ts';
 import { insertProcess, requireClosable, storeOutput } from '../process-lifecycle.ts';
 import { Refusal, required } from '../refusal.ts';
 import { parseCpuMilli, parseMebibytes } from '../resources.ts';
 import { colonyOwner, member, memberOfProcess, type ProcessAccess, requireMember } from '../roles.ts';
 import { countCall } from '../store/functions.ts';
 import { findUser } from '../store/members.ts';
+import { requireModestSpec } from '../submission.ts';
 import { findProcessRow, listHistory, listProcesses, type ProcessRow, specOf, toProcess } from '../store/processes.ts';
 import { finish } from '../workflow-lifecycle.ts';
 
@@ -30,14 +31,9 @@ export const processHandlers: readonly Handler[] = [
     texts: faultTexts('Failed to submit process', 'Failed to submit process spec', {
       spec: 'Failed to submit process spec, msg.FunctionSpec is nil',
     }),
+    screen: requireModestSpec,
     role: ({ spec }, call) => requireMember(call, spec.conditions.colonyName),
     handle({ spec }, initiator, call) {
-      if (Math.abs(spec.priority) > MAX_PRIORITY) {
-        throw new Refusal(
-          400,
-          `Failed to submit function spec, priority outside range [${-MAX_PRIORITY}, ${MAX_PRIORITY}]`,
-        );
-      }
       const processId = insertProcess(call, { spec, initiator, workflowId: undefined, waitsForParents: false });
       const row = required(
         findProcessRow(call.database, processId),

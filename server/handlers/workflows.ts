@@ -12,6 +12,7 @@ import { STATE } from '../graph.ts';
 import { faultTexts, type Handler, reads, writes } from '../handler.ts';
 import { Refusal, required } from '../refusal.ts';
 import { colonyOwner, member, requireMember, requireProcess, type RoleContext } from '../roles.ts';
+import { requireModestSpec, requireModestWorkflow } from '../submission.ts';
 import { findProcessRow, toProcess } from '../store/processes.ts';
 import { findWorkflow, listWorkflows, toWorkflow, type WorkflowRow } from '../store/workflows.ts';
 import { cancelWorkflow as cancel, submitWorkflow } from '../workflow-lifecycle.ts';
@@ -24,6 +25,7 @@ export const workflowHandlers: readonly Handler[] = [
     texts: faultTexts('Failed to submit workkflow', 'Failed to submit workflow', {
       spec: 'Failed to submit workflow, msg.WorkflowSpec is nil',
     }),
+    screen: requireModestWorkflow,
     role: ({ spec }, call) => requireMember(call, spec.colonyName),
     handle({ spec }, initiator, call) {
       const row = findWorkflow(call.database, submitWorkflow(call, spec, initiator));
@@ -80,6 +82,7 @@ export const workflowHandlers: readonly Handler[] = [
     texts: faultTexts('Failed to add child to processgraph', undefined, {
       spec: 'Failed to add child to processgraph, msg.FunctionSpec is nil',
     }),
+    screen: requireModestSpec,
     role: ({ parentProcessId }, call) =>
       requireProcess(call, parentProcessId, [400, `Process with Id ${parentProcessId} does not exist`]),
     handle(request, { process: parent, member: caller }, call) {

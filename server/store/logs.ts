@@ -1,5 +1,6 @@
 import type { LogEntry } from '../../colony/messages/logs.ts';
 import type { Database } from './database.ts';
+import { fitting } from './values.ts';
 
 interface LogRow {
   readonly timestamp_us: number;
@@ -53,7 +54,8 @@ export function listLogs(database: Database, colonyName: string, source: LogSour
     sinceUs,
     range.count,
   );
-  return (range.latest ? rows.toReversed() : rows).map(toLogEntry);
+  const fittingRows = fitting(rows, ({ message }) => Buffer.byteLength(message));
+  return (range.latest ? fittingRows.toReversed() : fittingRows).map(toLogEntry);
 }
 
 /** Lines of the last days that contain a text, oldest first. */

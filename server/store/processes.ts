@@ -3,7 +3,7 @@ import { type Attribute, FunctionSpec, PROCESS_STATES, type Process } from '../.
 import { STATE } from '../graph.ts';
 import { MAX_HISTORY } from '../limits.ts';
 import type { Database, SqlValue } from './database.ts';
-import { parseStored, toDate } from './values.ts';
+import { fitting, parseStored, toDate } from './values.ts';
 
 /** One row of `processes`. */
 export interface ProcessRow {
@@ -152,16 +152,35 @@ export interface ProcessFilter {
   readonly label: string;
 }
 
-/** Processes in one state: waiting ones in the order of the queue, running ones oldest first, final ones newest first. */
+/** What a process takes in an answer, more or less: asked of the store, so that long ones are not read in vain. */
+const SIZE = `octet_length(spec) + octet_length(input) + octet_length(output) + octet_length(errors) +
+  (SELECT coalesce(sum(octet_length(key) + octet_length(value) + 400), 0) FROM attributes
+   WHERE attributes.process_id = processes.process_id) AS bytes`;
+
+/** The processes that a query finds, as far as they fit into one answer. */
+function selectFitting(database: Database, rest: string, ...values: readonly SqlValue[]): Process[] {
+  const found = database.all<{ process_id: string; bytes: number }>(
+    `SELECT process_id, ${SIZE} FROM processes WHERE ${rest}`,
+    ...values,
+  );
+  return fitting(found, ({ bytes }) => bytes)
+    .map(({ process_id: processId }) => findProcessRow(database, processId))
+    .filter((row) => row !== undefined)
+    .map((row) => toProcess(database, row));
+}
+
+/**
+ * Processes in one state: waiting ones in the order of the queue, running ones oldest first, final ones newest first.
+ * Fewer than asked for when they would not fit into one answer.
+ */
 export function listProcesses(database: Database, filter: ProcessFilter): Process[] {
   const [condition, value] = filterCondition(filter);
   const values: SqlValue[] = [filter.colonyName, filter.state, ...value, filter.count];
-  return database
-    .all<ProcessRow>(
-      `SELECT * FROM processes WHERE colony_name = ? AND state = ? ${condition} ORDER BY ${orderOf(filter.state)} LIMIT ?`,
-      ...values,
-    )
-    .map((row) => toProcess(database, row));
+  return selectFitting(
+    database,
+    `colony_name = ? AND state = ? ${condition} ORDER BY ${orderOf(filter.state)} LIMIT ?`,
+    ...values,
+  );
 }
 
 /** What {@link listHistory} gives: processes in one state, submitted after a moment, of one executor or (empty) of all. */
@@ -171,20 +190,18 @@ export interface HistoryFilter {
   readonly state: number;
 }
 
-/** The newest processes of a colony's recent past, oldest first; at most {@link MAX_HISTORY}. */
+/** The newest processes of a colony's recent past, oldest first; at most {@link MAX_HISTORY}, and what fits. */
 export function listHistory(database: Database, colonyName: string, filter: HistoryFilter): Process[] {
-  return database
-    .all<ProcessRow>(
-      `SELECT * FROM processes WHERE colony_name = ? AND state = ? AND submission_ms >= ?
-         AND (? = '' OR assigned_executor_id = ?) ORDER BY sequence DESC LIMIT ${MAX_HISTORY}`,
-      colonyName,
-      filter.state,
-      filter.sinceMs,
-      filter.executorId,
-      filter.executorId,
-    )
-    .toReversed()
-    .map((row) => toProcess(database, row));
+  return selectFitting(
+    database,
+    `colony_name = ? AND state = ? AND submission_ms >= ?
+       AND (? = '' OR assigned_executor_id = ?) ORDER BY sequence DESC LIMIT ${MAX_HISTORY}`,
+    colonyName,
+    filter.state,
+    filter.sinceMs,
+    filter.executorId,
+    filter.executorId,
+  ).toReversed();
 }
 
 function filterCondition({ executorType, initiatorName, label }: ProcessFilter): [condition: string, values: string[]] {

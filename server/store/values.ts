@@ -1,14 +1,25 @@
 /* oxlint-disable typescript/no-unnecessary-type-parameters, typescript/no-unsafe-type-assertion -- what is stored was checked when it was written */
 import { randomBytes } from 'node:crypto';
+import { MAX_LIST_BYTES } from '../limits.ts';
 
 /** A fresh id for a process, workflow or function: 256 random bits, 64 lower-case hexadecimal characters. */
 export function randomId(): string {
   return randomBytes(32).toString('hex');
 }
 
-/** A moment of the store (milliseconds since 1970, NULL when not set) as a date. */
+/** The last moment that a date can hold (ECMA-262, 21.4.1.1), in milliseconds since 1970. */
+const LAST_MOMENT_MS = 8.64e15;
+
+/** A moment of the store (milliseconds since 1970, NULL when not set) as a date. What no date can hold counts as not set. */
 export function toDate(milliseconds: number | null): Date | undefined {
-  return milliseconds === null ? undefined : new Date(milliseconds);
+  return milliseconds === null || Math.abs(milliseconds) > LAST_MOMENT_MS ? undefined : new Date(milliseconds);
+}
+
+/** The first ones of a list that fit into an answer; one at least. */
+export function fitting<T>(items: readonly T[], bytesOf: (item: T) => number): readonly T[] {
+  let byteCount = 0;
+  const end = items.findIndex((item, index) => (byteCount += bytesOf(item)) > MAX_LIST_BYTES && index > 0);
+  return end === -1 ? items : items.slice(0, end);
 }
 
 /** A JSON text of the store. What it holds was checked when it was written. */

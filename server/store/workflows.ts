@@ -2,7 +2,7 @@ import type { Workflow } from '../../colony/messages/workflows.ts';
 import { PROCESS_STATES } from '../../colony/messages/processes.ts';
 import { layOut, STATE } from '../graph.ts';
 import type { Database } from './database.ts';
-import { toDate } from './values.ts';
+import { fitting, toDate } from './values.ts';
 
 /** One row of `workflows`. */
 export interface WorkflowRow {
@@ -28,6 +28,8 @@ interface EdgeRow {
   readonly child_id: string;
 }
 
+/** In a list: its id, twice for a root. */
+const BYTES_PER_NODE = 2 * 67;
 const BACKGROUNDS = ['#eee8d8', '#4689cd', '#92d050', '#cb4239', '#f5a623'] as const;
 
 /** The row of a workflow, if there is such a workflow. */
@@ -37,8 +39,10 @@ export function findWorkflow(database: Database, workflowId: string): WorkflowRo
 
 /** A workflow as clients see it; its process ids stand in the order in which they were submitted. */
 export function toWorkflow(database: Database, row: WorkflowRow): Workflow {
-  const nodes = nodesOf(database, row.workflow_id);
-  const edges = edgesOf(database, row.workflow_id);
+  return describe(row, nodesOf(database, row.workflow_id), edgesOf(database, row.workflow_id), true);
+}
+
+function describe(row: WorkflowRow, nodes: readonly NodeRow[], edges: readonly EdgeRow[], isDrawn: boolean): Workflow {
   const withParents = new Set(edges.map(({ child_id }) => child_id));
   return {
     workflowId: row.workflow_id,
@@ -51,20 +55,22 @@ export function toWorkflow(database: Database, row: WorkflowRow): Workflow {
     startTime: toDate(row.start_ms),
     endTime: toDate(row.end_ms),
     processIds: nodes.map((node) => node.process_id),
-    ...picture(nodes, edges),
+    ...(isDrawn ? picture(nodes, edges) : { nodes: [], edges: [] }),
   };
 }
 
-/** Workflows in one state, newest first; without their pictures. */
+/** Workflows in one state, newest first, as far as they fit into one answer; without their pictures. */
 export function listWorkflows(database: Database, colonyName: string, state: number, count: number): Workflow[] {
-  return database
-    .all<WorkflowRow>(
-      'SELECT * FROM workflows WHERE colony_name = ? AND state = ? ORDER BY sequence DESC LIMIT ?',
-      colonyName,
-      state,
-      count,
-    )
-    .map((row) => ({ ...toWorkflow(database, row), nodes: [], edges: [] }));
+  const found = database.all<WorkflowRow & { readonly node_count: number }>(
+    `SELECT *, (SELECT count(*) FROM processes WHERE processes.workflow_id = workflows.workflow_id) AS node_count
+     FROM workflows WHERE colony_name = ? AND state = ? ORDER BY sequence DESC LIMIT ?`,
+    colonyName,
+    state,
+    count,
+  );
+  return fitting(found, (row) => row.node_count * BYTES_PER_NODE).map((row) =>
+    describe(row, nodesOf(database, row.workflow_id), edgesOf(database, row.workflow_id), false),
+  );
 }
 
 function nodesOf(database: Database, workflowId: string): NodeRow[] {

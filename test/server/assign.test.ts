@@ -253,7 +253,7 @@ describe('a long poll', () => {
   test('whose client goes at the very moment of the answer loses no process', async () => {
     await using colony = await startTestColony(quick);
     const [gone, present] = [await colony.addExecutor('worker'), await colony.addExecutor('worker')];
-    const submitted = await colony.submit({ kwargs: { big: 'x'.repeat(16_000_000) } }, 'worker');
+    const submitted = await colony.submit({ kwargs: { big: 'x'.repeat(12_000_000) } }, 'worker');
     // Reads nothing of the answer, which is too large for the buffers on the way.
     const request = { colonyname: 'test', timeout: 5 };
     const body = JSON.stringify(sealRequest(assignProcess.type, request, gone.identity));

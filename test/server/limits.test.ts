@@ -1,0 +1,102 @@
+import Sqlite from 'libsql';
+import { describe, expect, test } from 'vitest';
+import { addAttribute, type FunctionSpec, getProcesses, getProcessHistory } from '../../colony/messages/processes.ts';
+import { getWorkflows, submitWorkflowSpec } from '../../colony/messages/workflows.ts';
+import { rpcRaw } from '../support/rpc.ts';
+import { assign, quick, submitGraph } from '../support/server-calls.ts';
+import { functionSpec, startTestColony, type TestColony } from '../support/test-colony.ts';
+
+type Spec = Omit<Partial<FunctionSpec>, 'conditions'>;
+
+/** What a spec is answered alone, and as a node of a workflow. */
+function answersTo(colony: TestColony, spec: Spec): Promise<unknown[]> {
+  const functionSpecs = [functionSpec('', 'worker', { nodeName: 'a', ...spec })];
+  const workflow = { colonyName: colony.colonyName, functionSpecs };
+  const answers = [colony.submit(spec, 'worker'), colony.call(colony.user, submitWorkflowSpec, { spec: workflow })];
+  return Promise.all(answers.map((answer) => answer.catch((thrown: unknown) => thrown)));
+}
+
+const entries = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, '']));
+
+const listAll = { colonyName: 'test', count: 100, state: 0, executorType: '', label: '', initiator: '' };
+
+describe('a spec is refused, alone and in a workflow', () => {
+  test.for([
+    ['with a priority out of range', { priority: 50_001 }, 'priority outside range [-50000, 50000]'],
+    ['with a priority far below the range', { priority: -9e15 }, 'priority outside range [-50000, 50000]'],
+    ['that may run for too long', { maxExecTimeSeconds: 9e12 }, 'expected maxexectime of at most 3155760000 seconds'],
+    ['that may wait for too long', { maxWaitTimeSeconds: 9e12 }, 'expected maxwaittime of at most 3155760000 seconds'],
+    [
+      'with an escape sequence in its name',
+      { functionName: 'f\u001B[2J' },
+      'expected funcname without control characters',
+    ],
+    ['with a line end in its label', { label: 'a\nb' }, 'expected label without control characters'],
+    ['with too much environment', { env: entries(10_001) }, 'expected at most 10000 entries of env, got 10001'],
+    ['with too many kwargs', { kwargs: entries(100_001) }, 'expected at most 100000 kwargs, got 100001'],
+  ] as const)('%s', async ([, spec, message]) => {
+    await using colony = await startTestColony(quick);
+    const refusal = { status: 400, serverMessage: expect.stringContaining(message) };
+    expect(await answersTo(colony, spec)).toMatchObject([refusal, refusal]);
+    expect(await colony.call(colony.user, getProcesses, listAll)).toEqual([]);
+  });
+});
+
+test('a workflow with more nodes than can be handled is refused before its nodes are read', async () => {
+  await using colony = await startTestColony(quick);
+  const functionspecs = Array<string>(10_001).fill('no spec');
+  const submitted = rpcRaw(colony.address, colony.user, submitWorkflowSpec.type, { spec: { functionspecs } });
+  const serverMessage = 'Failed to submit, expected at most 10000 nodes, got 10001';
+  await expect(submitted).rejects.toMatchObject({ status: 400, serverMessage });
+});
+
+test('a moment that no date can hold, from an older database, poisons neither lists nor assignment', async () => {
+  await using colony = await startTestColony(quick);
+  const executor = await colony.addExecutor('worker');
+  const { processId } = await colony.submit({}, 'worker');
+  await colony.server.stop();
+  const database = new Sqlite(colony.databasePath);
+  database.exec('UPDATE processes SET wait_deadline_ms = 9000000000000000');
+  database.pragma('journal_mode = DELETE');
+  database.close();
+  await colony.restart();
+  expect(await colony.call(colony.user, getProcesses, listAll)).toMatchObject([{ processId }]);
+  expect(await assign(colony, executor)).toMatchObject({ processId, waitDeadline: undefined });
+});
+
+describe('a list ends where it would not fit into an answer', () => {
+  test('of processes: with what comes first, and one at least', async () => {
+    await using colony = await startTestColony(quick);
+    const processIds: string[] = [];
+    for (let count = 0; count < 4; count += 1) {
+      const { processId } = await colony.submit({ args: ['x'.repeat(9 * 2 ** 20)] }, 'worker');
+      processIds.push(processId);
+    }
+    const listed = await colony.call(colony.user, getProcesses, listAll);
+    expect(listed.map(({ processId }) => processId)).toEqual(processIds.slice(0, 3));
+    const recent = { colonyName: 'test', executorId: '', seconds: 60, state: 0 };
+    const history = await colony.call(colony.user, getProcessHistory, recent);
+    expect(history.map(({ processId }) => processId)).toEqual(processIds.slice(1));
+  });
+
+  test('of workflows: without their pictures', async () => {
+    await using colony = await startTestColony(quick);
+    const workflow = await submitGraph(colony, 'worker', { a: [], b: ['a'] });
+    const wanted = { colonyName: 'test', count: 100, state: 0 };
+    expect(await colony.call(colony.user, getWorkflows, wanted)).toEqual([{ ...workflow, nodes: [], edges: [] }]);
+  });
+});
+
+test('attributes of a process are limited, its environment aside', async () => {
+  await using colony = await startTestColony(quick);
+  const executor = await colony.addExecutor('worker');
+  await colony.submit({ env: { LONG: 'x'.repeat(2_000_000) } }, 'worker');
+  const { processId } = await assign(colony, executor);
+  const add = (key: string, value: string) =>
+    colony.call(executor.identity, addAttribute, {
+      attribute: { attributeId: '', processId, colonyName: '', workflowId: '', state: 0, attributeType: 1, key, value },
+    });
+  await add('a', 'x'.repeat(1_000_000));
+  await expect(add('b', 'x'.repeat(100_000))).rejects.toMatchObject({ status: 400 });
+  await expect(add('c', 'short')).resolves.toMatchObject({ value: 'short' });
+});
