@@ -1,7 +1,9 @@
 // Vector arithmetic of the paths without IFMA: 32 × 32 → 64 bit multiplications, digits of 27 bits.
 //
-// A column sums at most three products per digit (two of a cross product, one of the reduction), so with D digits it
-// stays below 3·D·2^54 < 2^64 as long as D < 341: roots of 9000 bits, beyond what a ring accepts (geometry.hpp).
+// A column is exact while it sums fewer than 2^10 digit products, each below 2^54. With D ≤ 232 digits of a root a cross
+// product and its reduction take 3·D ≤ 696; the k chunks of an element and their reduction (k + 1)·D ≤ 919, because the
+// chunks hold 12 288 bits and less than one root more; products of full width, 456 digits, 912. All are reached at
+// 6144 bits, the longest root that a ring accepts (constants.hpp).
 #pragma once
 
 #include <immintrin.h>

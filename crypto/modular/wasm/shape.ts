@@ -23,7 +23,7 @@ export interface PairModulus {
 
 /** Bits by which R = 2^(digitBits · digits) exceeds |N|. */
 const SLACK_BITS = 6;
-/** Most digits of 24 bits whose products can be summed exactly: 124 · (2^23 + 2^7)² + 2^50 < 2^53. */
+/** Most digits of 24 bits whose products can be summed exactly, with what a reduction adds: 124 · (2^23 + 2^7)² + 2^47.5 < 2^53. */
 const MOST_WIDE_DIGITS = 124;
 /** Digits of a block. */
 const BLOCK_DIGITS = 4;

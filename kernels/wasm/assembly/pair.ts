@@ -1,7 +1,7 @@
 // Pair arithmetic modulo N²: an element is x₀ + x₁·N, both halves in Montgomery form and of either sign.
 //
-// Every half that leaves a multiplication is within 0.51·|N| as long as those that entered are within 4·|N|, because
-// R = 2^(b·D) ≥ 2^6·|N|: |t| ≤ 2·16·N²/R + 0.5·|N|. Derivation of the product: README.md.
+// Of halves within 4·|N| every product has halves within |N|, and of halves within 0.56·|N| within 0.51·|N|, because
+// R = 2^(b·D) ≥ 2^6·|N|: |t| ≤ 2·|x|·|y|/R + 0.5·|N|. Derivation of the product: README.md.
 
 import { addProduct, multiplyDoubled, multiplyNumbers, squareNumber } from './product';
 import { doubledAt, lowAt, numberBytes, pairBytes, productAt, quotientAt } from './shape';
