@@ -25,7 +25,7 @@ export const functionExec = defineCommand({
     const { reportSubmitted } = await import('../views/process-wait.ts');
     const kwargs = readPairs('kwargs', args.kwargs);
     const env = readPairs('env', args.env);
-    const { client, colonyName } = await context.connect('member', args, { bridgeMs: PATIENT_BRIDGE_MS });
+    const connection = await context.connect('member', args, { bridgeMs: PATIENT_BRIDGE_MS });
     const spec = z.decode(FunctionSpec, {
       funcname: args.func,
       args: args.args,
@@ -35,9 +35,9 @@ export const functionExec = defineCommand({
       maxwaittime: args.maxwaittime,
       maxexectime: args.maxexectime,
       maxretries: args.maxretries,
-      conditions: { colonyname: colonyName, executortype: args.targettype },
+      conditions: { colonyname: connection.colonyName, executortype: args.targettype },
     });
-    return reportSubmitted(client, await client.submitFunctionSpec({ spec }), args, context);
+    return reportSubmitted(connection, await connection.client.submitFunctionSpec({ spec }), args, context);
   },
 });
 

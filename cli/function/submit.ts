@@ -16,10 +16,15 @@ export const functionSubmit = defineCommand({
   },
   async run(args, context) {
     const { reportSubmitted } = await import('../views/process-wait.ts');
-    const { client, colonyName } = await context.connect('member', args, { bridgeMs: PATIENT_BRIDGE_MS });
-    const spec = await loadFunctionSpec(args.spec, colonyName, context);
+    const connection = await context.connect('member', args, { bridgeMs: PATIENT_BRIDGE_MS });
+    const spec = await loadFunctionSpec(args.spec, connection.colonyName, context);
     const label = args.label ?? spec.label;
-    return reportSubmitted(client, await client.submitFunctionSpec({ spec: { ...spec, label } }), args, context);
+    return reportSubmitted(
+      connection,
+      await connection.client.submitFunctionSpec({ spec: { ...spec, label } }),
+      args,
+      context,
+    );
   },
 });
 

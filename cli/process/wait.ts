@@ -15,14 +15,17 @@ export const processWait = defineCommand({
   },
   async run({ processid, timeout, out, prvkey }, context) {
     const { finishedReport, outputReport } = await import('../views/process-wait.ts');
+    const { keepCompanyWith } = await import('../views/company.ts');
     const { waitForProcess } = await import('../../colony/subscription.ts');
-    const { client } = await context.connect('member', { prvkey }, { bridgeMs: PATIENT_BRIDGE_MS });
-    const process = await waitForProcess(client, {
-      processId: processid,
-      signal: context.io.signal,
-      timeoutMs: timeout === undefined ? undefined : timeout * 1000,
-      retry: { forMs: PATIENT_BRIDGE_MS },
-    });
+    const connection = await context.connect('member', { prvkey }, { bridgeMs: PATIENT_BRIDGE_MS });
+    const process = await keepCompanyWith(connection, processid, context, () =>
+      waitForProcess(connection.client, {
+        processId: processid,
+        signal: context.io.signal,
+        timeoutMs: timeout === undefined ? undefined : timeout * 1000,
+        retry: { forMs: PATIENT_BRIDGE_MS },
+      }),
+    );
     return out ? outputReport(process) : finishedReport(process);
   },
 });

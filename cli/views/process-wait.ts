@@ -1,11 +1,11 @@
-import type { ColoniesClient } from '../../colony/client.ts';
 import { Process } from '../../colony/messages/processes.ts';
 import { waitForProcess } from '../../colony/subscription.ts';
 import { EXIT_CODES } from '../command.ts';
-import type { Context } from '../framework/context.ts';
+import type { Connection, Context } from '../framework/context.ts';
 import { PATIENT_BRIDGE_MS } from '../framework/patience.ts';
 import type { Report } from '../framework/report.ts';
-import { formatValue } from '../framework/text.ts';
+import { formatValue, printableLine } from '../framework/text.ts';
+import { keepCompanyWith } from './company.ts';
 import { followLogs } from './logs.ts';
 import { toWire } from './wire.ts';
 
@@ -18,7 +18,7 @@ export interface StayArguments {
 
 /** Reports a submitted process: at once, or when it has finished. */
 export async function reportSubmitted(
-  client: ColoniesClient,
+  connection: Connection,
   submitted: Process,
   args: StayArguments,
   context: Context,
@@ -27,15 +27,23 @@ export async function reportSubmitted(
   if (!args.wait && !args.out && !args.follow)
     return { json: toWire(Process, submitted), show: (out) => out.line(processId) };
   context.say(`Process submitted: ${processId}`);
-  if (args.follow) {
-    const source = { processId, executorName: '' };
-    await followLogs(client, submitted.spec.conditions.colonyName, source, context.io.signal, (line) =>
-      context.say(line.message),
-    );
-  }
-  const retry = { forMs: PATIENT_BRIDGE_MS };
-  const process = await waitForProcess(client, { processId, signal: context.io.signal, retry });
+  const process = await keepCompanyWith(connection, processId, context, () =>
+    waitForSubmitted(connection, submitted, args, context),
+  );
   return args.out ? outputReport(process) : finishedReport(process);
+}
+
+async function waitForSubmitted(
+  { client }: Connection,
+  { processId, spec }: Process,
+  { follow }: StayArguments,
+  { io: { signal }, say }: Context,
+): Promise<Process> {
+  if (follow) {
+    const source = { processId, executorName: '' };
+    await followLogs(client, spec.conditions.colonyName, source, signal, ({ message }) => say(message));
+  }
+  return waitForProcess(client, { processId, signal, retry: { forMs: PATIENT_BRIDGE_MS } });
 }
 
 /** Reports how a process ended, and its errors. */
@@ -67,6 +75,6 @@ function exitCodeOf({ state }: Process): number {
 }
 
 function endOf({ processId, state, errors }: Process): string {
-  const reasons = errors.map((error) => `\n  ${error}`).join('');
+  const reasons = errors.map((error) => `\n  ${printableLine(error)}`).join('');
   return state === 'success' ? 'Process successful' : `Process ${processId}: ${state}${reasons}`;
 }

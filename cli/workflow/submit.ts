@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import type { ColoniesClient } from '../../colony/client.ts';
-import { toError, UserError } from '../../colony/errors.ts';
+import { ColonyError, toError, UserError } from '../../colony/errors.ts';
 import type { Process } from '../../colony/messages/processes.ts';
 import type { Workflow, WorkflowSpec } from '../../colony/messages/workflows.ts';
+import type { WorkflowProgress } from '../../colony/subscription.ts';
 import {
   leafNames,
   needsPublicKey,
@@ -16,7 +17,9 @@ import { readJsonText } from '../framework/files.ts';
 import { memberKey } from '../framework/global-options.ts';
 import { PATIENT_BRIDGE_MS } from '../framework/patience.ts';
 import type { Report } from '../framework/report.ts';
+import { printableLine } from '../framework/text.ts';
 import { loadPublicKey, PUBLIC_KEY_FILE } from '../key-files.ts';
+import type { Waiting } from '../views/company.ts';
 
 /** `colonies workflow submit` */
 export const workflowSubmit = defineCommand({
@@ -120,23 +123,56 @@ function showIds(submitted: Submitted, context: Context): void {
 }
 
 async function waitForEnd(
-  { client }: Connection,
+  connection: Connection,
   spec: WorkflowSpec,
   submitted: Submitted,
   timeoutSeconds: number | undefined,
-  { io }: Context,
+  context: Context,
 ): Promise<Report> {
+  try {
+    return endReport(spec, submitted, await follow(connection, submitted, timeoutSeconds, context));
+  } catch (thrown) {
+    if (!(thrown instanceof ColonyError) || thrown.code !== 'WAIT_TIMEOUT') throw thrown;
+    const { error: exitCode } = EXIT_CODES;
+    context.say(`error: ${thrown.message}`);
+    const json = { ...describeSubmitted(submitted), state: 'running', error: thrown.message, exitCode };
+    return { json, show: () => undefined, exitCode };
+  }
+}
+
+async function follow(
+  connection: Connection,
+  submitted: Submitted,
+  timeoutSeconds: number | undefined,
+  { io: { signal, stderr } }: Context,
+): Promise<WorkflowProgress> {
   const { followWorkflow } = await import('../../colony/subscription.ts');
+  const { keepCompany } = await import('../views/company.ts');
   const { createProgress } = await import('../views/workflow-progress.ts');
-  const showProgress = createProgress(io.stderr);
-  const { workflow, processes } = await followWorkflow(client, {
-    workflowId: submitted.workflow.workflowId,
-    signal: io.signal,
-    timeoutMs: timeoutSeconds === undefined ? undefined : timeoutSeconds * 1000,
-    retry: { forMs: PATIENT_BRIDGE_MS },
-    onProgress: (seen) =>
-      showProgress(inOrderOf(submitted, seen).map(({ spec: { nodeName }, state }) => ({ nodeName, state }))),
-  });
+  const { workflowId } = submitted.workflow;
+  const progress = createProgress(stderr);
+  let seen: readonly Process[] = [];
+  const waiting: Waiting = {
+    look: async () => seen,
+    say: progress.say,
+    signal,
+    goesOn: `The workflow goes on; look at it with "colonies workflow get ${workflowId}"`,
+  };
+  return keepCompany(connection, waiting, () =>
+    followWorkflow(connection.client, {
+      workflowId,
+      signal,
+      timeoutMs: timeoutSeconds === undefined ? undefined : timeoutSeconds * 1000,
+      retry: { forMs: PATIENT_BRIDGE_MS },
+      onProgress(processes) {
+        seen = inOrderOf(submitted, processes);
+        progress.show(seen.map(({ spec: { nodeName }, state }) => ({ nodeName, state })));
+      },
+    }),
+  );
+}
+
+function endReport(spec: WorkflowSpec, submitted: Submitted, { workflow, processes }: WorkflowProgress): Report {
   const { state } = workflow;
   const nodes = inOrderOf(submitted, processes);
   const results = leafNames(spec).map((name): [string, string] => [name, submitted.processIds.get(name) ?? '']);
@@ -167,6 +203,8 @@ function inOrderOf({ processIds }: Submitted, processes: readonly Process[]): re
 }
 
 function describeFailure({ workflow }: Submitted, state: string, failures: readonly Process[]): string {
-  const lines = failures.flatMap(({ spec, errors }) => errors.map((error) => `  ${spec.nodeName}: ${error}`));
+  const lines = failures.flatMap(({ spec, errors }) =>
+    errors.map((error) => `  ${spec.nodeName}: ${printableLine(error)}`),
+  );
   return [`Workflow ${workflow.workflowId}: ${state}`, ...lines].join('\n');
 }

@@ -121,20 +121,50 @@ describe('workflow submit', () => {
     const spec = await writeSpec([node('a', [])]);
     const { code, stderr } = await cli.run(['workflow', 'submit', '--spec', spec, '--wait', '--timeout', '0.2']);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/workflow [0-9a-f]{64}: expected its end within 0.2 s, got none; it goes on/u);
+    expect(stderr).toMatch(/error: workflow [0-9a-f]{64}: expected its end within 0.2 s, got none; it goes on/u);
     await work(1, () => 'done');
+  });
+
+  test('with --timeout and --json prints the ids all the same', async () => {
+    const argv = ['workflow', 'submit', '--spec', await writeSpec([node('a', [])]), '--wait', '--timeout', '0.2'];
+    const { code, stdout } = await cli.run([...argv, '--json']);
+    expect(code).toBe(1);
+    const document: unknown = JSON.parse(stdout);
+    expect(document).toMatchObject({ state: 'running', exitCode: 1, error: expect.stringContaining('within 0.2 s') });
+    expect((await cli.colony.getProcess(Submitted.parse(document).processIds['a'] ?? '')).state).toBe('waiting');
+    await work(1, () => 'done');
+  });
+
+  test('with --wait says once that nobody is there to run a node, and for no other node', async () => {
+    const lonely = { ...node('b', ['a']), conditions: { executortype: 'nobody', dependencies: ['a'] } };
+    const spec = await writeSpec([node('a', []), lonely, node('c', ['b'])]);
+    const interruption = new AbortController();
+    const words = 'b: no approved executor of type "nobody" is registered; start one with "colonies executor start';
+    const running = cli.run(['workflow', 'submit', '--spec', spec, '--wait'], {
+      signal: interruption.signal,
+      onTalk: (text) => {
+        if (text.includes(words)) interruption.abort();
+      },
+    });
+    await work(1, () => 'done');
+    const { code, stderr } = await running;
+    expect(code).toBe(130);
+    expect(stderr.match(/no approved executor/gu)).toHaveLength(1);
+    const [workflowId = ''] = stderr.match(/[0-9a-f]{64}/u) ?? [];
+    await cli.run(['workflow', 'cancel', workflowId]);
   });
 
   test('interrupted by the user ends with exit code 130', async () => {
     const interruption = new AbortController();
     const spec = await writeSpec([node('a', [])]);
-    const { code } = await cli.run(['workflow', 'submit', '--spec', spec, '--wait'], {
+    const { code, stderr } = await cli.run(['workflow', 'submit', '--spec', spec, '--wait'], {
       signal: interruption.signal,
       onTalk: (text) => {
         if (text.includes('a  waiting')) interruption.abort();
       },
     });
     expect(code).toBe(130);
+    expect(stderr).toMatch(/The workflow goes on; look at it with "colonies workflow get [0-9a-f]{64}"\n/u);
     await work(1, () => 'done');
   });
 
@@ -193,6 +223,12 @@ describe('the public key of the local key pair', () => {
   });
 });
 
+test('what is said between changes of the progress is not overwritten', () => {
+  expect(progressOf(true, 'hint').slice(-63)).toBe(
+    'hint\n<esc>[2K> a  running  200 ms\n<esc>[2K· b  waiting  100 ms\n',
+  );
+});
+
 test('progress is rewritten in place on a terminal, and one line per change elsewhere', () => {
   expect(`\n${progressOf(false)}`).toMatchInlineSnapshot(`
     "
@@ -212,13 +248,14 @@ test('progress is rewritten in place on a terminal, and one line per change else
 });
 
 /** What two nodes that wait, of which one starts, write to a stream. */
-function progressOf(isTTY: boolean): string {
+function progressOf(isTTY: boolean, hint?: string): string {
   let text = '';
   let nowMs = 0;
   const stream = { write: (part: string) => (text += part), isTTY, columns: 40 };
-  const show = createProgress(stream, () => (nowMs += 100));
+  const { show, say } = createProgress(stream, () => (nowMs += 100));
   const waiting = { nodeName: 'b', state: 'waiting' } as const;
   show([{ nodeName: 'a', state: 'waiting' }, waiting]);
+  if (hint !== undefined) say(hint);
   show([{ nodeName: 'a', state: 'running' }, waiting]);
   show([{ nodeName: 'a', state: 'running' }, waiting]);
   return text.replaceAll('\u001B', '<esc>');
