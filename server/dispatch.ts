@@ -7,7 +7,7 @@ import { callerOf, parseEnvelope, parsePayload } from './incoming.ts';
 import { MAX_STRANGER_CHARACTERS } from './limits.ts';
 import type { Presence } from './presence.ts';
 import { Refusal } from './refusal.ts';
-import { digestOf, recallAnswer, rememberAnswer } from './repeats.ts';
+import { digestOf, recallAnswer, rememberAnswer, requireRecent } from './repeats.ts';
 import type { Scheduler } from './scheduler.ts';
 import { isKnownId } from './store/members.ts';
 import type { Transaction, Transactor } from './transaction.ts';
@@ -107,7 +107,8 @@ async function run(
   if (handler.kind !== 'write') return await transactor.read(invoke);
   const digest = digestOf(inner, callerId, payload);
   return await transactor.write((transaction) => {
-    const recalled = recallAnswer(transaction, digest);
+    if (digest !== undefined) requireRecent(inner, transaction.nowMs);
+    const recalled = recallAnswer(transaction, digest, inner);
     if (recalled !== undefined) return recalled.reply;
     const reply = invoke(transaction);
     rememberAnswer(transaction, digest, reply);

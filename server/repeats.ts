@@ -1,15 +1,20 @@
 import { createHash } from 'node:crypto';
 import type { WireRequest } from './handler.ts';
 import { REPEAT_WINDOW_MS } from './limits.ts';
+import { Refusal } from './refusal.ts';
 import type { Transaction } from './transaction.ts';
 
 /**
  * At most once: a client whose connection broke sends the same signed bytes again and gets the answer it missed, and
  * nobody can replay them. Only requests that change something and carry a `nonce` in their inner JSON take part: without
  * one, identical bytes can also mean "once more", as with the official command line, whose signatures are deterministic.
+ * A request that also says when it was issued (`issuedat`) is refused outside the window around that moment, so that
+ * nobody can ever have it executed a second time.
  */
 
 const MAX_NONCE_CHARACTERS = 128;
+/** A request issued by a clock that is a window ahead is accepted for two. */
+const RETENTION_MS = 2 * REPEAT_WINDOW_MS + 1000;
 
 /** What identifies a request, or undefined when it carries no nonce. */
 export function digestOf(inner: WireRequest, callerId: string, payload: string): string | undefined {
@@ -18,16 +23,34 @@ export function digestOf(inner: WireRequest, callerId: string, payload: string):
   return createHash('sha256').update(`${callerId}.${payload}`).digest('hex');
 }
 
+/**
+ * Checks that a request with a nonce is not from another time, if it says from when it is.
+ *
+ * @param inner `issuedat`: milliseconds since 1970, as the client's clock had it
+ * @throws Refusal 400 when that is more than the window before or after now
+ */
+export function requireRecent({ issuedat }: WireRequest, nowMs: number): void {
+  if (issuedat === undefined || issuedat === null) return;
+  const isRecent = typeof issuedat === 'number' && Math.abs(nowMs - issuedat) <= REPEAT_WINDOW_MS;
+  if (isRecent) return;
+  throw new Refusal(
+    400,
+    `The request is too old or from the future: expected issuedat within ${REPEAT_WINDOW_MS / 60_000} minutes of ${nowMs} (milliseconds since 1970), got ${JSON.stringify(issuedat).slice(0, 40)}; check the clocks of client and server, then send a new request`,
+  );
+}
+
 /** The answer a request has got before. */
 export function recallAnswer(
   { database, nowMs }: Transaction,
   digest: string | undefined,
+  { issuedat }: WireRequest,
 ): { readonly reply: unknown } | undefined {
   if (digest === undefined) return undefined;
   const row = database.get<{ reply: string }>(
     'SELECT reply FROM answered_requests WHERE digest = ? AND answered_ms > ?',
     digest,
-    nowMs - REPEAT_WINDOW_MS,
+    // What says when it was issued is recalled as long as it is accepted, which its client's clock may have put off.
+    nowMs - (issuedat === undefined || issuedat === null ? REPEAT_WINDOW_MS : RETENTION_MS),
   );
   return row === undefined ? undefined : { reply: JSON.parse(row.reply) as unknown };
 }
@@ -43,7 +66,7 @@ export function rememberAnswer({ database, nowMs }: Transaction, digest: string 
   );
 }
 
-/** Forgets answers whose window has passed. */
+/** Forgets answers that no request can get any more. */
 export function forgetOldAnswers({ database, nowMs }: Transaction): void {
-  database.run('DELETE FROM answered_requests WHERE answered_ms <= ?', nowMs - REPEAT_WINDOW_MS);
+  database.run('DELETE FROM answered_requests WHERE answered_ms <= ?', nowMs - RETENTION_MS);
 }

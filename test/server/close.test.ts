@@ -148,6 +148,49 @@ describe('a request with a nonce', () => {
   });
 });
 
+describe('a request that says when it was issued', () => {
+  const minuteMs = 60_000;
+  const startMs = Date.UTC(2026, 10, 20);
+
+  test.for([
+    ['by a clock that is right', 0],
+    ['by a clock that is ahead', 10],
+    ['by a clock that is behind', -10],
+  ] as const)('%s is done once, however late it is repeated', async ([, aheadMinutes]) => {
+    let nowMs = startMs;
+    await using colony = await startTestColony({ ...quick, clock: () => nowMs });
+    const extra = { nonce: 'one', issuedat: startMs + aheadMinutes * minuteMs };
+    const submit = () =>
+      rpc(colony.address, colony.user, submitFunctionSpec, { spec: functionSpec('test', 'worker') }, { extra });
+    const { processId } = await submit();
+    for (let minutes = 1; minutes <= 25; minutes += 1) {
+      nowMs = startMs + minutes * minuteMs;
+      const repeated = await submit().catch((thrown: unknown) => thrown);
+      const tooOld = {
+        status: 400,
+        serverMessage: expect.stringMatching(/^The request is too old .* check the clocks/u),
+      };
+      expect(repeated).toMatchObject(minutes > 10 + aheadMinutes ? tooOld : { processId });
+    }
+    const waiting = { colonyName: 'test', count: 10, state: 0, executorType: '', label: '', initiator: '' };
+    expect(await colony.call(colony.user, getProcesses, waiting)).toHaveLength(1);
+  });
+
+  test('far in the future, or in other words than a number, is refused', async () => {
+    await using colony = await startTestColony({ ...quick, clock: () => startMs });
+    for (const issuedat of [startMs + 11 * minuteMs, startMs - 11 * minuteMs, 'now', 1e300]) {
+      const submitted = rpc(
+        colony.address,
+        colony.user,
+        submitFunctionSpec,
+        { spec: functionSpec('test', 'worker') },
+        { extra: { nonce: 'one', issuedat } },
+      );
+      await expect(submitted).rejects.toMatchObject({ status: 400 });
+    }
+  });
+});
+
 test('the same request without a nonce is done again, as users of other clients expect', async () => {
   await using colony = await startTestColony(quick);
   const [first, second] = [await colony.submit({}, 'worker'), await colony.submit({}, 'worker')];
