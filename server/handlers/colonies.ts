@@ -25,7 +25,7 @@ import {
   type UserRow,
 } from '../store/members.ts';
 import { countColony } from '../store/statistics.ts';
-import { requireId, requireName } from './names.ts';
+import { requireId, requireName, requirePrintable } from './names.ts';
 
 /** Colonies, their users, and whether they hand out work. */
 export const colonyHandlers: readonly Handler[] = [
@@ -116,6 +116,8 @@ export const userHandlers: readonly Handler[] = [
     role: ({ user }, call) => requireColonyOwner(call, user.colonyName),
     handle({ user }, _subject, { database }) {
       requireName(user.name, 'Failed to add user');
+      requirePrintable(user.email, 'Failed to add user, the email');
+      requirePrintable(user.phone, 'Failed to add user, the phone');
       requireId(user.userId, 'Failed to add user, invalid user Id length');
       if (findUser(database, user.colonyName, user.name) !== undefined) {
         throw new Refusal(

@@ -15,8 +15,15 @@ import { unregisterExecutor } from '../executor-lifecycle.ts';
 import { type Call, faultTexts, type Handler, reads, writes } from '../handler.ts';
 import { Refusal, required } from '../refusal.ts';
 import { colonyOwner, looseMember, type Member, member, requireColonyOwner } from '../roles.ts';
-import { EXECUTOR_STATE, type ExecutorRow, findExecutor, findExecutorById, toExecutor } from '../store/members.ts';
-import { requireId, requireName } from './names.ts';
+import {
+  EXECUTOR_STATE,
+  type ExecutorRow,
+  findExecutor,
+  findExecutorById,
+  isKnownId,
+  toExecutor,
+} from '../store/members.ts';
+import { requireId, requireName, requirePrintable, requireReportSize } from './names.ts';
 
 const NOT_ADDED = 'Failed to add executor, addedExecutor is nil';
 
@@ -28,6 +35,9 @@ export const executorHandlers: readonly Handler[] = [
     role: ({ executor }, call) => requireColonyOwner(call, executor.colonyName),
     handle({ executor }, _subject, call) {
       requireName(executor.executorName, 'Failed to add executor');
+      requirePrintable(executor.executorType, 'Failed to add executor, the type');
+      requirePrintable(executor.locationName ?? '', 'Failed to add executor, the location');
+      requireReportSize([executor.capabilities, executor.allocations], 'Failed to add executor');
       requireId(executor.executorId, 'Failed to add executor, invalid executor Id length');
       const { colonyName, executorName } = executor;
       if (findExecutor(call.database, colonyName, executorName) !== undefined) {
@@ -97,8 +107,9 @@ export const selfReportHandlers: readonly Handler[] = [
     handle(request, caller, call) {
       const own = required(caller.executor, 400, 'Failed to change executor Id, executor not found');
       requireId(request.executorId, 'Failed to change executor Id, new executor Id is not 64 characters');
-      if (findExecutorById(call.database, request.colonyName, request.executorId) !== undefined) {
-        throw new Refusal(400, 'Failed to change executor Id, another executor has this Id');
+      // Nothing proves that the caller has the new key, so it must not be anybody's.
+      if (request.executorId === call.serverId || isKnownId(call.database, request.executorId)) {
+        throw new Refusal(400, 'Failed to change executor Id, somebody has this Id already');
       }
       call.database.run(
         'UPDATE executors SET executor_id = ? WHERE colony_name = ? AND executor_name = ?',
@@ -121,6 +132,7 @@ export const selfReportHandlers: readonly Handler[] = [
     role: looseMember,
     handle(request, caller, call) {
       requireSelf(call, caller, request.executorName, 'Only an executor can report allocations to itself');
+      requireReportSize(request.allocations, 'Failed to report allocation');
       storeReport(call, request, 'allocations', request.allocations);
     },
   }),
@@ -130,6 +142,7 @@ export const selfReportHandlers: readonly Handler[] = [
     role: looseMember,
     handle(request, caller, call) {
       requireSelf(call, caller, request.executorName, 'Only an executor can update its own capabilities');
+      requireReportSize(request.capabilities, 'Failed to update executor');
       storeReport(call, request, 'capabilities', request.capabilities);
     },
   }),

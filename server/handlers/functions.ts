@@ -4,6 +4,7 @@ import { Refusal, required } from '../refusal.ts';
 import { member, requireMember } from '../roles.ts';
 import { findFunction, insertFunction, listFunctions, toFunction } from '../store/functions.ts';
 import { findExecutor } from '../store/members.ts';
+import { requireName, requirePrintable, requireReportSize } from './names.ts';
 
 /** The functions that executors say they run. */
 export const functionHandlers: readonly Handler[] = [
@@ -12,6 +13,9 @@ export const functionHandlers: readonly Handler[] = [
     texts: faultTexts('Failed to add function', undefined, { fun: 'Failed to add function, msg.Function is nil' }),
     role: ({ function: added }, call) => requireMember(call, added.colonyName),
     handle({ function: added }, caller, { database }) {
+      requireName(added.functionName, 'Failed to add function');
+      requirePrintable(added.executorType, 'Failed to add function, the type');
+      requireReportSize([added.description, added.args], 'Failed to add function');
       const executor = required(
         findExecutor(database, added.colonyName, added.executorName),
         400,

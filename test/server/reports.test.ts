@@ -30,6 +30,15 @@ test('an executor reports its capabilities and allocations, and only its own', a
   ).rejects.toEqual(refused(400, 'Executor with name <nobody> does not exist'));
 });
 
+test('a report of an executor that is too long for lists is refused', async () => {
+  await using colony = await startTestColony(quick);
+  const executor = await colony.addExecutor('worker', 'w');
+  const capabilities = { hardware: [{ model: 'x'.repeat(300_000) }], software: null };
+  await expect(
+    colony.call(executor.identity, updateExecutor, { colonyName: 'test', executorName: 'w', capabilities }),
+  ).rejects.toMatchObject({ status: 413 });
+});
+
 test('an executor changes its key and keeps what it runs', async () => {
   await using colony = await startTestColony(quick);
   const executor = await colony.addExecutor('worker');
@@ -41,6 +50,13 @@ test('an executor changes its key and keeps what it runs', async () => {
   await expect(change('short')).rejects.toEqual(
     refused(400, 'Failed to change executor Id, new executor Id is not 64 characters'),
   );
+  const { colonyOwner, serverOwner, user } = colony;
+  const other = await colony.addExecutor('other');
+  for (const { id } of [user, colonyOwner, serverOwner, other.identity, executor.identity]) {
+    await expect(change(id)).rejects.toEqual(
+      refused(400, 'Failed to change executor Id, somebody has this Id already'),
+    );
+  }
   await change(identity.id);
   await expect(succeed(colony, executor, process)).rejects.toMatchObject({ status: 403 });
   await succeed(colony, { ...executor, identity }, process, ['done']);
