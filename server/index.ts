@@ -12,6 +12,7 @@ import {
   DEFAULT_MAX_RECEIVED_BYTES,
   DEFAULT_STALE_EXECUTOR_SECONDS,
   DEFAULT_STALL_MS,
+  DEFAULT_SUBSCRIBE_MS,
 } from './limits.ts';
 import { createListener, type Listener } from './listener.ts';
 import { createPresence } from './presence.ts';
@@ -45,6 +46,8 @@ export interface ServerOptions {
   readonly maxReceivedBytes?: number;
   /** A body of which nothing comes for so long is refused with 408. */
   readonly stallMs?: number;
+  /** A WebSocket on which nobody has subscribed by then is closed. */
+  readonly subscribeMs?: number;
   /** Further connections are dropped. */
   readonly maxConnections?: number;
   /** A process that gets more input than this from its parents fails, in bytes of JSON. */
@@ -151,7 +154,7 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     maxReceivedBytes: options.maxReceivedBytes ?? DEFAULT_MAX_RECEIVED_BYTES,
     stallMs: options.stallMs ?? DEFAULT_STALL_MS,
   });
-  const subscriptions = createSubscriptions(services);
+  const subscriptions = createSubscriptions(services, options.subscribeMs ?? DEFAULT_SUBSCRIBE_MS);
   const listener = createListener({
     app: createHttpApp(services, bodies, maxBodyBytes),
     subscriptions,

@@ -53,6 +53,14 @@ export const MAX_ENVELOPE_COMMAS = 64;
 export const MAX_PAYLOAD_DEPTH = 200;
 /** The longest payload, in characters of base64, that is read for somebody who belongs to no colony of the server. */
 export const MAX_STRANGER_CHARACTERS = 16 * 1024;
+/** So many WebSockets at the same time; more are refused with 503. */
+export const MAX_SOCKETS = 1000;
+/** So many different subscriptions on one WebSocket. */
+export const MAX_SUBSCRIPTIONS_PER_SOCKET = 100;
+/** A WebSocket on which nobody has subscribed by then is closed, by default. */
+export const DEFAULT_SUBSCRIBE_MS = 10_000;
+/** A WebSocket whose client leaves more than this unread is cut off, in bytes. */
+export const MAX_UNREAD_BYTES = 128 * 1024 * 1024;
 /** The largest WebSocket frame, in bytes: all that comes are subscriptions, which are small. */
 export const MAX_FRAME_BYTES = 64 * 1024;
 /** An executor not heard from for so long is unregistered by default. */

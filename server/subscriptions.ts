@@ -2,13 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import * as z from 'zod';
-import { type RequestEnvelope, sealReply } from '../colony/envelope.ts';
+import { type RequestEnvelope, sealFailure, sealReply } from '../colony/envelope.ts';
 import type { Message, RequestOf } from '../colony/messages/message.ts';
 import { PROCESS_STATES, Process } from '../colony/messages/processes.ts';
 import { subscribeProcess, subscribeProcesses } from '../colony/messages/subscriptions.ts';
 import { type Services, toFailure } from './dispatch.ts';
 import { callerOf, parseEnvelope, parsePayload } from './incoming.ts';
-import { MAX_FRAME_BYTES } from './limits.ts';
+import { MAX_FRAME_BYTES, MAX_SOCKETS, MAX_SUBSCRIPTIONS_PER_SOCKET, MAX_UNREAD_BYTES } from './limits.ts';
 import { Refusal, required } from './refusal.ts';
 import { requireMember, type RoleContext } from './roles.ts';
 import { findProcessRow, toProcess } from './store/processes.ts';
@@ -25,10 +25,14 @@ export interface Subscriptions {
 }
 
 interface Subscription {
-  readonly socket: WebSocket;
+  /** Equal for subscriptions to the same events. */
+  readonly key: string;
   readonly timer: NodeJS.Timeout;
   isMeant(change: ProcessChange): boolean;
 }
+
+/** What the clients of sockets have subscribed to, by its key. */
+type Open = Map<WebSocket, Map<string, Subscription>>;
 
 /** The longest delay of a timer in Node. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -38,41 +42,46 @@ const POLICY_VIOLATION = 1008;
 /** Who has not said good-bye by then is cut off. */
 const FAREWELL_MS = 1000;
 
-/** Creates the WebSocket side of a server. */
-export function createSubscriptions(services: Services): Subscriptions {
+/** @param subscribeMs a socket on which nobody has subscribed by then is closed */
+export function createSubscriptions(services: Services, subscribeMs: number): Subscriptions {
   const server = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, clientTracking: true });
-  const open = new Set<Subscription>();
+  const open: Open = new Map();
 
-  const end = (socket: WebSocket): void => {
-    for (const subscription of open) {
-      if (subscription.socket !== socket) continue;
-      clearTimeout(subscription.timer);
-      open.delete(subscription);
-    }
-  };
   const accept = (socket: WebSocket): void => {
-    socket.on('close', () => end(socket));
+    const patience = setTimeout(() => socket.close(POLICY_VIOLATION, 'expected a subscription'), subscribeMs);
+    socket.on('close', () => {
+      clearTimeout(patience);
+      for (const { timer } of open.get(socket)?.values() ?? []) clearTimeout(timer);
+      open.delete(socket);
+    });
     socket.on('error', (error) => services.log.debug({ err: error }, 'a WebSocket failed'));
     socket.on('message', (data) => {
+      const own = open.get(socket) ?? new Map<string, Subscription>();
       const subscription = subscribe(services, socket, Buffer.isBuffer(data) ? data.toString() : '');
-      if (subscription !== undefined && socket.readyState === socket.OPEN) open.add(subscription);
+      if (subscription === undefined) return;
+      clearTimeout(patience);
+      if (socket.readyState !== socket.OPEN) return clearTimeout(subscription.timer);
+      if (own.size >= MAX_SUBSCRIPTIONS_PER_SOCKET && !own.has(subscription.key)) {
+        clearTimeout(subscription.timer);
+        const text = `Expected at most ${MAX_SUBSCRIPTIONS_PER_SOCKET} subscriptions on one WebSocket`;
+        return socket.send(JSON.stringify(sealFailure(400, text)));
+      }
+      // A subscription that repeats another one takes its place.
+      clearTimeout(own.get(subscription.key)?.timer);
+      open.set(socket, own.set(subscription.key, subscription));
     });
   };
 
   return {
     upgrade(request, socket, head) {
-      server.handleUpgrade(request, socket, head, accept);
+      if (server.clients.size < MAX_SOCKETS) server.handleUpgrade(request, socket, head, accept);
+      else socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
     },
     onChanges(changes) {
-      for (const change of changes) {
-        const meant = [...open].filter((subscription) => subscription.isMeant(change));
-        if (meant.length === 0) continue;
-        const event = services.transactor.read((transaction) => eventOf(transaction, change.processId));
-        if (event !== undefined) for (const { socket } of meant) socket.send(event);
-      }
+      for (const change of changes) tell(services, open, change);
     },
     stop() {
-      for (const { timer } of open) clearTimeout(timer);
+      for (const own of open.values()) for (const { timer } of own.values()) clearTimeout(timer);
       open.clear();
       for (const socket of server.clients) socket.close(GOING_AWAY, 'the server stops');
       setTimeout(() => {
@@ -81,6 +90,23 @@ export function createSubscriptions(services: Services): Subscriptions {
       server.close();
     },
   };
+}
+
+/** Sends the event of a change once per subscription that means it. */
+function tell({ transactor, log }: Services, open: Open, change: ProcessChange): void {
+  const meant = [...open].flatMap(([socket, own]) =>
+    [...own.values()].filter((subscription) => subscription.isMeant(change)).map(() => socket),
+  );
+  if (meant.length === 0) return;
+  const event = transactor.read((transaction) => eventOf(transaction, change.processId));
+  if (event === undefined) return;
+  for (const socket of meant) {
+    if (socket.bufferedAmount <= MAX_UNREAD_BYTES) socket.send(event);
+    else {
+      log.warn({ unreadBytes: socket.bufferedAmount }, 'a WebSocket was cut off, its client does not read');
+      socket.terminate();
+    }
+  }
 }
 
 /** The event about a process as it is now. Events of both subscriptions carry the same label. */
@@ -161,7 +187,7 @@ function startOne(
     if (event !== undefined) socket.send(event);
   }
   return {
-    socket,
+    key: JSON.stringify([processId, isRightType, state]),
     timer: closeAfter(socket, request.timeoutSeconds),
     isMeant: (change) => isRightType && change.processId === processId && change.state === state,
   };
@@ -176,7 +202,7 @@ function startMany(
   requireMember(context, colonyName);
   const state = PROCESS_STATES.indexOf(request.state);
   return {
-    socket,
+    key: JSON.stringify([colonyName, executorType, state, 'all']),
     timer: closeAfter(socket, request.timeoutSeconds),
     isMeant: (change) =>
       change.colonyName === colonyName && change.executorType === executorType && change.state === state,

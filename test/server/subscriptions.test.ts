@@ -154,6 +154,40 @@ test('a frame that nobody can have signed ends its socket, and no other', async 
   await until(() => other.events.length === 1);
 });
 
+test('equal subscriptions are one, and different ones are limited', async () => {
+  await using colony = await startTestColony(quick);
+  using listener = await listen(colony);
+  for (let count = 0; count < 200; count += 1) listener.send(subscribeProcesses.type, many(0));
+  const types = Array.from({ length: 100 }, (_, index) => `other-${index}`);
+  for (const executortype of types) listener.send(subscribeProcesses.type, { ...many(0), executortype });
+  listener.send(subscribeProcesses.type, many(0));
+  await until(() => listener.refusals.length === 1);
+  expect(listener.refusals).toEqual([{ status: 400, message: 'Expected at most 100 subscriptions on one WebSocket' }]);
+  const submitted = await colony.submit({}, 'worker');
+  const last = await colony.submit({}, 'other-98');
+  await until(() => listener.events.length >= 2);
+  expect(listener.events.map(({ processId }) => processId)).toEqual([submitted.processId, last.processId]);
+});
+
+test('a socket on which nobody subscribes is closed, whatever else is sent on it', async () => {
+  await using colony = await startTestColony({ ...quick, subscribeMs: 100 });
+  using subscribed = await listen(colony);
+  subscribed.send(subscribeProcesses.type, many(0));
+  using silent = await listen(colony);
+  using stranger = await listen(colony);
+  stranger.send(subscribeProcesses.type, many(0), generateIdentity());
+  expect([await silent.closed, await stranger.closed]).toEqual([1008, 1008]);
+  await colony.submit({}, 'worker');
+  await until(() => subscribed.events.length === 1);
+});
+
+test('a frame that is larger than any subscription ends its socket', async () => {
+  await using colony = await startTestColony(quick);
+  using listener = await listen(colony);
+  listener.socket.send('x'.repeat(65 * 1024));
+  expect(await listener.closed).toBe(1009);
+});
+
 test('stopping the server says good-bye to its sockets', async () => {
   await using colony = await startTestColony(quick);
   using listener = await listen(colony);
