@@ -1,12 +1,14 @@
 import { resolve } from 'node:path';
-import { ServerError, UserError } from '../colony/errors.ts';
+import { UserError } from '../colony/errors.ts';
 import type { Process } from '../colony/messages/processes.ts';
 import type { HospitalResult } from '../executors/hospital/result.ts';
 import { defineCommand } from './command.ts';
 import type { Connection } from './framework/context.ts';
 import { memberKey } from './framework/global-options.ts';
 import { isEntryPoint, runAsProgram } from './framework/program.ts';
-import type { Report } from './framework/report.ts';
+import { lineReport, type Report } from './framework/report.ts';
+import { unknownToServer } from './framework/refusals.ts';
+import { printableLine } from './framework/text.ts';
 import { explainRefusal, loadPrivateKey, PRIVATE_KEY_FILE } from './key-files.ts';
 
 /** `colonies decrypt` */
@@ -29,21 +31,15 @@ export const decrypt = defineCommand({
     const { readResult } = await import('../executors/hospital/result.ts');
     // Executors refuse short keys; whoever made one for a trial may still read with it.
     const privateKey = await explainRefusal(keyPath, () => privateKeyFromPrimes(p, q, { minimumBits: 256 }));
-    return resultReport(processid, await readResult(process, privateKey));
+    return resultReport(process, await readResult(process, privateKey));
   },
 });
 
 async function getSuccessful({ client }: Connection, processId: string): Promise<Process> {
-  const process = await client.getProcess({ processId }).catch((thrown: unknown) => {
-    if (!(thrown instanceof ServerError) || thrown.status === 403) throw thrown;
-    throw new UserError(
-      `process ${processId}: expected the id of a process, got an answer of the server: ${thrown.serverMessage}; "colonies workflow submit" printed the ids`,
-      { cause: thrown },
-    );
-  });
+  const process = await client.getProcess({ processId }).catch(unknownToServer(`process ${processId}`));
   const { state, errors } = process;
   if (state !== 'success') {
-    const reasons = errors.map((error) => `\n  ${error}`).join('');
+    const reasons = errors.map((error) => `\n  ${printableLine(error)}`).join('');
     const advice =
       state === 'waiting' || state === 'running' ? `; wait for it with "colonies process wait ${processId}"` : '';
     throw new UserError(`process ${processId}: expected a successful process, got a ${state} one${advice}${reasons}`);
@@ -54,9 +50,11 @@ async function getSuccessful({ client }: Connection, processId: string): Promise
   );
 }
 
-function resultReport(processId: string, result: HospitalResult): Report {
+function resultReport(process: Process, result: HospitalResult): Report {
+  const { processId } = process;
   if (result.kind === 'sum') {
     const sum = result.sum.toString();
+    if (process.spec.functionName !== 'sum_patient_data') return numberReport(process, sum);
     return { json: { processId, kind: 'sum', sum }, show: (out) => out.line(`The sum of all patient data is: ${sum}`) };
   }
   const { rows } = result;
@@ -74,6 +72,12 @@ function resultReport(processId: string, result: HospitalResult): Report {
         ]),
       ),
   };
+}
+
+/** One summand, such as what one hospital answered: it must not look like the result. */
+function numberReport({ processId, spec: { nodeName } }: Process, number: string): Report {
+  const source = nodeName === '' ? `process ${processId}` : `node "${nodeName}"`;
+  return lineReport(`The number of ${source} is: ${number}`, { processId, kind: 'number', nodeName, number });
 }
 
 function formatNumber(value: number | undefined): string {

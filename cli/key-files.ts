@@ -158,7 +158,7 @@ function keyPairPaths(directory: string): KeyPairPaths {
 
 function alreadyExists(path: string): UserError {
   return new UserError(
-    `${path}: expected no file, got one; what is encrypted with its key can be read with it only: move it away, or overwrite it with --force`,
+    `${path}: expected no file, got a key file that exists already; whatever was encrypted with its key is lost without it, so move it away, or replace it with --force`,
   );
 }
 

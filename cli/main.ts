@@ -1,12 +1,13 @@
 #!/usr/bin/env node
-import { toError } from '../colony/errors.ts';
+import { ServerError, toError } from '../colony/errors.ts';
 import { isMendable } from '../executors/failures.ts';
 import { EXIT_CODES, UsageError } from './command.ts';
 import { createContext } from './framework/context.ts';
-import type { Io } from './framework/io.ts';
+import type { Io, TextStream } from './framework/io.ts';
 import { type Parsed, parseCommandLine } from './framework/parser.ts';
 import { isEntryPoint, runAsProgram } from './framework/program.ts';
-import { printable } from './framework/text.ts';
+import { describeRefusal } from './framework/refusals.ts';
+import { printable, printableJson } from './framework/text.ts';
 import { COMMANDS } from './registry.ts';
 
 /** The width of help texts where the terminal does not say its own. */
@@ -18,7 +19,8 @@ const HELP_WIDTH = 100;
  * @param argv the words after the program's name
  * @returns the exit code, see {@link EXIT_CODES}; nothing is thrown, and the process goes on
  */
-export async function main(argv: readonly string[], io: Io): Promise<number> {
+export async function main(argv: readonly string[], outer: Io): Promise<number> {
+  const { io, hasPrinted } = watchOutput(outer);
   try {
     const words = argv[0] === '--version' ? ['version', ...argv.slice(1)] : argv;
     const parsed = await parseCommandLine(COMMANDS, words, Math.min(io.stdout.columns || HELP_WIDTH, 120));
@@ -28,8 +30,30 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     }
     return await runCommand(parsed, io);
   } catch (thrown) {
-    return explain(toError(thrown), io);
+    const failure = explain(toError(thrown), io);
+    for (const text of failure.said) io.stderr.write(`${printable(text)}\n`);
+    // A command that fails after its document has nothing more to say to programs than its exit code.
+    if (argv.includes('--json') && !hasPrinted()) {
+      io.stdout.write(`${printableJson({ error: failure.error, exitCode: failure.exitCode })}\n`);
+    }
+    return failure.exitCode;
   }
+}
+
+/** Notes whether anything was printed. */
+function watchOutput(io: Io): { readonly io: Io; readonly hasPrinted: () => boolean } {
+  let printed = false;
+  const { stdout } = io;
+  const watched: TextStream = {
+    write(text) {
+      printed = true;
+      return stdout.write(text);
+    },
+    isTTY: stdout.isTTY === true,
+    columns: stdout.columns ?? 0,
+    rows: stdout.rows ?? 0,
+  };
+  return { io: { ...io, stdout: watched }, hasPrinted: () => printed };
 }
 
 async function runCommand(parsed: Extract<Parsed, { kind: 'command' }>, io: Io): Promise<number> {
@@ -54,21 +78,29 @@ class InterruptedError extends Error {
   override readonly name = 'InterruptedError';
 }
 
-function explain(error: Error, io: Io): number {
-  const say = (text: string): void => void io.stderr.write(`${printable(text)}\n`);
+/** How a command line failed. */
+interface Failure {
+  readonly exitCode: number;
+  /** The reason alone. */
+  readonly error: string;
+  /** What people are told. */
+  readonly said: readonly string[];
+}
+
+function explain(error: Error, io: Io): Failure {
   if (error instanceof InterruptedError || (io.signal.aborted && error.name === 'AbortError')) {
-    return EXIT_CODES.interrupted;
+    return { exitCode: EXIT_CODES.interrupted, error: 'interrupted', said: [] };
   }
   if (error instanceof UsageError) {
-    say(`${error.message}\nSee "${['colonies', ...error.path, '--help'].join(' ')}".`);
-    return EXIT_CODES.usage;
+    const pointer = `See "${['colonies', ...error.path, '--help'].join(' ')}".`;
+    return { exitCode: EXIT_CODES.usage, error: error.message, said: [error.message, pointer] };
   }
   if (isMendable(error)) {
-    say(`error: ${error.message}`);
-    return EXIT_CODES.error;
+    const message = error instanceof ServerError ? describeRefusal(error) : error.message;
+    return { exitCode: EXIT_CODES.error, error: message, said: [`error: ${message}`] };
   }
-  say(`This is a bug of sealed-colonies, please report it:\n${error.stack ?? error.message}`);
-  return EXIT_CODES.bug;
+  const report = `This is a bug of sealed-colonies, please report it:\n${error.stack ?? error.message}`;
+  return { exitCode: EXIT_CODES.bug, error: error.message, said: [report] };
 }
 
 if (isEntryPoint(import.meta.url)) await runAsProgram(main, process.argv.slice(2));

@@ -41,7 +41,7 @@ export class RetryableError extends ColonyError {
   }
 }
 
-/** The server answered with an error: its HTTP status and its own words. */
+/** The server answered with an error: its HTTP status and its own words, on one line. */
 export class ServerError extends ColonyError {
   override readonly name = 'ServerError';
   readonly status: number;
@@ -49,9 +49,11 @@ export class ServerError extends ColonyError {
   readonly messageType: string;
 
   constructor(messageType: string, status: number, serverMessage: string) {
-    super(`${messageType}: the server answered ${status}: ${serverMessage}`, { code: 'SERVER_ERROR' });
+    // On one line: in a terminal or a log, another one would look like words of ours.
+    const words = serverMessage.replaceAll(/\s*[\r\n\u2028\u2029]\s*/gu, ' ');
+    super(`${messageType}: the server answered ${status}: ${words}`, { code: 'SERVER_ERROR' });
     this.status = status;
-    this.serverMessage = serverMessage;
+    this.serverMessage = words;
     this.messageType = messageType;
   }
 }

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
-import { UserError } from '../../colony/errors.ts';
+import { UsageError } from '../command.ts';
 
 /** The four hospitals of the heart-disease data, and what an independent computation found for them. */
 
@@ -42,13 +42,15 @@ const Expected = z.object({ total: z.object({ columns: z.record(z.string(), Figu
 /**
  * The figures of a column over all four hospitals, computed in the clear by another program.
  *
- * @throws UserError when the data has no such column
+ * @throws UsageError when the data has no such column
  */
 export async function expectedFigures(column: string): Promise<Figures> {
   const { columns } = Expected.parse(JSON.parse(await readFile(join(FOLDER, 'expected.json'), 'utf8'))).total;
-  const figures = columns[column];
+  const figures = Object.hasOwn(columns, column) ? columns[column] : undefined;
   if (figures !== undefined) return figures;
-  throw new UserError(`--column: expected one of ${Object.keys(columns).join(', ')}, got ${JSON.stringify(column)}`);
+  throw new UsageError(`--column: expected one of ${Object.keys(columns).join(', ')}, got ${JSON.stringify(column)}`, [
+    'demo',
+  ]);
 }
 
 const Workflow = z.array(z.looseObject({ kwargs: z.record(z.string(), z.unknown()) }));

@@ -26,7 +26,7 @@ export const executorLs = defineCommand({
         { title: 'TYPE', shrinks: true },
         { title: 'LOCATION', shrinks: true },
         { title: 'STATE' },
-        { title: 'LAST HEARD FROM' },
+        { title: 'LAST HEARD FROM (UTC)' },
       ],
       executors.map((executor) => [
         executor.executorName,

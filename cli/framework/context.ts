@@ -5,6 +5,7 @@ import type { GlobalArguments } from './global-options.ts';
 import type { Io } from './io.ts';
 import type { Report } from './report.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
+import { printableJson } from './text.ts';
 
 /** Whose key signs: nobody's, a user's or executor's, the colony owner's, the server owner's. */
 export type Role = 'anyone' | 'member' | 'colony' | 'server';
@@ -66,7 +67,7 @@ export function createContext(io: Io, flags: GlobalArguments): Context {
       if (flags.verbose) talk.line(message);
     },
     print(report) {
-      if (flags.json) io.stdout.write(`${JSON.stringify(report.json, null, 2)}\n`);
+      if (flags.json) io.stdout.write(`${printableJson(report.json)}\n`);
       else report.show(openTerminal(io.stdout, io.env), talk);
     },
     async connect(role, keys = {}, { bridgeMs = 0 } = {}) {

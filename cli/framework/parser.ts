@@ -1,5 +1,6 @@
 import yargs, { type Argv, type Options as YargsOptions } from 'yargs';
 import { type ArgumentsOf, type Command, EXIT_CODES, type Option, type Options, UsageError } from '../command.ts';
+import { closestWord } from './suggestions.ts';
 import { formatValue } from './text.ts';
 import { GLOBAL_OPTIONS, type GlobalArguments } from './global-options.ts';
 
@@ -61,8 +62,23 @@ export async function parseCommandLine(root: Group, argv: readonly string[], wid
   try {
     return await parseVisiting(visit, root, argv, widthCharacters);
   } catch (thrown) {
-    throw thrown instanceof UsageError ? new UsageError(thrown.message, visit.path) : thrown;
+    if (!(thrown instanceof UsageError)) throw thrown;
+    throw new UsageError(thrown.message + suggestionFor(thrown.message, root, visit.path), visit.path);
   }
+}
+
+/** For a command that does not exist: the one that was probably meant. */
+function suggestionFor(message: string, root: Group, path: readonly string[]): string {
+  const written = /^Unknown command: (\S+)$/u.exec(message)?.[1];
+  if (written === undefined) return '';
+  let group = root;
+  for (const name of path) {
+    const next = group.commands[name];
+    if (next === undefined || typeof next === 'function' || 'load' in next) return '';
+    group = next;
+  }
+  const meant = closestWord(written, Object.keys(group.commands));
+  return meant === undefined ? '' : `. Did you mean ${meant}?`;
 }
 
 async function parseVisiting(
@@ -81,7 +97,6 @@ async function parseVisiting(
     .version(false)
     .strict()
     .strictCommands()
-    .recommendCommands()
     .wrap(widthCharacters)
     .parserConfiguration({ 'parse-positional-numbers': false, 'greedy-arrays': false })
     .options(yargsOptions(GLOBAL_OPTIONS))
@@ -98,8 +113,8 @@ async function parseVisiting(
     kind: 'command',
     path,
     command,
-    args: readArguments({ ...command.positional, ...command.options }, raw),
-    globalArguments: readArguments(GLOBAL_OPTIONS, raw),
+    args: readArguments({ ...command.positional, ...command.options }, raw, argv),
+    globalArguments: readArguments(GLOBAL_OPTIONS, raw, argv),
   };
 }
 
@@ -162,18 +177,22 @@ function yargsOptions(options: Options): Record<string, YargsOptions> {
       name,
       {
         ...commonOptions(option),
+        describe: describeOption(option),
         ...(option.list === true ? { array: true } : {}),
-        ...(option.required === true ? { demandOption: true } : {}),
         ...(option.type === 'boolean' ? {} : { requiresArg: true }),
       },
     ]),
   );
 }
 
-/** Optional to yargs, so that they may be given as flags; {@link readValue} refuses what is missing. */
+/** Optional to yargs, so that they may be given as flags. */
 function positionalOptions(option: Option) {
-  const note = option.required === true ? ' (required)' : '';
-  return { ...commonOptions(option), describe: option.describe + note };
+  return { ...commonOptions(option), describe: describeOption(option) };
+}
+
+/** {@link readValue} refuses what is missing: yargs would do so before it names a flag that is misspelt. */
+function describeOption({ describe, required }: Option): string {
+  return required === true ? `${describe} (required)` : describe;
 }
 
 function commonOptions(option: Option) {
@@ -188,14 +207,14 @@ function commonOptions(option: Option) {
   };
 }
 
-function readArguments<O extends Options>(options: O, raw: Selection['raw']): ArgumentsOf<O> {
+function readArguments<O extends Options>(options: O, raw: Selection['raw'], argv: readonly string[]): ArgumentsOf<O> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each value is read as its option declares it
   return Object.fromEntries(
-    Object.entries(options).map(([name, option]) => [camelCase(name), readValue(name, option, raw[name])]),
+    Object.entries(options).map(([name, option]) => [camelCase(name), readValue(name, option, raw[name], argv)]),
   ) as ArgumentsOf<O>;
 }
 
-function readValue(name: string, option: Option, raw: unknown): unknown {
+function readValue(name: string, option: Option, raw: unknown, argv: readonly string[]): unknown {
   if (option.list === true) return readList(raw);
   // Of a flag given twice, the last counts.
   const value: unknown = Array.isArray(raw) ? raw.at(-1) : raw;
@@ -204,7 +223,7 @@ function readValue(name: string, option: Option, raw: unknown): unknown {
     throw new UsageError(`${name}: expected a value, got none`);
   }
   if (value === undefined) return undefined;
-  return option.type === 'number' ? readNumber(name, option, Number(value)) : formatValue(value);
+  return option.type === 'number' ? readNumber(name, option, Number(value), argv) : formatValue(value);
 }
 
 function readList(raw: unknown): string[] {
@@ -214,13 +233,20 @@ function readList(raw: unknown): string[] {
     .filter((value) => value !== '');
 }
 
-function readNumber(name: string, option: Option, value: number): number {
+function readNumber(name: string, option: Option, value: number, argv: readonly string[]): number {
   const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = option;
   const hasKind = option.fraction === true ? Number.isFinite(value) : Number.isSafeInteger(value);
   if (hasKind && value >= minimum && value <= maximum) return value;
-  throw new UsageError(
-    `--${name}: expected ${describeNumber(option)}, got ${Number.isNaN(value) ? 'something else' : value}`,
-  );
+  const got = Number.isNaN(value) ? (writtenValue(name, argv) ?? 'something else') : String(value);
+  throw new UsageError(`--${name}: expected ${describeNumber(option)}, got ${got}`);
+}
+
+/** What stands on the command line, where yargs only says that it is no number. */
+function writtenValue(name: string, argv: readonly string[]): string | undefined {
+  const index = argv.findLastIndex((word) => word === `--${name}` || word.startsWith(`--${name}=`));
+  const word = argv[index];
+  const value = word?.includes('=') === true ? word.slice(word.indexOf('=') + 1) : argv[index + 1];
+  return index < 0 || value === undefined ? undefined : JSON.stringify(value);
 }
 
 function describeNumber({ minimum, maximum, fraction }: Option): string {

@@ -18,7 +18,10 @@ export const functionExec = defineCommand({
     ...stayOptions,
     ...memberKey,
   },
-  examples: [['function exec --func echo --targettype cli --args hello --out', 'call a function, print its output']],
+  examples: [
+    ['function exec --func echo --targettype cli --args hello --out', 'call a function, print its output'],
+    ['function exec --func greet --targettype greeter --kwargs name:Ada,tone:warm --wait', 'named arguments'],
+  ],
   async run(args, context) {
     const z = await import('zod');
     const { FunctionSpec } = await import('../../colony/messages/processes.ts');

@@ -1,7 +1,11 @@
 import { resolve } from 'node:path';
+import { UserError } from '../../colony/errors.ts';
 import { defineCommand } from '../command.ts';
 import type { Report } from '../framework/report.ts';
 import { explainRefusal, refuseExistingKeyPair, saveKeyPair } from '../key-files.ts';
+
+/** Executors accept no shorter keys. */
+const LEAST_BITS = 2048;
 
 /** `colonies keys generate` */
 export const keysGenerate = defineCommand({
@@ -24,6 +28,11 @@ export const keysGenerate = defineCommand({
   },
   examples: [['keys generate', 'a key pair of 3072 bits in this directory']],
   async run({ bits, out: directory, force, allowShortKey }, context): Promise<Report> {
+    if (bits < LEAST_BITS && !allowShortKey) {
+      throw new UserError(
+        `--bits: expected at least ${LEAST_BITS}, got ${bits}; shorter keys can be broken: for tests there is --allow-short-key`,
+      );
+    }
     const path = resolve(context.io.cwd, directory);
     // Before the primes are searched, which takes seconds.
     if (!force) await refuseExistingKeyPair(path);

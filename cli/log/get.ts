@@ -1,8 +1,10 @@
 import { LogEntry } from '../../colony/messages/logs.ts';
 import { defineCommand, UsageError } from '../command.ts';
 import { memberKey } from '../framework/global-options.ts';
+import { unknownToServer } from '../framework/refusals.ts';
 import { PATIENT_BRIDGE_MS } from '../framework/patience.ts';
 import type { Report } from '../framework/report.ts';
+import { indentRest } from '../framework/text.ts';
 import { listToWire } from '../views/wire.ts';
 
 /** `colonies log get` */
@@ -35,7 +37,9 @@ export const logGet = defineCommand({
     if (!args.follow) {
       const sinceNs = args.latest ? 0 : (args.since ?? 0);
       return logReport(
-        await client.getLogs({ colonyName, ...source, count: args.count, sinceNs, latest: sinceNs === 0 }),
+        await client
+          .getLogs({ colonyName, ...source, count: args.count, sinceNs, latest: sinceNs === 0 })
+          .catch(unknownToServer(processId === '' ? `executor "${executorName}"` : `process ${processId}`)),
       );
     }
     const { followLogs } = await import('../views/logs.ts');
@@ -52,9 +56,10 @@ export const logGet = defineCommand({
 function logReport(entries: readonly LogEntry[]): Report {
   return {
     json: listToWire(LogEntry, entries),
-    show(out) {
+    show(out, talk) {
+      if (entries.length === 0) talk.line('No log lines found');
       for (const { timestampNs, message } of entries) {
-        out.line(`${new Date(timestampNs / 1e6).toISOString()}  ${message.trimEnd()}`);
+        out.line(`${new Date(timestampNs / 1e6).toISOString()}  ${indentRest(message)}`);
       }
     },
   };

@@ -1,5 +1,6 @@
 import { defineCommand } from '../command.ts';
 import { memberKey } from '../framework/global-options.ts';
+import { unknownToServer } from '../framework/refusals.ts';
 import { doneReport } from '../framework/report.ts';
 
 /** `colonies process cancel` */
@@ -11,7 +12,7 @@ export const processCancel = defineCommand({
   options: memberKey,
   async run({ processid: processId, prvkey }, context) {
     const { client } = await context.connect('member', { prvkey });
-    await client.cancelProcess({ processId });
+    await client.cancelProcess({ processId }).catch(unknownToServer(`process ${processId}`));
     return doneReport(`Process cancelled: ${processId}`, { processId });
   },
 });

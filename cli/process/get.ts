@@ -1,5 +1,6 @@
 import { defineCommand } from '../command.ts';
 import { memberKey } from '../framework/global-options.ts';
+import { unknownToServer } from '../framework/refusals.ts';
 
 /** `colonies process get` */
 export const processGet = defineCommand({
@@ -18,7 +19,7 @@ export const processGet = defineCommand({
     const { outputReport } = await import('../views/process-wait.ts');
     const { toWire } = await import('../views/wire.ts');
     const { client } = await context.connect('member', { prvkey });
-    const process = await client.getProcess({ processId });
+    const process = await client.getProcess({ processId }).catch(unknownToServer(`process ${processId}`));
     if (wantsOutput) return { ...outputReport(process), exitCode: 0 };
     return { json: toWire(Process, process), show: (out) => showProcess(process, out) };
   },

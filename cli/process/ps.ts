@@ -4,6 +4,6 @@ import { defineProcessList } from '../views/process-list.ts';
 export const processPs = defineProcessList({
   state: 'running',
   adjective: 'running',
-  timeTitle: 'START TIME',
+  timeTitle: 'START TIME (UTC)',
   time: 'startTime',
 });

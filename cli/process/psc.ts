@@ -4,6 +4,6 @@ import { defineProcessList } from '../views/process-list.ts';
 export const processPsc = defineProcessList({
   state: 'cancelled',
   adjective: 'cancelled',
-  timeTitle: 'END TIME',
+  timeTitle: 'END TIME (UTC)',
   time: 'endTime',
 });

@@ -4,6 +4,6 @@ import { defineProcessList } from '../views/process-list.ts';
 export const processPsf = defineProcessList({
   state: 'failed',
   adjective: 'failed',
-  timeTitle: 'END TIME',
+  timeTitle: 'END TIME (UTC)',
   time: 'endTime',
 });

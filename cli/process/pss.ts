@@ -4,6 +4,6 @@ import { defineProcessList } from '../views/process-list.ts';
 export const processPss = defineProcessList({
   state: 'success',
   adjective: 'successful',
-  timeTitle: 'END TIME',
+  timeTitle: 'END TIME (UTC)',
   time: 'endTime',
 });

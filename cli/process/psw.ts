@@ -4,6 +4,6 @@ import { defineProcessList } from '../views/process-list.ts';
 export const processPsw = defineProcessList({
   state: 'waiting',
   adjective: 'waiting',
-  timeTitle: 'SUBMISSION TIME',
+  timeTitle: 'SUBMISSION TIME (UTC)',
   time: 'submissionTime',
 });

@@ -1,5 +1,6 @@
 import { defineCommand } from '../command.ts';
 import { memberKey } from '../framework/global-options.ts';
+import { unknownToServer } from '../framework/refusals.ts';
 import { PATIENT_BRIDGE_MS } from '../framework/patience.ts';
 
 /** `colonies process wait` */
@@ -25,7 +26,7 @@ export const processWait = defineCommand({
         timeoutMs: timeout === undefined ? undefined : timeout * 1000,
         retry: { forMs: PATIENT_BRIDGE_MS },
       }),
-    );
+    ).catch(unknownToServer(`process ${processid}`));
     return out ? outputReport(process) : finishedReport(process);
   },
 });

@@ -69,5 +69,9 @@ function statisticsRows(statistics: Statistics | undefined): [string, string][] 
 }
 
 function countBoth(processes: number, workflows: number): string {
-  return `${processes} processes, ${workflows} workflows`;
+  return `${count(processes, 'process', 'processes')}, ${count(workflows, 'workflow', 'workflows')}`;
+}
+
+function count(number: number, one: string, several: string): string {
+  return `${number} ${number === 1 ? one : several}`;
 }

@@ -1,6 +1,7 @@
 import type { ColoniesClient } from '../../colony/client.ts';
 import { defineCommand } from '../command.ts';
 import { colonyKey } from '../framework/global-options.ts';
+import { unknownToServer } from '../framework/refusals.ts';
 import { doneReport, type Report } from '../framework/report.ts';
 
 /** A change of an executor by the colony's owner. */
@@ -18,7 +19,9 @@ export function defineExecutorChange(change: Change) {
     options: colonyKey,
     async run(args, context): Promise<Report> {
       const { client, colonyName } = await context.connect('colony', args);
-      await change.apply(client, { colonyName, executorName: args.name });
+      await change
+        .apply(client, { colonyName, executorName: args.name })
+        .catch(unknownToServer(`executor "${args.name}"`));
       return doneReport(`${change.done}: ${args.name}`, { colonyName, executorName: args.name });
     },
   });

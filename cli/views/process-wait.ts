@@ -4,7 +4,7 @@ import { EXIT_CODES } from '../command.ts';
 import type { Connection, Context } from '../framework/context.ts';
 import { PATIENT_BRIDGE_MS } from '../framework/patience.ts';
 import type { Report } from '../framework/report.ts';
-import { formatValue, printableLine } from '../framework/text.ts';
+import { formatValue, indentRest, printableLine } from '../framework/text.ts';
 import { keepCompanyWith } from './company.ts';
 import { followLogs } from './logs.ts';
 import { toWire } from './wire.ts';
@@ -41,7 +41,7 @@ async function waitForSubmitted(
 ): Promise<Process> {
   if (follow) {
     const source = { processId, executorName: '' };
-    await followLogs(client, spec.conditions.colonyName, source, signal, ({ message }) => say(message));
+    await followLogs(client, spec.conditions.colonyName, source, signal, ({ message }) => say(indentRest(message)));
   }
   return waitForProcess(client, { processId, signal, retry: { forMs: PATIENT_BRIDGE_MS } });
 }

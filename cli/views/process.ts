@@ -1,6 +1,6 @@
 import type { FunctionSpec, Process } from '../../colony/messages/processes.ts';
 import type { Terminal } from '../framework/terminal.ts';
-import { formatDuration, formatTime, formatValue } from '../framework/text.ts';
+import { formatDuration, formatMoment, formatValue, shortenWithLength } from '../framework/text.ts';
 import { STATE_TITLES } from './states.ts';
 
 /** Prints everything about a process. */
@@ -14,16 +14,22 @@ export function showProcess(process: Process, out: Terminal): void {
   );
 }
 
-/** The named arguments on one line, as the official command line writes them. */
-export function formatKwargs(kwargs: FunctionSpec['kwargs']): string {
+/** The named arguments on one line, as the official command line writes them; `format` writes each value. */
+export function formatKwargs(kwargs: FunctionSpec['kwargs'], format: (value: unknown) => string): string {
   return Object.entries(kwargs)
-    .map(([name, value]) => `${name}:${formatValue(value)}`)
+    .map(([name, value]) => `${name}:${format(value)}`)
     .join(' ');
 }
 
-/** Values on one line. */
-export function formatValues(values: readonly unknown[]): string {
-  return values.map(formatValue).join(' ');
+/** Keys and ciphertexts are long; "process get --out" and --json print them whole. */
+const VALUE_WIDTH = 64;
+
+function formatLong(value: unknown): string {
+  return shortenWithLength(formatValue(value), VALUE_WIDTH);
+}
+
+function formatValues(values: readonly unknown[]): string {
+  return values.map(formatLong).join(' ');
 }
 
 function processFacts(process: Process): [string, string][] {
@@ -34,11 +40,11 @@ function processFacts(process: Process): [string, string][] {
     ['NodeName', process.spec.nodeName || '-'],
     ['Initiator', process.initiatorName || process.initiatorId],
     ['AssignedExecutorId', process.assignedExecutorId || '-'],
-    ['SubmissionTime', formatTime(process.submissionTime)],
-    ['StartTime', formatTime(process.startTime)],
-    ['EndTime', formatTime(process.endTime)],
-    ['WaitDeadline', formatTime(process.waitDeadline)],
-    ['ExecDeadline', formatTime(process.execDeadline)],
+    ['SubmissionTime', formatMoment(process.submissionTime)],
+    ['StartTime', formatMoment(process.startTime)],
+    ['EndTime', formatMoment(process.endTime)],
+    ['WaitDeadline', formatMoment(process.waitDeadline)],
+    ['ExecDeadline', formatMoment(process.execDeadline)],
     ['WaitingTime', durationBetween(process.submissionTime, process.startTime)],
     ['ProcessingTime', durationBetween(process.startTime, process.endTime)],
     ['Retries', String(process.retries)],
@@ -54,7 +60,7 @@ function specFacts(spec: FunctionSpec): [string, string][] {
   return [
     ['Function', spec.functionName],
     ['Args', formatValues(spec.args)],
-    ['KwArgs', formatKwargs(spec.kwargs)],
+    ['KwArgs', formatKwargs(spec.kwargs, formatLong)],
     ['MaxWaitTime', formatLimit(spec.maxWaitTimeSeconds)],
     ['MaxExecTime', formatLimit(spec.maxExecTimeSeconds)],
     ['MaxRetries', spec.maxRetries < 0 ? 'unlimited' : String(spec.maxRetries)],

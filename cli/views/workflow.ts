@@ -3,7 +3,7 @@ import type { ColoniesClient } from '../../colony/client.ts';
 import type { Process } from '../../colony/messages/processes.ts';
 import type { Workflow } from '../../colony/messages/workflows.ts';
 import type { Terminal } from '../framework/terminal.ts';
-import { formatTime } from '../framework/text.ts';
+import { formatMoment } from '../framework/text.ts';
 import { STATE_TITLES } from './states.ts';
 
 /** The processes of a workflow. Their positions differ between replies, so nodes are told apart by name. */
@@ -21,9 +21,9 @@ export function showWorkflow(workflow: Workflow, nodes: readonly Process[], out:
     ['WorkflowId', workflow.workflowId],
     ['State', STATE_TITLES[workflow.state]],
     ['Initiator', workflow.initiatorName || workflow.initiatorId],
-    ['SubmissionTime', formatTime(workflow.submissionTime)],
-    ['StartTime', formatTime(workflow.startTime)],
-    ['EndTime', formatTime(workflow.endTime)],
+    ['SubmissionTime', formatMoment(workflow.submissionTime)],
+    ['StartTime', formatMoment(workflow.startTime)],
+    ['EndTime', formatMoment(workflow.endTime)],
   ]);
   out.line('');
   out.table(

@@ -1,5 +1,6 @@
 import { defineCommand } from '../command.ts';
 import { memberKey } from '../framework/global-options.ts';
+import { unknownToServer } from '../framework/refusals.ts';
 import { doneReport } from '../framework/report.ts';
 
 /** `colonies workflow cancel` */
@@ -9,7 +10,7 @@ export const workflowCancel = defineCommand({
   options: memberKey,
   async run({ workflowid: workflowId, prvkey }, context) {
     const { client } = await context.connect('member', { prvkey });
-    await client.cancelWorkflow({ workflowId });
+    await client.cancelWorkflow({ workflowId }).catch(unknownToServer(`workflow ${workflowId}`));
     return doneReport(`Workflow cancelled: ${workflowId}`, { workflowId });
   },
 });

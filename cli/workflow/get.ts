@@ -1,5 +1,6 @@
 import { defineCommand } from '../command.ts';
 import { memberKey } from '../framework/global-options.ts';
+import { unknownToServer } from '../framework/refusals.ts';
 
 /** `colonies workflow get` */
 export const workflowGet = defineCommand({
@@ -12,7 +13,7 @@ export const workflowGet = defineCommand({
     const { getNodes, showWorkflow } = await import('../views/workflow.ts');
     const { listToWire, toWire } = await import('../views/wire.ts');
     const { client } = await context.connect('member', { prvkey });
-    const workflow = await client.getWorkflow({ workflowId });
+    const workflow = await client.getWorkflow({ workflowId }).catch(unknownToServer(`workflow ${workflowId}`));
     const nodes = await getNodes(client, workflow.processIds, context.io.signal);
     return {
       json: { workflow: toWire(Workflow, workflow), processes: listToWire(Process, nodes) },

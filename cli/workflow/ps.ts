@@ -4,6 +4,6 @@ import { defineWorkflowList } from '../views/workflow-list.ts';
 export const workflowPs = defineWorkflowList({
   state: 'running',
   adjective: 'running',
-  timeTitle: 'STARTTIME',
+  timeTitle: 'STARTTIME (UTC)',
   time: 'startTime',
 });

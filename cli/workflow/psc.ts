@@ -4,6 +4,6 @@ import { defineWorkflowList } from '../views/workflow-list.ts';
 export const workflowPsc = defineWorkflowList({
   state: 'cancelled',
   adjective: 'cancelled',
-  timeTitle: 'ENDTIME',
+  timeTitle: 'ENDTIME (UTC)',
   time: 'endTime',
 });

@@ -4,6 +4,6 @@ import { defineWorkflowList } from '../views/workflow-list.ts';
 export const workflowPsf = defineWorkflowList({
   state: 'failed',
   adjective: 'failed',
-  timeTitle: 'ENDTIME',
+  timeTitle: 'ENDTIME (UTC)',
   time: 'endTime',
 });

@@ -4,6 +4,6 @@ import { defineWorkflowList } from '../views/workflow-list.ts';
 export const workflowPss = defineWorkflowList({
   state: 'success',
   adjective: 'successful',
-  timeTitle: 'ENDTIME',
+  timeTitle: 'ENDTIME (UTC)',
   time: 'endTime',
 });

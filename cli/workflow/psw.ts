@@ -4,6 +4,6 @@ import { defineWorkflowList } from '../views/workflow-list.ts';
 export const workflowPsw = defineWorkflowList({
   state: 'waiting',
   adjective: 'waiting',
-  timeTitle: 'SUBMISSIONTIME',
+  timeTitle: 'SUBMISSIONTIME (UTC)',
   time: 'submissionTime',
 });

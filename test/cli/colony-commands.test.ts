@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { saveKeyPair } from '../../cli/key-files.ts';
 import { generateIdentity } from '../../colony/identity.ts';
 import { addLog } from '../../colony/messages/logs.ts';
 import { assignProcess, closeFailed, closeSuccessful } from '../../colony/messages/processes.ts';
+import { answer, refuse, startScriptedServer } from '../colony/scripted-server.ts';
 import { type CliColony, run, startCliColony } from './support.ts';
 
 let cli: CliColony;
@@ -51,7 +53,7 @@ describe('colonies and users', () => {
       generateIdentity().id,
     ]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/^error: addusermsg: the server answered \d+: .+\n$/u);
+    expect(stderr).toMatch(/^error: the server refused \(\d+\): .+\n$/u);
   });
 
   test('a key that is missing is named with its variable', async () => {
@@ -64,7 +66,7 @@ describe('colonies and users', () => {
   test('a key given as a flag comes before the one of the environment', async () => {
     const { code, stderr } = await cli.run(['user', 'ls', '--prvkey', generateIdentity().privateKey]);
     expect(code).toBe(1);
-    expect(stderr).toContain('the server answered 403');
+    expect(stderr).toMatch(/error: the server refused \(403\): Access denied/u);
   });
 
   test('a malformed key is refused without showing it', async () => {
@@ -165,7 +167,7 @@ describe('functions and processes', () => {
     expect((await cli.run(['process', 'pss', '--executortype', 'named'])).stdout).toContain(name);
     expect((await cli.run(['process', 'get', process.processId, '--out'])).stdout).toBe(`${'x'.repeat(200)}\n`);
     const narrow = await cli.run(['process', 'get', process.processId], { columns: 60 });
-    expect(narrow.stdout).toMatch(/│ Output +│ x+… │/u);
+    expect(narrow.stdout).toMatch(/│ Output +│ x{46}… \(200 characters\) │/u);
   });
 
   test('empty lists are told on standard error, and are [] as JSON', async () => {
@@ -177,11 +179,72 @@ describe('functions and processes', () => {
   test('an unknown process is an error of the user', async () => {
     const { code, stderr } = await cli.run(['process', 'get', 'a'.repeat(64)]);
     expect(code).toBe(1);
-    expect(stderr).toContain('process not found');
+    expect(stderr).toBe(`error: process ${'a'.repeat(64)}: unknown to the server\n`);
+  });
+});
+
+describe('what the server does not have is named in plain words', () => {
+  const id = 'b'.repeat(64);
+  test.each([
+    [['process', 'wait', id], `process ${id}`],
+    [['process', 'cancel', id], `process ${id}`],
+    [['workflow', 'get', id], `workflow ${id}`],
+    [['workflow', 'cancel', id], `workflow ${id}`],
+    [['executor', 'approve', 'nobody'], 'executor "nobody"'],
+    [['log', 'get', '-p', id], `process ${id}`],
+    [['decrypt', id, '--key', 'private_key.b64'], `process ${id}`],
+  ])('%j', async (argv, what) => {
+    await saveKeyPair(cli.colony.directory, { p: 7n, q: 11n }, { overwrite: true });
+    const { code, stderr } = await cli.run(argv);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: `error: ${what}: unknown to the server\n` });
+    expect(await cli.json(argv)).toEqual({ error: `${what}: unknown to the server`, exitCode: 1 });
+  });
+});
+
+describe('untrusted text', () => {
+  test('is escaped in JSON, too, and means what it did', async () => {
+    const name = 'a\u009b2J\u202eb';
+    await using server = await startScriptedServer([answer('getusersmsg', [{ name, userid: 'u' }])]);
+    const { stdout } = await cli.run(['user', 'ls', '--port', String(server.address.port), '--json']);
+    expect(stdout).toContain('a\\u009b2J\\u202eb');
+    expect(JSON.parse(stdout)).toMatchObject([{ name }]);
+  });
+
+  test('of a server that refuses stays on one line', async () => {
+    await using server = await startScriptedServer([refuse(500, 'no\nerror: run "rm -rf ~"\r\u001b[2J')]);
+    const { stderr } = await cli.run(['user', 'ls', '--port', String(server.address.port)]);
+    expect(stderr).toBe('error: the server refused (500): no error: run "rm -rf ~" \\x1b[2J\n');
+  });
+
+  test('that is long is shortened in lists, and in the facts of a process', async () => {
+    const key = 'k'.repeat(500);
+    const argv = ['function', 'exec', '--func', 'f', '--targettype', 'long', '--kwargs', `key:${key}`];
+    const processId = (await cli.run(argv)).stdout.trim();
+    const listed = await cli.run(['process', 'psw', '--executortype', 'long']);
+    expect(listed.stdout).toContain(` key:${'k'.repeat(31)}… `);
+    const shown = await cli.run(['process', 'get', processId]);
+    expect(shown.stdout).toContain(`key:${'k'.repeat(46)}… (500 characters)`);
+    expect(await cli.json(['process', 'get', processId])).toMatchObject({ spec: { kwargs: { key } } });
   });
 });
 
 describe('logs', () => {
+  test('without lines say so', async () => {
+    const processId = (await cli.run(['function', 'exec', '--func', 'f', '--targettype', 'mute'])).stdout.trim();
+    const silent = await cli.run(['log', 'get', '-p', processId]);
+    expect(silent).toEqual({ code: 0, stdout: '', stderr: 'No log lines found\n' });
+  });
+
+  test('cannot forge lines', async () => {
+    await cli.run(['function', 'exec', '--func', 'f', '--targettype', 'forger']);
+    const { identity, process } = await assign('forger');
+    const { processId } = process;
+    await cli.colony.call(identity, addLog, { processId, message: 'one\n2026-11-20T00:00:00.000Z  two' });
+    const { stdout } = await cli.run(['log', 'get', '-p', processId]);
+    expect(stdout).toMatch(/^\S+ {2}one\n {4}2026-11-20T00:00:00.000Z {2}two\n$/u);
+    await cli.colony.call(identity, closeSuccessful, { processId, output: [] });
+  });
+
   test('of a process are printed, as JSON on request', async () => {
     await cli.run(['function', 'exec', '--func', 'f', '--targettype', 'talker']);
     const { identity, name, process } = await assign('talker');

@@ -22,9 +22,13 @@ const publicKeyText = (): string => {
 };
 
 /** A process of the tutorial's cloud that has closed with this output, or failed without one. */
-async function finished(output: readonly string[] | undefined): Promise<string> {
+async function finished(
+  output: readonly string[] | undefined,
+  functionName = 'sum_patient_data',
+  nodeName = '',
+): Promise<string> {
   const { colony } = cli;
-  await colony.submit({ functionName: 'sum_patient_data', kwargs: { 'paillier-pubkey': publicKeyText() } }, 'cloud');
+  await colony.submit({ functionName, nodeName, kwargs: { 'paillier-pubkey': publicKeyText() } }, 'cloud');
   const request = { colonyName: colony.colonyName, timeoutSeconds: 5, availableCpu: '', availableMemory: '' };
   const { processId } = await colony.call(executor.identity, assignProcess, request);
   if (output === undefined) await colony.call(executor.identity, closeFailed, { processId, errors: ['no data'] });
@@ -45,6 +49,13 @@ test('decrypt prints the sentence of the tutorial', async () => {
     stderr: '',
   });
   expect(await cli.json(['decrypt', processId])).toEqual({ processId, kind: 'sum', sum: '60' });
+});
+
+test('the number of one hospital is not called the sum', async () => {
+  const processId = await finished([await ciphertextOf(55n)], 'get_patient_data', 'r1:get_patient_data');
+  expect((await cli.run(['decrypt', processId])).stdout).toBe('The number of node "r1:get_patient_data" is: 55\n');
+  const document = { processId, kind: 'number', nodeName: 'r1:get_patient_data', number: '55' };
+  expect(await cli.json(['decrypt', processId])).toEqual(document);
 });
 
 test('sums may be negative, and longer than any number type', async () => {
@@ -89,7 +100,7 @@ test('a process that has not finished is told how to be waited for', async () =>
 test('an unknown process id is an error of the user', async () => {
   const { code, stderr } = await cli.run(['decrypt', 'a'.repeat(64)]);
   expect(code).toBe(1);
-  expect(stderr).toContain('expected the id of a process, got an answer of the server: ');
+  expect(stderr).toBe(`error: process ${'a'.repeat(64)}: unknown to the server\n`);
 });
 
 test('without a private key there is nothing to decrypt with', async () => {

@@ -48,11 +48,25 @@ describe('the help', () => {
 describe('wrong usage ends with exit code 2 and a pointer to the help', () => {
   test.each([
     [[], 'expected one of these commands', 'colonies --help'],
-    [['nonsense'], 'Unknown command: nonsense', 'colonies --help'],
+    [['nonsense'], 'Unknown command: nonsense\n', 'colonies --help'],
+    [['nope'], 'Unknown command: nope\n', 'colonies --help'],
     [['workflow'], 'expected one of these commands: cancel, get', 'colonies workflow --help'],
     [['workflow', 'sumbit'], 'Did you mean submit?', 'colonies workflow --help'],
     [['workflow', 'ls-all'], 'Unknown command', 'colonies workflow --help'],
-    [['workflow', 'submit'], 'Missing required argument: spec', 'colonies workflow submit --help'],
+    [['workflow', 'submit'], 'spec: expected a value, got none', 'colonies workflow submit --help'],
+    [['workflow', 'submit', '--spce', 'x'], 'Unknown argument: spce', 'colonies workflow submit --help'],
+    [
+      ['process', 'wait', 'x', '--timeout', 'abc'],
+      '--timeout: expected a number of at least 0, got "abc"',
+      'wait --help',
+    ],
+    [['process', 'wait', 'x', '--timeout=1s'], '--timeout: expected a number of at least 0, got "1s"', 'wait --help'],
+    [['demo', '--column', 'toString'], '--column: expected one of age, ', 'demo --help'],
+    [
+      ['executor', 'start', 'hospital', 'r1', 'many'],
+      'secret: expected a number, got text of 4 characters',
+      'start hospital --help',
+    ],
     [['workflow', 'ps', '--nope'], 'Unknown argument: nope', 'colonies workflow ps --help'],
     [['workflow', 'ps', 'extra'], 'Unknown argument: extra', 'colonies workflow ps --help'],
     [
@@ -82,6 +96,16 @@ describe('wrong usage ends with exit code 2 and a pointer to the help', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(message);
     expect(stderr).toContain(pointer);
+  });
+});
+
+test('with --json the error is a document, beside the message', async () => {
+  const { code, stdout, stderr } = await run(['workflow', 'ps', '--count', '0', '--json']);
+  expect(code).toBe(2);
+  expect(stderr).toContain('--count: expected a whole number from 1 to 100, got 0');
+  expect(JSON.parse(stdout)).toEqual({
+    error: '--count: expected a whole number from 1 to 100, got 0',
+    exitCode: 2,
   });
 });
 

@@ -81,7 +81,9 @@ test.each(['public_key.b64', 'private_key.b64'])(
   async (name) => {
     await using directory = await temporaryDirectory();
     await writeFile(join(directory.path, name), 'precious');
-    await expect(saveKeyPair(directory.path, { p: 7n, q: 11n })).rejects.toThrow(`${name}: expected no file, got one`);
+    await expect(saveKeyPair(directory.path, { p: 7n, q: 11n })).rejects.toThrow(
+      `${name}: expected no file, got a key file`,
+    );
     expect(await readdir(directory.path)).toEqual([name]);
     expect(await readFile(join(directory.path, name), 'utf8')).toBe('precious');
     await saveKeyPair(directory.path, { p: 7n, q: 11n }, { overwrite: true });

@@ -216,7 +216,7 @@ test('executor start without any colony says how to make one', async () => {
 test('executor start with a secret that is no number, or a missing configuration, says so', async () => {
   const env = { COLONIES_COLONY_NAME: 'dev' };
   const words = await run(['executor', 'start', 'hospital', 'r1', 'many'], { env });
-  expect(words.code).toBe(1);
+  expect(words.code).toBe(2);
   expect(words.stderr).not.toContain('many');
   const missing = await run(['executor', 'start', 'hospital', 'r1', '--config', 'nowhere.json'], { env });
   expect(missing.code).toBe(1);

@@ -2,6 +2,8 @@ import { resolve } from 'node:path';
 import { defineCommand, UsageError } from '../../command.ts';
 import { daemonOptions, runDaemon } from '../../views/daemon.ts';
 
+const PATH = ['executor', 'start', 'hospital'];
+
 /** `colonies executor start hospital` */
 export const executorStartHospital = defineCommand({
   describe: 'Run the daemon of a hospital: encrypts its own numbers for whoever submits a workflow',
@@ -26,11 +28,10 @@ export const executorStartHospital = defineCommand({
   async run(args, context) {
     const { type: executorType, secret, config } = args;
     if ((secret === undefined) === (config === undefined)) {
-      throw new UsageError('expected either a secret number or --config <file.json>', [
-        'executor',
-        'start',
-        'hospital',
-      ]);
+      throw new UsageError('expected either a secret number or --config <file.json>', PATH);
+    }
+    if (secret !== undefined && !/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/iu.test(secret.trim())) {
+      throw new UsageError(`secret: expected a number, got text of ${secret.length} characters`, PATH);
     }
     const data = config === undefined ? { secret: secret ?? '' } : { configPath: resolve(context.io.cwd, config) };
     const { startHospital } = await import('../../../executors/hospital/daemon.ts');
