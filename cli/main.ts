@@ -1,12 +1,12 @@
 #!/usr/bin/env node
-import { ServerError, toError } from '../colony/errors.ts';
+import { toError } from '../colony/errors.ts';
 import { isMendable } from '../executors/failures.ts';
 import { EXIT_CODES, UsageError } from './command.ts';
 import { createContext } from './framework/context.ts';
 import type { Io, TextStream } from './framework/io.ts';
 import { type Parsed, parseCommandLine } from './framework/parser.ts';
 import { isEntryPoint, runAsProgram } from './framework/program.ts';
-import { describeRefusal } from './framework/refusals.ts';
+import { describeError } from './framework/refusals.ts';
 import { printable, printableJson } from './framework/text.ts';
 import { COMMANDS } from './registry.ts';
 
@@ -96,7 +96,7 @@ function explain(error: Error, io: Io): Failure {
     return { exitCode: EXIT_CODES.usage, error: error.message, said: [error.message, pointer] };
   }
   if (isMendable(error)) {
-    const message = error instanceof ServerError ? describeRefusal(error) : error.message;
+    const message = describeError(error);
     return { exitCode: EXIT_CODES.error, error: message, said: [`error: ${message}`] };
   }
   const report = `This is a bug of sealed-colonies, please report it:\n${error.stack ?? error.message}`;

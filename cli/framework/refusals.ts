@@ -1,4 +1,4 @@
-import { ServerError, UserError } from '../../colony/errors.ts';
+import { ColonyError, ServerError, UserError } from '../../colony/errors.ts';
 
 /** The server's words for what it does not have: those of the official one, and so of the embedded one. */
 const UNKNOWN = /not found|\bis nil$|does not exist/iu;
@@ -17,7 +17,8 @@ export function unknownToServer(what: string): (thrown: unknown) => never {
   };
 }
 
-/** A refusal in plain words: the name of the message means nothing to users. */
-export function describeRefusal({ status, serverMessage }: ServerError): string {
-  return `the server refused (${status}): ${serverMessage}`;
+/** An error in plain words: the name of the protocol's message, which it may begin with, means nothing to users. */
+export function describeError(error: Error): string {
+  if (error instanceof ServerError) return `the server refused (${error.status}): ${error.serverMessage}`;
+  return error instanceof ColonyError ? error.message.replace(/^[a-z]+msg: /u, '') : error.message;
 }

@@ -16,6 +16,7 @@ import type { Connection, Context } from '../framework/context.ts';
 import { readJsonText } from '../framework/files.ts';
 import { memberKey } from '../framework/global-options.ts';
 import { PATIENT_BRIDGE_MS } from '../framework/patience.ts';
+import { describeError } from '../framework/refusals.ts';
 import type { Report } from '../framework/report.ts';
 import { printableLine } from '../framework/text.ts';
 import { loadPublicKey, PUBLIC_KEY_FILE } from '../key-files.ts';
@@ -85,7 +86,7 @@ async function submit({ client }: Connection, spec: WorkflowSpec, { io }: Contex
   } catch (thrown) {
     throw new UserError(
       `workflow ${workflowId}: submitted, but its processes could not be asked for; look at it with ` +
-        `"colonies workflow get ${workflowId}"\n${toError(thrown).message}`,
+        `"colonies workflow get ${workflowId}"\n${describeError(toError(thrown))}`,
       { cause: thrown },
     );
   }

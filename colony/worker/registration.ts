@@ -133,15 +133,20 @@ function whatTheOwnerDoes(
 ): string {
   return executor === undefined
     ? 'not registered: the owner of the colony runs ' +
-        `"colonies executor add --name ${name} --type ${type} --executorid ${identity.id} --approve"`
-    : `waiting for approval: the owner of the colony runs "colonies executor approve --name ${executor.executorName}"`;
+        `"colonies executor add --name ${quote(name)} --type ${quote(type)} --executorid ${identity.id} --approve"`
+    : `waiting for approval: the owner of the colony runs "colonies executor approve --name ${quote(executor.executorName)}"`;
+}
+
+/** A name for a command line that people paste into a shell; some names come from the server. */
+function quote(name: string): string {
+  return /^[\w./@+-]+$/u.test(name) ? name : `'${name.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 function requireNotRejected(executor: Executor | undefined): void {
   if (executor?.state !== 'rejected') return;
   throw new TerminalError(
     `executor ${executor.executorName}: expected an approval, got a rejection by the owner of the colony; ` +
-      `the owner may change that with "colonies executor approve --name ${executor.executorName}"`,
+      `the owner may change that with "colonies executor approve --name ${quote(executor.executorName)}"`,
     { code: 'REJECTED' },
   );
 }

@@ -206,6 +206,23 @@ test('executor start runs a daemon until it is interrupted, and unregisters it',
   expect(gone.stdout).toMatch(/r1-hospital_executor-\S+ +r1-hospital_executor +n\/a +Unregistered/u);
 });
 
+test('executor start ends with exit code 1 and no stack when the owner rejects the daemon', async () => {
+  await using directory = await temporaryDirectory();
+  await using server = await startServer(directory.path);
+  let name: string | undefined;
+  const { code, stderr } = await run(['executor', 'start', 'cloud'], {
+    env: server.env,
+    onTalk: (text) => {
+      if (name !== undefined || !text.includes('"msg":"approved"')) return;
+      name = /Executor (\S+) of type/u.exec(text)?.[1] ?? '';
+      void run(['executor', 'reject', name], { env: server.env });
+    },
+  });
+  expect(code).toBe(1);
+  expect(stderr).toContain(`error: executor ${name}: expected an approval, got a rejection by the owner of the colony`);
+  expect(stderr).not.toMatch(/\n {4}at /u);
+});
+
 test('executor start without any colony says how to make one', async () => {
   await using directory = await temporaryDirectory();
   const { code, stderr } = await run(['executor', 'start', 'cloud'], { env: { SEALED_COLONIES_HOME: directory.path } });
