@@ -23,6 +23,9 @@ export interface Hints extends Disposable {
 /** The server ends a subscription, and with it the connection, after this time; then it is made again. */
 const WINDOW_SECONDS = 60;
 
+/** As much as an answer over HTTP may be, see `maxReplyBytes`. */
+const MAX_FRAME_BYTES = 64 * 2 ** 20;
+
 const WATCHED_STATES: readonly ProcessState[] = ['running', 'success', 'failed'];
 
 /**
@@ -83,7 +86,11 @@ function keepConnected(client: ColoniesClient, greeting: () => readonly string[]
   let isDisposed = false;
 
   function connect(): WebSocket {
-    const opened = new WebSocket(pubSubUrl(client.server), { perMessageDeflate: false, handshakeTimeout: 10_000 });
+    const opened = new WebSocket(pubSubUrl(client.server), {
+      perMessageDeflate: false,
+      handshakeTimeout: 10_000,
+      maxPayload: MAX_FRAME_BYTES,
+    });
     opened.on('open', () => {
       failures = 0;
       for (const frame of greeting()) opened.send(frame);
