@@ -6,7 +6,7 @@ import { checkRange } from './validate.ts';
 import { refuseBad } from './vector-checks.ts';
 
 /** Names the number at an index, for error messages. */
-export type NameOf = (index: number) => string;
+type NameOf = (index: number) => string;
 
 /** Magnitudes at the width of the largest, and one sign byte each. */
 export function signedExponents(values: readonly bigint[]): [Uint8Array, Uint8Array] {
