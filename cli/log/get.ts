@@ -32,6 +32,7 @@ export const logGet = defineCommand({
       throw new UsageError('expected either --processid or --executorname', ['log', 'get']);
     }
     const source = { processId, executorName };
+    const explain = unknownToServer(processId === '' ? `executor "${executorName}"` : `process ${processId}`);
     const bridgeMs = args.follow ? PATIENT_BRIDGE_MS : 0;
     const { client, colonyName } = await context.connect('member', args, { bridgeMs });
     if (!args.follow) {
@@ -39,7 +40,7 @@ export const logGet = defineCommand({
       return logReport(
         await client
           .getLogs({ colonyName, ...source, count: args.count, sinceNs, latest: sinceNs === 0 })
-          .catch(unknownToServer(processId === '' ? `executor "${executorName}"` : `process ${processId}`)),
+          .catch(explain),
       );
     }
     const { followLogs } = await import('../views/logs.ts');
@@ -48,7 +49,7 @@ export const logGet = defineCommand({
       if (context.flags.json) entries.push(entry);
       else context.print(logReport([entry]));
     };
-    await followLogs(client, colonyName, source, context.io.signal, onLine, args.since);
+    await followLogs(client, colonyName, source, context.io.signal, onLine, args.since).catch(explain);
     return context.flags.json ? logReport(entries) : undefined;
   },
 });

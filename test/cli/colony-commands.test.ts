@@ -192,6 +192,7 @@ describe('what the server does not have is named in plain words', () => {
     [['workflow', 'cancel', id], `workflow ${id}`],
     [['executor', 'approve', 'nobody'], 'executor "nobody"'],
     [['log', 'get', '-p', id], `process ${id}`],
+    [['log', 'get', '-p', id, '--follow'], `process ${id}`],
     [['decrypt', id, '--key', 'private_key.b64'], `process ${id}`],
   ])('%j', async (argv, what) => {
     await saveKeyPair(cli.colony.directory, { p: 7n, q: 11n }, { overwrite: true });

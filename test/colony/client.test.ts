@@ -1,4 +1,4 @@
-import { describe, expect, expectTypeOf, test } from 'vitest';
+import { afterEach, describe, expect, expectTypeOf, test, vi } from 'vitest';
 import { type ColoniesClient, createColoniesClient, isNothingToAssign } from '../../colony/client.ts';
 import { RequestEnvelope } from '../../colony/envelope.ts';
 import { ConnectionError, ServerError } from '../../colony/errors.ts';
@@ -209,6 +209,33 @@ test('a submission whose answer is lost is executed once by the embedded server'
   const query = { colonyName: colony.colonyName, count: 10, state: 0, executorType: '', label: '', initiator: '' };
   expect((await client.getProcesses(query)).map((waiting) => waiting.processId)).toEqual([processId]);
   expect(proxy.bodies[2]).toBe(proxy.bodies[0]);
+});
+
+/** Loses its answer, five minutes later. */
+const later: Step = (...step) => {
+  const nowMs = performance.now();
+  vi.spyOn(performance, 'now').mockImplementation(() => nowMs + 300_000);
+  return reset(...step);
+};
+
+describe('minutes after its first attempt', () => {
+  const patient = { ...retry, forMs: 3_600_000 };
+  afterEach(() => vi.restoreAllMocks());
+
+  test('a close is signed anew, so that it is not taken for a recording', async () => {
+    await using server = await startScriptedServer([later, answer('closesuccessfulmsg', {})]);
+    await clientOf(server).closeSuccessful({ processId: PROCESS_ID, output: ['x'] }, { retry: patient });
+    const [first, second] = server.bodies.map((body) => Object(innerOf(body)));
+    expect(second).toMatchObject({ processid: PROCESS_ID, out: ['x'] });
+    expect(second.nonce).not.toBe(first.nonce);
+  });
+
+  test('a submission keeps its bytes, since others would be another submission', async () => {
+    const info = answer('getserverinfomsg', { deduplicates: true });
+    await using server = await startScriptedServer([later, info, submitted]);
+    await clientOf(server).submitFunctionSpec({ spec }, { retry: patient });
+    expect(server.bodies[2]).toBe(server.bodies[0]);
+  });
 });
 
 describe('a server that is away', () => {
