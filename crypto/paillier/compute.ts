@@ -104,13 +104,14 @@ function openRuntime(): Runtime {
 
 async function perform(task: Task, options: ComputeOptions): Promise<void> {
   options.signal?.throwIfAborted();
-  const { engine, rings, workers } = openRuntime();
+  const { engine, workers } = openRuntime();
   const micros = estimateMicros(engine, task);
   if (micros > INLINE_MICROS || options.priority === 'background') {
     return runInWorkers(workers, task, engine.lanes, micros, options);
   }
   await turns.take(micros);
-  runTask(rings, task);
+  // Taken only now: rings that closeCrypto() closed meanwhile would be opened again and never closed.
+  runTask(localRings(), task);
 }
 
 async function runInWorkers(
