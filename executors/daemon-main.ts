@@ -11,7 +11,7 @@ import { isMendable } from './failures.ts';
  */
 export async function daemonMain(start: (environment: Environment, log: Logger) => Promise<Worker>): Promise<void> {
   try {
-    await runUntilSignal(await start(loadEnvironment(), pino(pino.destination(2))));
+    await runUntilSignal(start(loadEnvironment(), pino(pino.destination(2))));
   } catch (error) {
     const { message, stack } = toError(error);
     process.stderr.write(`${isMendable(error) ? message : (stack ?? message)}\n`);

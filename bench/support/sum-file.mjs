@@ -5,7 +5,9 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { argv } from 'node:process';
 
 const [, , library = '', modulus = '', path = ''] = argv;
-const { publicKeyFromModulus, sumStream } = await import(library);
+const { describeEngine, publicKeyFromModulus, sumStream } = await import(library);
+// Daemons choose and test the engine when they start, before work comes.
+describeEngine();
 const publicKey = publicKeyFromModulus(BigInt(modulus));
 
 let highest = 0;
