@@ -12,6 +12,8 @@ import { DataError, quoteName } from './errors.ts';
 import type { Cell } from './source.ts';
 
 const MAX_GROUPS = 1024;
+/** What grouping may cost in memory, whatever stands in the column. */
+const MAX_DIFFERENT_GROUPS = 65_536;
 
 /**
  * What a party contributes to a mean and a variance over several parties; private until encrypted, `missing` too.
@@ -48,15 +50,18 @@ export interface SummaryRequest extends Selection {
 }
 
 /**
- * Count, sum and sum of squares of columns, by group if asked: exactly, in one pass over the rows and constant memory.
+ * Count, sum and sum of squares of columns, by group if asked: exactly, in one pass over the rows; memory grows with the
+ * number of groups only.
  *
  * Rows of groups that are not listed, or of none, are left out. A group without any value gives zeros. Everything is
- * refused, without telling which column or group it was, when so few values stand in a group, *or are left out*, that they
- * could be single patients: the difference between all rows and the listed groups would show those that are left out.
- * Every cell is read, whatever its group, so that a refusal tells nothing about a group.
+ * refused, without telling which column or group it was, when so few values stand in a listed group that they could be
+ * single patients, *or in all small groups of the rows together*, listed or not: somebody who asks for all rows and for
+ * each large group, however many requests that takes, finds what the small ones hold by subtracting. Rows without a group
+ * count as one. Every cell is read, whatever its group, so that a refusal tells nothing about a group.
  *
  * @returns for each column, in the order of the selection, a summary for each group in the order of `grouping.values`
- * @throws DataError `SELECTION_INVALID` for a bad list of groups; `NOT_NUMERIC` with the column, and for the operator the
+ * @throws DataError `SELECTION_INVALID` for a bad list of groups; `GROUPING_REFUSED` for a column of more than 65 536
+ *   groups; `NOT_NUMERIC` with the column, and for the operator the
  *   row; `EMPTY` when a column has no value at all; `TOO_FEW_ROWS` naming `dataset.minimumRows`, not the count; and the
  *   errors of selection and source
  */
@@ -65,51 +70,67 @@ export async function summarise(
   { grouping, ...selection }: SummaryRequest,
   options: SummaryOptions = {},
 ): Promise<Summary[][]> {
-  const groupIndex = indexGroups(grouping);
+  const groups = grouping === undefined ? undefined : new GroupPlaces(dataset, grouping);
   const request = await resolveSelection(dataset, selection, grouping?.column, options.signal);
   const columnCount = request.columns.length - (grouping === undefined ? 0 : 1);
-  const tallies = request.columns.slice(0, columnCount).map((column) => new ColumnTally(column, groupIndex?.size ?? 1));
+  const tallies = request.columns
+    .slice(0, columnCount)
+    .map((column) => new ColumnTally(column, grouping?.values.length ?? 1));
   let rowNumber = 0;
   for await (const rows of dataset.source.read(request, options.signal)) {
     options.signal?.throwIfAborted();
     for (const row of rows) {
       rowNumber += 1;
-      const group = groupIndex === undefined ? 0 : groupOf(groupIndex, row[columnCount] ?? null);
-      for (const [index, tally] of tallies.entries()) tally.add(row[index] ?? null, group, dataset, rowNumber);
+      const place = groups?.placeOf(row[columnCount] ?? null) ?? 0;
+      for (const [index, tally] of tallies.entries()) tally.add(row[index] ?? null, place, dataset, rowNumber);
     }
   }
   for (const tally of tallies) tally.requireEnough(dataset);
   return tallies.map((tally) => tally.summaries());
 }
 
-/** Where each group stands in the list; undefined without grouping. */
-function indexGroups(grouping: Grouping | undefined): ReadonlyMap<string, number> | undefined {
-  if (grouping === undefined) return undefined;
-  const groups = new Map(grouping.values.map((value, index) => [groupKey(value), index]));
-  if (groups.size > 0 && groups.size <= MAX_GROUPS && groups.size === grouping.values.length) return groups;
-  throw new DataError(
-    'SELECTION_INVALID',
-    `groups: expected 1 to ${MAX_GROUPS} different values, got ${grouping.values.length} of which ${groups.size} differ`,
-  );
+/** Where each group of the rows has its place: those listed in the order of the list, then all others as they come. */
+class GroupPlaces {
+  readonly #dataset: Dataset;
+  readonly #places: Map<string, number>;
+
+  /** @throws DataError `SELECTION_INVALID` for too many values, none, or one twice */
+  constructor(dataset: Dataset, { values }: Grouping) {
+    this.#dataset = dataset;
+    this.#places = new Map(values.map((value, index) => [groupKey(value), index]));
+    const { size } = this.#places;
+    if (size > 0 && size <= MAX_GROUPS && size === values.length) return;
+    throw new DataError(
+      'SELECTION_INVALID',
+      `groups: expected 1 to ${MAX_GROUPS} different values, got ${values.length} of which ${size} differ`,
+    );
+  }
+
+  /** @throws DataError `GROUPING_REFUSED` when there are too many */
+  placeOf(cell: Cell): number {
+    const key = groupKey(cell);
+    const known = this.#places.get(key);
+    if (known !== undefined) return known;
+    const place = this.#places.size;
+    if (place >= MAX_DIFFERENT_GROUPS) throw tooManyGroups(this.#dataset);
+    this.#places.set(key, place);
+    return place;
+  }
 }
 
-function groupOf(groups: ReadonlyMap<string, number>, cell: Cell): number | undefined {
-  return cell === null ? undefined : groups.get(groupKey(cell));
-}
-
-/** The sums of one column, one for each group, and how many values belong to no listed group. */
+/** The sums of one column, one for each listed group, and how many values each of the other groups has. */
 class ColumnTally {
   readonly #column: string;
   readonly #sums: readonly RunningSums[];
-  #leftOut = 0;
+  readonly #leftOut: number[] = [];
 
   constructor(column: string, groupCount: number) {
     this.#column = column;
     this.#sums = Array.from({ length: groupCount }, () => new RunningSums());
   }
 
-  add(cell: Cell, group: number | undefined, dataset: Dataset, rowNumber: number): void {
-    const sums = group === undefined ? undefined : this.#sums[group];
+  add(cell: Cell, place: number, dataset: Dataset, rowNumber: number): void {
+    const sums = this.#sums[place];
     if (cell === null || cell.trim() === '') {
       if (sums) sums.missing += 1;
       return;
@@ -117,18 +138,20 @@ class ColumnTally {
     const value = tryParseDecimal(cell);
     if (!value) throw notNumeric(dataset, this.#column, rowNumber, cell);
     if (sums) sums.add(value);
-    else this.#leftOut += 1;
+    else this.#leftOut[place] = (this.#leftOut[place] ?? 0) + 1;
   }
 
   requireEnough({ source, minimumRows }: Dataset): void {
-    if (this.#leftOut === 0 && this.#sums.every(({ count }) => count === 0)) {
+    const listed = this.#sums.map(({ count }) => count);
+    const leftOut = Object.values(this.#leftOut);
+    if (leftOut.length === 0 && listed.every((count) => count === 0)) {
       throw new DataError('EMPTY', `${source.description}: the selection has no value to sum`);
     }
-    const counts = [this.#leftOut, ...this.#sums.map(({ count }) => count)];
-    if (counts.every((count) => count === 0 || count >= minimumRows)) return;
+    const inSmallGroups = leftOut.filter((count) => count < minimumRows).reduce((sum, count) => sum + count, 0);
+    if ([...listed, inSmallGroups].every((count) => count === 0 || count >= minimumRows)) return;
     throw new DataError(
       'TOO_FEW_ROWS',
-      `${source.description}: the selection, a group of it, or what its groups leave out has fewer than ${minimumRows} ` +
+      `${source.description}: the selection, a group of it, or all small groups together have fewer than ${minimumRows} ` +
         'values; so few could give single patients away, so nothing is computed',
     );
   }
@@ -170,7 +193,15 @@ function notNumeric({ source }: Dataset, column: string, rowNumber: number, cell
   );
 }
 
-function groupKey(text: string): string {
+function tooManyGroups({ source }: Dataset): DataError {
+  return new DataError(
+    'GROUPING_REFUSED',
+    `${source.description}: expected grouping by a column of at most ${MAX_DIFFERENT_GROUPS} different values, got more`,
+  );
+}
+
+function groupKey(text: Cell): string {
+  if (text === null) return 'none';
   const number = tryParseDecimal(text);
   return number ? `number ${formatDecimal(number)}` : `text ${text}`;
 }

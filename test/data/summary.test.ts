@@ -219,7 +219,7 @@ describe('groups', () => {
     const groups = { column: 'sex', values: ['1', '0'] };
     const error = await dataErrorOf(() => summariseGroups(va, { column: 'age' }, groups));
     expect(error.code).toBe('TOO_FEW_ROWS');
-    expect(error.message).toContain('a group of it, or what its groups leave out has fewer than 7 values');
+    expect(error.message).toContain('a group of it, or all small groups together have fewer than 7 values');
     await va.source.close();
   });
 
@@ -254,6 +254,27 @@ describe('groups', () => {
     await hungarian.source.close();
   });
 
+  test('never add up to fewer values than allowed, in however many requests they are asked for', async () => {
+    const few = await openCsv(folder.path('few.csv'), `ward,v\n${wardRows('A', 6)}${wardRows('B', 6)}${wardRows('C', 2)}${wardRows('', 2)}`);
+    const enough = await openCsv(folder.path('enough.csv'), `ward,v\n${wardRows('A', 6)}${wardRows('B', 6)}${wardRows('C', 3)}${wardRows('', 2)}`);
+    for (const ward of ['A', 'B']) {
+      const groups = { column: 'ward', values: [ward] };
+      // All rows, less A, less B, would be the four of C and of none.
+      const error = await dataErrorOf(() => summariseGroups({ ...few, minimumRows: 5 }, { column: 'v' }, groups));
+      expect(error.code).toBe('TOO_FEW_ROWS');
+      expect(await summariseGroups({ ...enough, minimumRows: 5 }, { column: 'v' }, groups)).toMatchObject([{ count: 6 }]);
+    }
+    await Promise.all([few.source.close(), enough.source.close()]);
+  });
+
+  test('of a column that has as many values as rows are not kept in memory without end', async () => {
+    const patients = Array.from({ length: 65_537 }, (_, index) => `${index},1\n`);
+    const wards = await openCsv(folder.path('many.csv'), `ward,v\n${patients.join('')}`);
+    const error = await dataErrorOf(() => summariseGroups(wards, { column: 'v' }, { column: 'ward', values: ['1'] }));
+    expect(error).toMatchObject({ code: 'GROUPING_REFUSED', message: expect.stringContaining('at most 65536 different') });
+    await wards.source.close();
+  });
+
   test('do not decide which cells are looked at, so that a refusal ties no row to a group', async () => {
     const wards = await openCsv(folder.path('names.csv'), 'ward,v\nA,1\nA,2\nB,Anna\n');
     const error = await dataErrorOf(() => summariseGroups(wards, { column: 'v' }, { column: 'ward', values: ['A'] }));
@@ -261,6 +282,10 @@ describe('groups', () => {
     await wards.source.close();
   });
 });
+
+function wardRows(ward: string, count: number): string {
+  return `${ward},1\n`.repeat(count);
+}
 
 function openHospital(hospital: (typeof hospitals)[number], minimumRows: number): Promise<Dataset> {
   const source = { kind: 'csv', path: hospitalCsv(hospital) };
