@@ -15,7 +15,8 @@ export const PatientDataSumRequest = z.object({ 'paillier-pubkey': PaillierPubli
 export const EncryptedNumber = TutorialCiphertext;
 
 const MAXIMUM_SCALE_BITS = 128;
-const LEAST_MAGNITUDE = 10n ** 15n;
+/** Bounds that may be asked for: so far apart that an answer or a refusal tells next to nothing. */
+const MAGNITUDES = [15, 18, 21, 24, 27, 30].map((exponent) => `1${'0'.repeat(exponent)}`);
 const MOST_PLACES = 4096;
 
 const whole = (minimum: number, maximum: number) =>
@@ -45,13 +46,14 @@ export const StatisticsRequest = z
     groups: z.array(z.string()).min(1).max(1024).optional(),
     'scale-bits': whole(0, MAXIMUM_SCALE_BITS).default(40),
     /**
-     * No count, sum or sum of squares of one hospital exceeds this; a hospital that would exceed it refuses. Never less than
-     * the default: refusals are public, so smaller bounds would let anybody search for a figure.
+     * No count, sum or sum of squares of one hospital exceeds this; a hospital that would exceed it refuses. Refusals are
+     * public, and free choice would let anybody search for a figure by halving: these few bounds tell at most between which
+     * two of them the largest figure of a request lies.
      */
     'max-magnitude': z
-      .union([z.int().positive().transform(String), z.string().regex(/^[1-9][0-9]{0,29}$/, 'expected a whole number')])
-      .refine((magnitude) => BigInt(magnitude) >= LEAST_MAGNITUDE, `expected at least ${LEAST_MAGNITUDE}`)
-      .default(String(LEAST_MAGNITUDE)),
+      .union([z.int().transform(String), z.string()])
+      .refine((magnitude) => MAGNITUDES.includes(magnitude), `expected one of ${MAGNITUDES.join(', ')}`)
+      .default('1000000000000000'),
     'max-hospitals': whole(1, 1_000_000).default(1024),
   })
   .superRefine((request, context) => {

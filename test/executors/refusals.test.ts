@@ -132,7 +132,13 @@ describe('a hospital refuses with one clear error, and goes on serving', () => {
       'a bound that would let others search for a figure',
       'hospital',
       { columns: ['age'], 'max-magnitude': '100' },
-      /kwargs.max-magnitude: expected at least 1000000000000000/,
+      /kwargs.max-magnitude: expected one of 1000000000000000, 1000000000000000000, /,
+    ],
+    [
+      'a bound between those that anybody may ask for',
+      'hospital',
+      { columns: ['big'], 'max-magnitude': '2000000000000000' },
+      /kwargs.max-magnitude: expected one of/,
     ],
     [
       'grouping by a column that its operator did not allow for that',
