@@ -70,7 +70,7 @@ export async function summarise(
   { grouping, ...selection }: SummaryRequest,
   options: SummaryOptions = {},
 ): Promise<Summary[][]> {
-  const groups = grouping === undefined ? undefined : new GroupPlaces(dataset, grouping);
+  const placeOf = groupPlaces(dataset, grouping);
   const request = await resolveSelection(dataset, selection, grouping?.column, options.signal);
   const columnCount = request.columns.length - (grouping === undefined ? 0 : 1);
   const tallies = request.columns
@@ -81,7 +81,7 @@ export async function summarise(
     options.signal?.throwIfAborted();
     for (const row of rows) {
       rowNumber += 1;
-      const place = groups?.placeOf(row[columnCount] ?? null) ?? 0;
+      const place = placeOf(row[columnCount] ?? null);
       for (const [index, tally] of tallies.entries()) tally.add(row[index] ?? null, place, dataset, rowNumber);
     }
   }
@@ -89,33 +89,28 @@ export async function summarise(
   return tallies.map((tally) => tally.summaries());
 }
 
-/** Where each group of the rows has its place: those listed in the order of the list, then all others as they come. */
-class GroupPlaces {
-  readonly #dataset: Dataset;
-  readonly #places: Map<string, number>;
-
-  /** @throws DataError `SELECTION_INVALID` for too many values, none, or one twice */
-  constructor(dataset: Dataset, { values }: Grouping) {
-    this.#dataset = dataset;
-    this.#places = new Map(values.map((value, index) => [groupKey(value), index]));
-    const { size } = this.#places;
-    if (size > 0 && size <= MAX_GROUPS && size === values.length) return;
+/**
+ * Tells which place the group of a row has: those listed in the order of the list, then all others as they come. Without
+ * grouping there is one place.
+ *
+ * @throws DataError `SELECTION_INVALID` for too many values, none, or one twice; later `GROUPING_REFUSED`
+ */
+function groupPlaces(dataset: Dataset, grouping: Grouping | undefined): (cell: Cell) => number {
+  if (grouping === undefined) return () => 0;
+  const places = new Map(grouping.values.map((value, index) => [groupKey(value), index]));
+  if (places.size === 0 || places.size > MAX_GROUPS || places.size !== grouping.values.length) {
     throw new DataError(
       'SELECTION_INVALID',
-      `groups: expected 1 to ${MAX_GROUPS} different values, got ${values.length} of which ${size} differ`,
+      `groups: expected 1 to ${MAX_GROUPS} different values, got ${grouping.values.length} of which ${places.size} differ`,
     );
   }
-
-  /** @throws DataError `GROUPING_REFUSED` when there are too many */
-  placeOf(cell: Cell): number {
+  return (cell) => {
     const key = groupKey(cell);
-    const known = this.#places.get(key);
-    if (known !== undefined) return known;
-    const place = this.#places.size;
-    if (place >= MAX_DIFFERENT_GROUPS) throw tooManyGroups(this.#dataset);
-    this.#places.set(key, place);
+    const place = places.get(key) ?? places.size;
+    if (place >= MAX_DIFFERENT_GROUPS) throw tooManyGroups(dataset);
+    if (place === places.size) places.set(key, place);
     return place;
-  }
+  };
 }
 
 /** The sums of one column, one for each listed group, and how many values each of the other groups has. */
