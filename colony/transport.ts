@@ -1,5 +1,6 @@
 import { formatAddress, type ServerAddress } from './address.ts';
 import { pauseMs, type RetryPolicy, sleep } from './back-off.ts';
+import { ByteCollector } from './byte-collector.ts';
 import { ConnectionError, toError } from './errors.ts';
 import { limitSignal, unlessAborted } from './limited-signal.ts';
 
@@ -105,15 +106,13 @@ async function attemptPost(request: Post): Promise<Answer> {
 async function readBody(response: Response, maxBytes: number, signal: AbortSignal): Promise<string> {
   if (response.body === null) return '';
   const reader = response.body.getReader();
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
+  const bytes = new ByteCollector();
   try {
     for (;;) {
       const { done, value } = await unlessAborted(reader.read(), signal);
-      if (done) return new TextDecoder().decode(Buffer.concat(parts));
-      bytes += value.byteLength;
-      if (bytes > maxBytes) throw tooLong(maxBytes);
-      parts.push(value);
+      if (done) return new TextDecoder().decode(bytes.join());
+      bytes.add(value);
+      if (bytes.byteCount > maxBytes) throw tooLong(maxBytes);
     }
   } catch (thrown) {
     reader.cancel(thrown).catch(() => {});

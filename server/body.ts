@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { ByteCollector } from '../colony/byte-collector.ts';
 
 /** Why a body could not be read. */
 export type BodyFault = 'too large' | 'too many' | 'stalled' | 'cut off';
@@ -34,29 +35,28 @@ export function createBodyReader({ maxBodyBytes, maxReceivedBytes, stallMs }: Bo
   return {
     read: (incoming) =>
       new Promise((resolve) => {
-        let chunks: Buffer[] = [];
-        let [byteCount, countedBytes] = [0, 0];
+        let body = new ByteCollector();
+        let countedBytes = 0;
         const settle = (outcome: Buffer | BodyFault): void => {
           clearTimeout(timer);
           heldBytes -= countedBytes;
           countedBytes = 0;
-          chunks = [];
+          body = new ByteCollector();
           incoming.off('data', take).resume();
           resolve(outcome);
         };
         const take = (chunk: Buffer): void => {
           timer.refresh();
-          byteCount += chunk.length;
-          const countable = Math.max(0, byteCount - UNCOUNTED_BYTES) - countedBytes;
+          body.add(chunk);
+          const countable = Math.max(0, body.byteCount - UNCOUNTED_BYTES) - countedBytes;
           heldBytes += countable;
           countedBytes += countable;
-          chunks.push(chunk);
-          if (byteCount > maxBodyBytes) settle('too large');
+          if (body.byteCount > maxBodyBytes) settle('too large');
           else if (countable > 0 && heldBytes > maxReceivedBytes) settle('too many');
         };
         const timer = setTimeout(() => settle('stalled'), stallMs);
         incoming.on('data', take);
-        incoming.once('end', () => settle(Buffer.concat(chunks)));
+        incoming.once('end', () => settle(body.join()));
         incoming.once('close', () => settle('cut off'));
       }),
   };
