@@ -153,12 +153,15 @@ async function closeOnce({ process, session, signal }: Run, result: Result): Pro
 }
 
 const TOO_LARGE = 413;
+/** The server says itself that it takes the request later; others, who fill it, must not make a result be dropped. */
+const TOO_BUSY = 503;
 const ATTEMPTS_AT_A_FAILING_SERVER = 5;
 
 /** What stands between may answer nonsense for a while, and a server may fail for a moment. */
 function isWorthAnotherCall(error: unknown, attempt: number): boolean {
   if (error instanceof ConnectionError) return true;
-  return error instanceof ServerError && error.status >= 500 && attempt < ATTEMPTS_AT_A_FAILING_SERVER;
+  if (!(error instanceof ServerError)) return false;
+  return error.status === TOO_BUSY || (error.status >= 500 && attempt < ATTEMPTS_AT_A_FAILING_SERVER);
 }
 
 function drop(run: Run): Outcome {

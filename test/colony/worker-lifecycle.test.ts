@@ -160,6 +160,23 @@ describe('a restart of the server', () => {
     expect(types.filter((type) => type === closeSuccessful.type)).toHaveLength(2);
   });
 
+  test('too busy for large requests: the daemon sends its result until it is taken', async ({ stage }) => {
+    const { colony, start, run } = stage;
+    let refused = 0;
+    await using proxy = await startScriptedServer([
+      async (response, request, body) => {
+        const isClose = RequestEnvelope.parse(JSON.parse(body)).payloadtype === closeSuccessful.type;
+        const isBusy = isClose && refused < 7;
+        if (isBusy) refused += 1;
+        const step = isBusy ? refuse(503, 'Too many large requests') : forward(colony.address);
+        await step(response, request, body);
+      },
+    ]);
+    await start(echo, { server: proxy.address });
+    expect((await run('repeat', { text: 'a' })).output).toEqual(['a']);
+    expect(refused).toBe(7);
+  });
+
   test('with an empty database: the daemon registers anew', async ({ stage: { colony, logs, start, run } }) => {
     const worker = await start(echo);
     await worker.ready;
