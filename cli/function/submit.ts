@@ -16,8 +16,10 @@ export const functionSubmit = defineCommand({
   },
   async run(args, context) {
     const { reportSubmitted } = await import('../views/process-wait.ts');
+    // The file first: what is wrong with it can be told without a server or a key.
+    const { colonyName } = await context.environment(args);
+    const spec = await loadFunctionSpec(args.spec, colonyName, context);
     const connection = await context.connect('member', args, { bridgeMs: PATIENT_BRIDGE_MS });
-    const spec = await loadFunctionSpec(args.spec, connection.colonyName, context);
     const label = args.label ?? spec.label;
     return reportSubmitted(
       connection,

@@ -51,9 +51,11 @@ export const workflowSubmit = defineCommand({
     ['decrypt $(colonies workflow submit --spec workflow.json --wait)', 'submit, wait and read the result'],
   ],
   async run(args, context) {
+    // The file first: what is wrong with it can be told without a server or a key.
+    const { colonyName } = await context.environment(args);
+    const spec = await loadWorkflow(args.spec, args.publicKey, colonyName, context);
     const bridgeMs = args.wait ? PATIENT_BRIDGE_MS : 0;
     const connection = await context.connect('member', args, { bridgeMs });
-    const spec = await loadWorkflow(args.spec, args.publicKey, connection.colonyName, context);
     const submitted = await submit(connection, spec, context);
     if (!args.wait) return submittedReport(submitted);
     showIds(submitted, context);

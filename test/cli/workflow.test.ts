@@ -8,7 +8,7 @@ import { assignProcess, closeFailed, closeSuccessful, type Process } from '../..
 import { forward, hangUp, startScriptedServer } from '../colony/scripted-server.ts';
 import { testPrimes } from '../support/keys.ts';
 import type { TestExecutor } from '../support/test-colony.ts';
-import { type CliColony, startCliColony, temporaryDirectory } from './support.ts';
+import { type CliColony, run, startCliColony, temporaryDirectory } from './support.ts';
 
 const Submitted = z.object({
   processIds: z.record(z.string(), z.string()),
@@ -58,6 +58,19 @@ async function work(count: number, answer: (process: Process) => string): Promis
 }
 
 describe('workflow submit', () => {
+  test.each(['workflow', 'function'])(
+    'tells what is wrong with the file of a %s without a server or a key',
+    async (kind) => {
+      await using directory = await temporaryDirectory();
+      await writeFile(join(directory.path, 'broken.json'), '{');
+      const env = { SEALED_COLONIES_HOME: directory.path };
+      const { code, stderr } = await run([kind, 'submit', '--spec', 'broken.json'], { env, cwd: directory.path });
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/broken\.json/u);
+      expect(stderr).not.toContain('COLONIES_PRVKEY');
+    },
+  );
+
   test('prints the ids of the workflow and of every process by node name, and leaves the order to the spec', async () => {
     const { code, stdout, stderr } = await cli.run(['workflow', 'submit', '--spec', await writeSpec(diamond())]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
