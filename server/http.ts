@@ -1,70 +1,106 @@
-import type { HttpBindings } from '@hono/node-server';
-import { type Context, Hono } from 'hono';
-import { cors } from 'hono/cors';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
 import { sealFailure } from '../colony/envelope.ts';
-import type { BodyFault, BodyReader } from './body.ts';
-import { type Answer, dispatch, type Services } from './dispatch.ts';
+import { toError } from '../colony/errors.ts';
 
-/** What a request brings from Node. */
-export type Env = { Bindings: HttpBindings };
-
-const TEXT = 'text/plain; charset=utf-8';
-
-/** The HTTP side: every RPC at `POST /api`, and whether the server is alive at `GET /health`. */
-export function createHttpApp(services: Services, bodies: BodyReader, maxBodyBytes: number): Hono<Env> {
-  const app = new Hono<Env>();
-  app.use(
-    cors({
-      origin: '*',
-      allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'],
-      allowHeaders: ['Origin', 'Content-Length', 'Content-Type'],
-      maxAge: 43_200,
-    }),
-  );
-  app.post('/api', (context) => answerApi(context, services, bodies, maxBodyBytes));
-  app.get('/health', (context) => context.body('', 200, { 'content-type': TEXT }));
-  app.get('/pubsub', (context) => context.body('Bad Request\n', 400, { 'content-type': TEXT }));
-  app.notFound((context) => context.body('404 page not found', 404, { 'content-type': 'text/plain' }));
-  app.onError((error) => {
-    services.log.error({ err: error }, 'a request failed');
-    return respond(failure(500, 'Internal server error; the server has logged what happened'));
-  });
-  return app;
+/** One way in over HTTP. The first route of the table that fits a request answers it. */
+export interface Route {
+  /** In capitals. A route for `GET` answers `HEAD`, too. */
+  readonly method: string;
+  /** @param path what stands between host and query, as the client wrote it */
+  readonly matches: (path: string) => boolean;
+  /** Answers, with {@link respond} say. What it throws is answered with status 500. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 }
 
-async function answerApi(
-  context: Context<Env>,
-  services: Services,
-  bodies: BodyReader,
-  maxBodyBytes: number,
-): Promise<Response> {
-  const { incoming, outgoing } = context.env;
-  const disconnected = new AbortController();
-  // A response whose socket failed halfway "finishes" as well; only a socket that still stands has taken all of it.
-  let isSent = false;
-  outgoing.once('finish', () => (isSent = !incoming.socket.destroyed));
-  outgoing.once('close', () => {
-    if (!isSent) disconnected.abort();
-  });
-  const body = await bodies.read(incoming);
-  if (typeof body === 'string') return refuseBody(body, maxBodyBytes);
-  return respond(await dispatch(services, body.toString(), disconnected.signal));
-}
+/** The content type of nearly everything this server says. */
+export const TEXT = 'text/plain; charset=utf-8';
 
-function refuseBody(fault: BodyFault, maxBodyBytes: number): Response {
-  const refusals: Readonly<Record<BodyFault, readonly [status: number, message: string]>> = {
-    'cut off': [400, 'The body ended too early'],
-    'too large': [413, `Request too large, expected at most ${maxBodyBytes} bytes`],
-    'too many': [503, 'Too many large requests at the same time, try again later'],
-    stalled: [408, 'The body did not arrive in time'],
+/** Browsers of any origin may ask: what is asked must be signed anyway. */
+const CROSS_ORIGIN = { 'access-control-allow-origin': '*' };
+const PREFLIGHT = {
+  'access-control-max-age': '43200',
+  'access-control-allow-methods': 'GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS',
+  'access-control-allow-headers': 'Origin,Content-Length,Content-Type',
+  vary: 'Access-Control-Request-Headers',
+};
+
+/** Whether the server is alive, and what a WebSocket's address says to whoever asks for none. */
+export const healthRoutes: readonly Route[] = [
+  { method: 'GET', matches: (path) => path === '/health', handle: (_request, response) => respond(response, 200, '') },
+  {
+    method: 'GET',
+    matches: (path) => path === '/pubsub',
+    handle: (_request, response) => respond(response, 400, 'Bad Request\n'),
+  },
+];
+
+/**
+ * Answers requests from a table of routes: 404 for what no route fits, 204 for the preflight requests of browsers, 500
+ * in an envelope for what a route throws.
+ */
+export function createRequestHandler(
+  routes: readonly Route[],
+  log: Logger,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  return (request, response) => {
+    const route = findRoute(routes, request);
+    if (route === undefined) {
+      answerUnrouted(request, response);
+      return;
+    }
+    handle(route, request, response).catch((thrown: unknown) => {
+      log.error({ err: toError(thrown) }, 'a request failed');
+      if (response.headersSent) response.destroy();
+      else respondFailure(response, 500, 'Internal server error; the server has logged what happened');
+    });
   };
-  return respond(failure(...refusals[fault]), fault === 'stalled' ? { connection: 'close' } : {});
 }
 
-function failure(status: number, message: string): Answer {
-  return { status, envelope: sealFailure(status, message) };
+async function handle(route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  await route.handle(request, response);
 }
 
-function respond({ status, envelope }: Answer, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(JSON.stringify(envelope), { status, headers: { 'content-type': TEXT, ...headers } });
+function findRoute(routes: readonly Route[], { method, url = '' }: IncomingMessage): Route | undefined {
+  const [wanted, path] = [method === 'HEAD' ? 'GET' : method, pathOf(url)];
+  return routes.find((route) => route.method === wanted && route.matches(path));
+}
+
+function answerUnrouted({ method }: IncomingMessage, response: ServerResponse): void {
+  if (method === 'OPTIONS') response.writeHead(204, { ...CROSS_ORIGIN, ...PREFLIGHT }).end();
+  else respond(response, 404, '404 page not found', { 'content-type': 'text/plain' });
+}
+
+/**
+ * What stands between host and query of a request's target.
+ *
+ * @param target a path, or a whole address as proxies may send it (RFC 9112, section 3.2.2)
+ */
+export function pathOf(target: string): string {
+  const path = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?]*/i, '');
+  const end = path.search(/[?#]/);
+  return end === -1 ? path : path.slice(0, end);
+}
+
+/** Sends a whole answer. */
+export function respond(
+  response: ServerResponse,
+  status: number,
+  body: string | Buffer,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const contentLength = Buffer.byteLength(body);
+  response
+    .writeHead(status, { ...CROSS_ORIGIN, 'content-type': TEXT, 'content-length': contentLength, ...headers })
+    .end(body);
+}
+
+/** Refuses in the envelope of the protocol. */
+export function respondFailure(
+  response: ServerResponse,
+  status: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  respond(response, status, JSON.stringify(sealFailure(status, message)), headers);
 }

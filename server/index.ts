@@ -1,10 +1,11 @@
 import { type Logger, pino } from 'pino';
 import { isLoopback } from '../colony/address.ts';
 import { toError, UserError } from '../colony/errors.ts';
+import { createApiRoute } from './api.ts';
 import { createBodyReader } from './body.ts';
 import { applyBootstrap, type Bootstrap } from './bootstrap.ts';
 import type { Services } from './dispatch.ts';
-import { createHttpApp } from './http.ts';
+import { healthRoutes } from './http.ts';
 import {
   DEFAULT_MAX_BODY_BYTES,
   DEFAULT_MAX_CONNECTIONS,
@@ -156,10 +157,11 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
   });
   const subscriptions = createSubscriptions(services, options.subscribeMs ?? DEFAULT_SUBSCRIBE_MS);
   const listener = createListener({
-    app: createHttpApp(services, bodies, maxBodyBytes),
+    routes: [createApiRoute(services, bodies, maxBodyBytes), ...healthRoutes],
     subscriptions,
     tls,
     maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
+    log,
   });
   const parts: Parts = { services, subscriptions, listener, port: options.port };
   return parts;

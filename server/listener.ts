@@ -1,9 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
-import type { Hono } from 'hono';
-import type { Env } from './http.ts';
+import type { Logger } from 'pino';
+import { createRequestHandler, pathOf, type Route } from './http.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
 /** What takes connections. */
@@ -18,20 +17,20 @@ export interface Listener {
 
 /** What a listener is made of. */
 export interface ListenerOptions {
-  readonly app: Hono<Env>;
+  /** The ways in over HTTP; the first one that fits a request answers it. */
+  readonly routes: readonly Route[];
   readonly subscriptions: Subscriptions;
   /** PEM texts; with them it speaks HTTPS. */
   readonly tls: { readonly key: string; readonly cert: string } | undefined;
   /** Further connections are dropped. */
   readonly maxConnections: number;
+  /** Hears of routes that failed. */
+  readonly log: Logger;
 }
 
 /** Creates a listener that does not listen yet. */
-export function createListener({ app, subscriptions, tls, maxConnections }: ListenerOptions): Listener {
-  const handleRequest = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    void handleRequest(request, response);
-  };
+export function createListener({ routes, subscriptions, tls, maxConnections, log }: ListenerOptions): Listener {
+  const onRequest = createRequestHandler(routes, log);
   const server = tls === undefined ? createServer(onRequest) : createTlsServer(tls, onRequest);
   server.maxConnections = maxConnections;
   // The header must come soon; a body that makes progress within five minutes. Answers may take long.
@@ -39,7 +38,7 @@ export function createListener({ app, subscriptions, tls, maxConnections }: List
   server.requestTimeout = 300_000;
   server.keepAliveTimeout = 120_000;
   server.on('upgrade', (request, socket, head) => {
-    if (request.url?.split('?')[0] === '/pubsub') subscriptions.upgrade(request, socket, head);
+    if (pathOf(request.url ?? '') === '/pubsub') subscriptions.upgrade(request, socket, head);
     else socket.destroy();
   });
   const unused = trackUnused(server);
