@@ -3,6 +3,7 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'libsql';
 import { toError, UserError } from '../../colony/errors.ts';
+import { damaged, isDamage, requireIntact } from './integrity.ts';
 import { migrate } from './schema.ts';
 
 /** What SQLite stores in a cell, as this project uses it. */
@@ -31,13 +32,15 @@ export interface Database {
  * connection holds SQLite's exclusive lock until it is closed or the process dies, in whatever way.
  *
  * @param path a file (its directory is created), or `:memory:`
- * @throws UserError when another server has the database open, or it was written by a newer version of this one
+ * @throws UserError when another server has the database open, it was written by a newer version of this one, or it is
+ *   damaged or another program's
  */
 export function openDatabase(path: string): Database {
   if (path !== ':memory:') createPrivateFile(path);
   const connection = new Sqlite(path);
   try {
     connection.pragma('locking_mode = EXCLUSIVE');
+    requireIntact((sql) => connection.prepare(sql).all() as Record<string, unknown>[], path);
     connection.pragma('journal_mode = WAL');
     // WAL with FULL: a commit survives a power cut, not only the end of this process.
     connection.pragma('synchronous = FULL');
@@ -47,8 +50,13 @@ export function openDatabase(path: string): Database {
     return database;
   } catch (thrown) {
     connection.close();
-    throw isBusy(thrown) ? inUse(path, thrown) : thrown;
+    throw explainOpening(path, thrown);
   }
+}
+
+function explainOpening(path: string, thrown: unknown): unknown {
+  if (isBusy(thrown)) return inUse(path, thrown);
+  return isDamage(thrown) ? damaged(path, toError(thrown).message, thrown) : thrown;
 }
 
 /**
