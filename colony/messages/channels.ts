@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import type * as z from 'zod';
 import { defineMessage, Nothing } from './message.ts';
 import { bytes, field, integer, list, text, time, wireObject } from './wire.ts';
 
@@ -18,14 +18,14 @@ export interface ChannelEntry extends z.output<typeof channelEntryCodec> {}
 /** @see {@link ChannelEntry} */
 export const ChannelEntry: z.ZodType<ChannelEntry> = channelEntryCodec;
 
-const channel = { processId: field('processid', z.string()), name: field('name', z.string()) };
+const channel = { processId: field('processid', text), name: field('name', text) };
 
 /** Appends to a channel that the process's spec declares. Role: initiator or assigned executor. */
 export const appendToChannel = defineMessage(
   'channelappendmsg',
   {
     ...channel,
-    sequence: field('sequence', z.number().int()),
+    sequence: field('sequence', integer),
     inReplyTo: field('inreplyto', integer),
     payload: field('payload', bytes),
     /** The entry's type; empty means `data`. */

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { defineMessage, Nothing } from './message.ts';
 import { boolean, field, integer, list, text, wireObject } from './wire.ts';
 
-const colonyCodec = wireObject({ colonyId: field('colonyid', z.string()), name: field('name', z.string()) });
+const colonyCodec = wireObject({ colonyId: field('colonyid', text), name: field('name', text) });
 /** A colony: executors and users that trust one owner. */
 export interface Colony extends z.output<typeof colonyCodec> {}
 /** @see {@link Colony} */
@@ -10,8 +10,8 @@ export const Colony: z.ZodType<Colony> = colonyCodec;
 
 const userCodec = wireObject({
   colonyName: field('colonyname', text),
-  userId: field('userid', z.string()),
-  name: field('name', z.string()),
+  userId: field('userid', text),
+  name: field('name', text),
   email: field('email', text),
   phone: field('phone', text),
 });
@@ -61,8 +61,8 @@ export interface ServerInfo extends z.output<typeof serverInfoCodec> {}
 /** @see {@link ServerInfo} */
 export const ServerInfo: z.ZodType<ServerInfo> = serverInfoCodec;
 
-const colonyName = field('colonyname', z.string());
-const name = field('name', z.string());
+const colonyName = field('colonyname', text);
+const name = field('name', text);
 
 /** The server's build. Unsigned. */
 export const getVersion = defineMessage(

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import type * as z from 'zod';
 import { defineMessage, Nothing } from './message.ts';
 import { boolean, field, integer, list, text, time, wireObject } from './wire.ts';
 
@@ -26,8 +26,8 @@ export interface Cron extends z.output<typeof cronCodec> {}
 /** @see {@link Cron} */
 export const Cron: z.ZodType<Cron> = cronCodec;
 
-const colonyName = field('colonyname', z.string());
-const cronId = field('cronid', z.string());
+const colonyName = field('colonyname', text);
+const cronId = field('cronid', text);
 
 /** Adds a cron. Role: member. */
 export const addCron = defineMessage('addcronmsg', { cron: field('cron', Cron) }, Cron);

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineMessage, Nothing } from './message.ts';
-import { boolean, field, integer, list, number, numbered, text, time, wireObject } from './wire.ts';
+import { boolean, field, integer, list, number, numbered, optionalText, text, time, wireObject } from './wire.ts';
 
 /** The states of executors, in the order of their numbers on the wire. */
 export const EXECUTOR_STATES = ['pending', 'approved', 'rejected', 'unregistered'] as const;
@@ -8,7 +8,7 @@ export const EXECUTOR_STATES = ['pending', 'approved', 'rejected', 'unregistered
 export type ExecutorState = (typeof EXECUTOR_STATES)[number];
 
 const executorCodec = wireObject({
-  executorId: field('executorid', z.string()),
+  executorId: field('executorid', text),
   executorType: field('executortype', text),
   executorName: field('executorname', text),
   colonyName: field('colonyname', text),
@@ -16,10 +16,10 @@ const executorCodec = wireObject({
   requireFunctionRegistration: field('requirefuncreg', boolean),
   commissionTime: field('commissiontime', time),
   lastHeardFromTime: field('lastheardfromtime', time),
-  locationName: field('locationname', z.string().optional()),
+  locationName: field('locationname', optionalText),
   capabilities: field('capabilities', z.looseObject({}).nullish()),
   allocations: field('allocations', z.looseObject({}).nullish()),
-  blueprintId: field('blueprintid', z.string().optional()),
+  blueprintId: field('blueprintid', optionalText),
   blueprintGeneration: field('blueprintgen', z.number().int().optional()),
 });
 /** A daemon that may run functions of its type, once the colony's owner has approved it. */
@@ -30,7 +30,7 @@ export const Executor: z.ZodType<Executor> = executorCodec;
 const FunctionArgument = wireObject({
   name: field('name', text),
   type: field('type', text),
-  description: field('description', z.string().optional()),
+  description: field('description', optionalText),
   required: field('required', z.boolean().optional()),
   enum: field('enum', z.array(z.string()).optional()),
 });
@@ -41,9 +41,9 @@ const registeredFunctionCodec = wireObject({
   executorType: field('executortype', text),
   colonyName: field('colonyname', text),
   functionName: field('funcname', text),
-  description: field('description', z.string().optional()),
+  description: field('description', optionalText),
   args: field('args', z.array(FunctionArgument).optional()),
-  locationName: field('locationname', z.string().optional()),
+  locationName: field('locationname', optionalText),
   counter: field('counter', integer),
   minWaitTimeSeconds: field('minwaittime', number),
   maxWaitTimeSeconds: field('maxwaittime', number),
@@ -57,8 +57,8 @@ export interface RegisteredFunction extends z.output<typeof registeredFunctionCo
 /** @see {@link RegisteredFunction} */
 export const RegisteredFunction: z.ZodType<RegisteredFunction> = registeredFunctionCodec;
 
-const colonyName = field('colonyname', z.string());
-const executorName = field('executorname', z.string());
+const colonyName = field('colonyname', text);
+const executorName = field('executorname', text);
 
 /** Registers an executor, pending. Role: colony owner. */
 export const addExecutor = defineMessage('addexecutormsg', { executor: field('executor', Executor) }, Executor);
@@ -75,25 +75,25 @@ export const getExecutor = defineMessage('getexecutormsg', { colonyName, executo
 /** One executor by id. Role: member. */
 export const getExecutorById = defineMessage(
   'getexecutorbyidmsg',
-  { colonyName, executorId: field('executorid', z.string()) },
+  { colonyName, executorId: field('executorid', text) },
   Executor,
 );
 /** Gives the calling executor another id. Role: member, in whatever state. */
 export const changeExecutorId = defineMessage(
   'changeexecutoridmsg',
-  { colonyName, executorId: field('executorid', z.string()) },
+  { colonyName, executorId: field('executorid', text) },
   z.looseObject({}),
 );
 /** Reports what the calling executor has allocated. Role: the executor itself. */
 export const reportAllocations = defineMessage(
   'reportallocationmsg',
-  { colonyName, executorName, allocations: field('allocations', z.looseObject({})) },
+  { colonyName, executorName, allocations: field('allocations', z.looseObject({}).nullish()) },
   Nothing,
 );
 /** Reports what the calling executor is capable of. Role: the executor itself. */
 export const updateExecutor = defineMessage(
   'updateexecutormsg',
-  { colonyName, executorName, capabilities: field('capabilities', z.looseObject({})) },
+  { colonyName, executorName, capabilities: field('capabilities', z.looseObject({}).nullish()) },
   Nothing,
 );
 
@@ -106,8 +106,4 @@ export const addFunction = defineMessage(
 /** Functions of one executor, or of the whole colony when the name is empty. Role: member. */
 export const getFunctions = defineMessage('getfunctionsmsg', { colonyName, executorName }, list(RegisteredFunction));
 /** Forgets a function of the calling executor. Role: the executor itself. */
-export const removeFunction = defineMessage(
-  'removefunctionmsg',
-  { functionId: field('functionid', z.string()) },
-  Nothing,
-);
+export const removeFunction = defineMessage('removefunctionmsg', { functionId: field('functionid', text) }, Nothing);

@@ -57,7 +57,7 @@ export interface Snapshot extends z.output<typeof snapshotCodec> {}
 /** @see {@link Snapshot} */
 export const Snapshot: z.ZodType<Snapshot> = snapshotCodec;
 
-const colonyName = field('colonyname', z.string());
+const colonyName = field('colonyname', text);
 const label = field('label', text);
 const name = field('name', text);
 const fileId = field('fileid', text);

@@ -23,8 +23,8 @@ export interface Generator extends z.output<typeof generatorCodec> {}
 /** @see {@link Generator} */
 export const Generator: z.ZodType<Generator> = generatorCodec;
 
-const colonyName = field('colonyname', z.string());
-const generatorId = field('generatorid', z.string());
+const colonyName = field('colonyname', text);
+const generatorId = field('generatorid', text);
 
 /** Adds a generator. Role: member. */
 export const addGenerator = defineMessage('addgeneratormsg', { generator: field('generator', Generator) }, Generator);
@@ -39,10 +39,10 @@ export const getGenerators = defineMessage(
 /** One generator by name. Role: member. */
 export const resolveGenerator = defineMessage(
   'resolvegeneratormsg',
-  { colonyName, generatorName: field('generatorname', z.string()) },
+  { colonyName, generatorName: field('generatorname', text) },
   Generator,
 );
 /** Adds a text to a generator's queue. Role: member. */
-export const packGenerator = defineMessage('packgeneratormsg', { generatorId, arg: field('arg', z.string()) }, Nothing);
+export const packGenerator = defineMessage('packgeneratormsg', { generatorId, arg: field('arg', text) }, Nothing);
 /** Removes a generator. Role: member. */
 export const removeGenerator = defineMessage('removegeneratormsg', { generatorId }, Nothing);

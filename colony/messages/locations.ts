@@ -1,10 +1,10 @@
-import * as z from 'zod';
+import type * as z from 'zod';
 import { defineMessage, Nothing } from './message.ts';
 import { field, list, number, text, wireObject } from './wire.ts';
 
 const locationCodec = wireObject({
   locationId: field('locationid', text),
-  name: field('name', z.string()),
+  name: field('name', text),
   colonyName: field('colonyname', text),
   description: field('description', text),
   longitude: field('long', number),
@@ -15,8 +15,8 @@ export interface Location extends z.output<typeof locationCodec> {}
 /** @see {@link Location} */
 export const Location: z.ZodType<Location> = locationCodec;
 
-const colonyName = field('colonyname', z.string());
-const name = field('name', z.string());
+const colonyName = field('colonyname', text);
+const name = field('name', text);
 
 /** Adds a location. Role: colony owner. */
 export const addLocation = defineMessage('addlocationmsg', { location: field('location', Location) }, Location);

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import type * as z from 'zod';
 import { defineMessage, Nothing } from './message.ts';
 import { boolean, field, integer, list, number, text, wireObject } from './wire.ts';
 
@@ -15,18 +15,18 @@ export interface LogEntry extends z.output<typeof logEntryCodec> {}
 /** @see {@link LogEntry} */
 export const LogEntry: z.ZodType<LogEntry> = logEntryCodec;
 
-const colonyName = field('colonyname', z.string());
+const colonyName = field('colonyname', text);
 
 /** Adds a line to a running process. Role: the executor it is assigned to. */
 export const addLog = defineMessage(
   'addlogmsg',
-  { processId: field('processid', z.string()), message: field('message', z.string()) },
+  { processId: field('processid', text), message: field('message', text) },
   Nothing,
 );
 /** Adds a line about the calling executor. Role: the executor itself. */
 export const addExecutorLog = defineMessage(
   'addexecutorlogmsg',
-  { colonyName, executorName: field('executorname', z.string()), message: field('message', z.string()) },
+  { colonyName, executorName: field('executorname', text), message: field('message', text) },
   Nothing,
 );
 /**
@@ -48,6 +48,6 @@ export const getLogs = defineMessage(
 /** Lines that contain a text. Role: member. */
 export const searchLogs = defineMessage(
   'searchlogsmsg',
-  { colonyName, text: field('text', z.string()), days: field('days', integer), count: field('count', integer) },
+  { colonyName, text: field('text', text), days: field('days', integer), count: field('count', integer) },
   list(LogEntry),
 );

@@ -7,9 +7,11 @@ import {
   integer,
   list,
   map,
+  nested,
   number,
   numbered,
   optionalId,
+  optionalText,
   text,
   time,
   wireObject,
@@ -38,7 +40,7 @@ const conditionsCodec = wireObject({
   colonyName: field('colonyname', text),
   executorNames: field('executornames', list(z.string())),
   executorType: field('executortype', text),
-  locationName: field('locationname', z.string().optional()),
+  locationName: field('locationname', optionalText),
   dependencies: field('dependencies', list(z.string())),
   nodes: field('nodes', integer),
   cpu: field('cpu', text),
@@ -68,7 +70,7 @@ const functionSpecCodec = wireObject({
   maxExecTimeSeconds: field('maxexectime', integer),
   /** How many further attempts follow an execution that ran out of time; negative means any number. */
   maxRetries: field('maxretries', integer),
-  conditions: field('conditions', Conditions),
+  conditions: field('conditions', nested(Conditions)),
   label: field('label', text),
   filesystem: field('fs', Filesystem.nullish()),
   env: field('env', map(z.string())),
@@ -135,15 +137,15 @@ export const submitFunctionSpec = defineMessage('submitfuncspecmsg', { spec: fie
 export const assignProcess = defineMessage(
   'assignprocessmsg',
   {
-    colonyName: field('colonyname', z.string()),
-    timeoutSeconds: field('timeout', z.number().int()),
+    colonyName: field('colonyname', text),
+    timeoutSeconds: field('timeout', integer),
     availableCpu: field('availablecpu', text),
     availableMemory: field('availablemem', text),
   },
   Process,
 );
 
-const processId = field('processid', z.string());
+const processId = field('processid', text);
 
 /** One process. Role: member. */
 export const getProcess = defineMessage('getprocessmsg', { processId }, Process);
@@ -152,9 +154,9 @@ export const getProcess = defineMessage('getprocessmsg', { processId }, Process)
 export const getProcesses = defineMessage(
   'getprocessesmsg',
   {
-    colonyName: field('colonyname', z.string()),
+    colonyName: field('colonyname', text),
     count: field('count', integer),
-    state: field('state', z.number().int()),
+    state: field('state', integer),
     executorType: field('executortype', text),
     label: field('label', text),
     initiator: field('initiator', text),
@@ -166,10 +168,10 @@ export const getProcesses = defineMessage(
 export const getProcessHistory = defineMessage(
   'getprocesshistmsg',
   {
-    colonyName: field('colonyname', z.string()),
+    colonyName: field('colonyname', text),
     executorId: field('executorid', text),
-    seconds: field('seconds', z.number().int()),
-    state: field('state', z.number().int()),
+    seconds: field('seconds', integer),
+    state: field('state', integer),
   },
   list(Process),
 );
@@ -180,7 +182,7 @@ export const removeProcess = defineMessage('removeprocessmsg', { processId }, No
 /** Removes the processes in a state (-1: all) that are not part of a workflow. Role: colony owner. */
 export const removeAllProcesses = defineMessage(
   'removeallprocessesmsg',
-  { colonyName: field('colonyname', z.string()), state: field('state', z.number().int()) },
+  { colonyName: field('colonyname', text), state: field('state', integer) },
   Nothing,
 );
 
@@ -208,8 +210,4 @@ export const cancelProcess = defineMessage('cancelprocessmsg', { processId }, No
 export const addAttribute = defineMessage('addattributemsg', { attribute: field('attribute', Attribute) }, Attribute);
 
 /** One attribute. Role: member. */
-export const getAttribute = defineMessage(
-  'getattributemsg',
-  { attributeId: field('attributeid', z.string()) },
-  Attribute,
-);
+export const getAttribute = defineMessage('getattributemsg', { attributeId: field('attributeid', text) }, Attribute);

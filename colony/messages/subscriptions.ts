@@ -1,4 +1,3 @@
-import * as z from 'zod';
 import { ChannelEntry } from './channels.ts';
 import { defineMessage } from './message.ts';
 import { Process, ProcessState } from './processes.ts';
@@ -7,7 +6,7 @@ import { field, integer, list, text } from './wire.ts';
 /** Of which the events below are told: one state of processes, for so many seconds, after which the server closes. */
 const watched = {
   state: field('state', ProcessState),
-  timeoutSeconds: field('timeout', z.number().int()),
+  timeoutSeconds: field('timeout', integer),
 };
 
 /**
@@ -19,7 +18,7 @@ export const subscribeProcess = defineMessage(
   'subscribeprocessmsg',
   {
     colonyName: field('colonyname', text),
-    processId: field('processid', z.string()),
+    processId: field('processid', text),
     executorType: field('executortype', text),
     ...watched,
   },
@@ -32,7 +31,7 @@ export const subscribeProcess = defineMessage(
  */
 export const subscribeProcesses = defineMessage(
   'subscribeprocessesmsg',
-  { colonyName: field('colonyname', text), executorType: field('executortype', z.string()), ...watched },
+  { colonyName: field('colonyname', text), executorType: field('executortype', text), ...watched },
   Process,
 );
 
@@ -43,10 +42,10 @@ export const subscribeProcesses = defineMessage(
 const subscribeChannel = defineMessage(
   'subscribechannelmsg',
   {
-    processId: field('processid', z.string()),
-    name: field('name', z.string()),
+    processId: field('processid', text),
+    name: field('name', text),
     afterPosition: field('afterseq', integer),
-    timeoutSeconds: field('timeout', z.number().int()),
+    timeoutSeconds: field('timeout', integer),
   },
   list(ChannelEntry),
 );

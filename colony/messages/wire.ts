@@ -61,6 +61,20 @@ export const text = z.codec(z.string().nullish(), z.string(), {
   encode: (value) => value,
 });
 
+/** Text that stands on the wire only when there is some; null means the same as a missing one. */
+export const optionalText = z.codec(z.string().nullish(), z.string().optional(), {
+  decode: (wire) => wire ?? undefined,
+  encode: (value) => value,
+});
+
+/** An object that may be missing or null on the wire; everything in it is missing then. */
+export function nested<S extends z.ZodType>(schema: S) {
+  return z.codec(z.looseObject({}).nullish(), schema, {
+    decode: (wire) => (wire ?? {}) as z.input<S>,
+    encode: (value) => value as Record<string, unknown>,
+  });
+}
+
 const ID_MESSAGE = 'expected an id of 64 lower-case hexadecimal characters';
 
 /**

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import type * as z from 'zod';
 import { defineMessage, Nothing } from './message.ts';
 import { FunctionSpec, Process, ProcessState } from './processes.ts';
 import { boolean, field, id, integer, list, number, text, time, wireObject } from './wire.ts';
@@ -46,7 +46,7 @@ export interface Workflow extends z.output<typeof workflowCodec> {}
 /** @see {@link Workflow} */
 export const Workflow: z.ZodType<Workflow> = workflowCodec;
 
-const workflowId = field('processgraphid', z.string());
+const workflowId = field('processgraphid', text);
 
 /** Submits a workflow. Role: member of the spec's colony. */
 export const submitWorkflowSpec = defineMessage(
@@ -62,9 +62,9 @@ export const getWorkflow = defineMessage('getprocessgraphmsg', { workflowId }, W
 export const getWorkflows = defineMessage(
   'getprocessgraphsmsg',
   {
-    colonyName: field('colonyname', z.string()),
+    colonyName: field('colonyname', text),
     count: field('count', integer),
-    state: field('state', z.number().int()),
+    state: field('state', integer),
   },
   list(Workflow),
 );
@@ -75,7 +75,7 @@ export const removeWorkflow = defineMessage('removeprocessgraphmsg', { workflowI
 /** Removes the workflows in a state (-1: all). Role: colony owner. */
 export const removeAllWorkflows = defineMessage(
   'removeallprocessgraphsmsg',
-  { colonyName: field('colonyname', z.string()), state: field('state', z.number().int()) },
+  { colonyName: field('colonyname', text), state: field('state', integer) },
   Nothing,
 );
 
@@ -87,7 +87,7 @@ export const addChild = defineMessage(
   'addchildmsg',
   {
     workflowId,
-    parentProcessId: field('parentprocessid', z.string()),
+    parentProcessId: field('parentprocessid', text),
     childProcessId: field('childprocessid', text),
     spec: field('spec', FunctionSpec),
     insert: field('insert', boolean),

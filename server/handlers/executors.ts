@@ -25,6 +25,9 @@ import {
 } from '../store/members.ts';
 import { requireId, requireName, requirePrintable, requireReportSize } from './names.ts';
 
+/** What is stored of an executor that says nothing of itself. */
+const NO_CAPABILITIES = { hardware: null, software: null };
+const NO_ALLOCATIONS = { projects: null };
 const NOT_ADDED = 'Failed to add executor, addedExecutor is nil';
 
 /** Executors: their registration, approval and removal, and what they say of themselves. */
@@ -132,8 +135,9 @@ export const selfReportHandlers: readonly Handler[] = [
     role: looseMember,
     handle(request, caller, call) {
       requireSelf(call, caller, request.executorName, 'Only an executor can report allocations to itself');
-      requireReportSize(request.allocations, 'Failed to report allocation');
-      storeReport(call, request, 'allocations', request.allocations);
+      const allocations = request.allocations ?? NO_ALLOCATIONS;
+      requireReportSize(allocations, 'Failed to report allocation');
+      storeReport(call, request, 'allocations', allocations);
     },
   }),
   writes({
@@ -142,8 +146,9 @@ export const selfReportHandlers: readonly Handler[] = [
     role: looseMember,
     handle(request, caller, call) {
       requireSelf(call, caller, request.executorName, 'Only an executor can update its own capabilities');
-      requireReportSize(request.capabilities, 'Failed to update executor');
-      storeReport(call, request, 'capabilities', request.capabilities);
+      const capabilities = request.capabilities ?? NO_CAPABILITIES;
+      requireReportSize(capabilities, 'Failed to update executor');
+      storeReport(call, request, 'capabilities', capabilities);
     },
   }),
 ];
@@ -170,8 +175,8 @@ function insertExecutor({ database, nowMs }: Call, executor: Executor): void {
     executor.requireFunctionRegistration ? 1 : 0,
     nowMs,
     executor.locationName ?? '',
-    JSON.stringify(executor.capabilities ?? { hardware: null, software: null }),
-    JSON.stringify(executor.allocations ?? { projects: null }),
+    JSON.stringify(executor.capabilities ?? NO_CAPABILITIES),
+    JSON.stringify(executor.allocations ?? NO_ALLOCATIONS),
     executor.blueprintId ?? '',
     executor.blueprintGeneration ?? 0,
   );
