@@ -152,6 +152,51 @@ const migrations: readonly string[] = [
   CREATE INDEX executors_by_id_alone ON executors (executor_id);
   CREATE INDEX process_states_by_workflow ON processes (workflow_id, state) WHERE workflow_id IS NOT NULL;
   `,
+  `
+  ALTER TABLE processes ADD COLUMN attempt INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX finished_workflows ON workflows (end_ms) WHERE end_ms IS NOT NULL;
+
+  CREATE TABLE server_owner (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    owner_id TEXT NOT NULL,
+    given_id TEXT NOT NULL
+  );
+
+  CREATE TABLE locations (
+    colony_name TEXT NOT NULL REFERENCES colonies ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    location_id TEXT NOT NULL,
+    description TEXT NOT NULL,
+    longitude REAL NOT NULL,
+    latitude REAL NOT NULL,
+    PRIMARY KEY (colony_name, name)
+  ) WITHOUT ROWID;
+
+  CREATE TABLE files (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    file_id TEXT NOT NULL UNIQUE,
+    colony_name TEXT NOT NULL REFERENCES colonies ON DELETE CASCADE,
+    label TEXT NOT NULL,
+    name TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    checksum TEXT NOT NULL,
+    checksum_algorithm TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    added_ms INTEGER NOT NULL
+  );
+  CREATE INDEX files_by_name ON files (colony_name, label, name, sequence);
+
+  CREATE TABLE snapshots (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    snapshot_id TEXT NOT NULL UNIQUE,
+    colony_name TEXT NOT NULL REFERENCES colonies ON DELETE CASCADE,
+    label TEXT NOT NULL,
+    name TEXT NOT NULL,
+    file_ids TEXT NOT NULL,
+    added_ms INTEGER NOT NULL,
+    UNIQUE (colony_name, name)
+  );
+  `,
 ];
 
 /**
