@@ -197,6 +197,28 @@ const migrations: readonly string[] = [
     UNIQUE (colony_name, name)
   );
   `,
+  `
+  CREATE TABLE blobs (
+    blob_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    colony_name TEXT NOT NULL REFERENCES colonies ON DELETE CASCADE,
+    digest TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    file_name TEXT NOT NULL UNIQUE,
+    idle_since_ms INTEGER,
+    UNIQUE (colony_name, digest)
+  );
+  CREATE INDEX blob_sizes ON blobs (colony_name, bytes);
+
+  CREATE TABLE blob_references (
+    colony_name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    process_id TEXT REFERENCES processes (process_id) ON DELETE CASCADE,
+    file_id TEXT REFERENCES files (file_id) ON DELETE CASCADE,
+    UNIQUE (process_id, digest),
+    UNIQUE (file_id, digest)
+  );
+  CREATE INDEX blob_holders ON blob_references (colony_name, digest);
+  `,
 ];
 
 /**
