@@ -219,6 +219,75 @@ const migrations: readonly string[] = [
   );
   CREATE INDEX blob_holders ON blob_references (colony_name, digest);
   `,
+  `
+  CREATE TABLE crons (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    cron_id TEXT NOT NULL UNIQUE,
+    colony_name TEXT NOT NULL REFERENCES colonies ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    initiator_id TEXT NOT NULL,
+    initiator_name TEXT NOT NULL,
+    cron_expression TEXT NOT NULL,
+    interval_seconds INTEGER NOT NULL,
+    is_random INTEGER NOT NULL,
+    workflow_spec TEXT NOT NULL,
+    waits_for_previous INTEGER NOT NULL,
+    previous_workflow_id TEXT NOT NULL DEFAULT '',
+    last_ms INTEGER,
+    next_ms INTEGER NOT NULL,
+    planned_ms INTEGER NOT NULL,
+    UNIQUE (colony_name, name)
+  );
+  CREATE INDEX crons_by_next_run ON crons (next_ms);
+  CREATE INDEX crons_by_planning ON crons (planned_ms);
+
+  CREATE TABLE generators (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    generator_id TEXT NOT NULL UNIQUE,
+    colony_name TEXT NOT NULL REFERENCES colonies ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    initiator_id TEXT NOT NULL,
+    initiator_name TEXT NOT NULL,
+    workflow_spec TEXT NOT NULL,
+    root_count INTEGER NOT NULL,
+    batch_size INTEGER NOT NULL,
+    timeout_seconds INTEGER NOT NULL,
+    first_pack_ms INTEGER,
+    last_ms INTEGER,
+    queue_count INTEGER NOT NULL DEFAULT 0,
+    queue_bytes INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (colony_name, name)
+  );
+  CREATE INDEX packed_generators ON generators (sequence) WHERE queue_count > 0;
+
+  CREATE TABLE generator_args (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    generator_id TEXT NOT NULL REFERENCES generators (generator_id) ON DELETE CASCADE,
+    arg TEXT NOT NULL
+  );
+  CREATE INDEX generator_args_by_generator ON generator_args (generator_id, sequence);
+
+  CREATE TABLE channels (
+    channel_id INTEGER PRIMARY KEY,
+    process_id TEXT NOT NULL REFERENCES processes (process_id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    entry_count INTEGER NOT NULL DEFAULT 0,
+    byte_count INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (process_id, name)
+  );
+
+  CREATE TABLE channel_entries (
+    channel_id INTEGER NOT NULL REFERENCES channels ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    sender_id TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    in_reply_to INTEGER NOT NULL,
+    entry_type TEXT NOT NULL,
+    timestamp_ms INTEGER NOT NULL,
+    payload TEXT NOT NULL,
+    PRIMARY KEY (channel_id, position)
+  );
+  `,
 ];
 
 /**
