@@ -3,7 +3,7 @@ import { selectEngine } from '../modular/select.ts';
 import type { EngineDescription, Selection } from '../modular/select.ts';
 import { WorkerPool } from '../modular/workers.ts';
 import type { Priority } from '../modular/workers.ts';
-import { estimateMicros } from './cost.ts';
+import { estimateMicros, lanesOf } from './cost.ts';
 import { OpenRings } from './open-rings.ts';
 import { runTask } from './tasks.ts';
 import type { Task } from './tasks.ts';
@@ -107,7 +107,7 @@ async function perform(task: Task, options: ComputeOptions): Promise<void> {
   const { engine, workers } = openRuntime();
   const micros = estimateMicros(engine, task);
   if (micros > INLINE_MICROS || options.priority === 'background') {
-    return runInWorkers(workers, task, engine.lanes, micros, options);
+    return runInWorkers(workers, task, lanesOf(engine, task.operation), micros, options);
   }
   await turns.take(micros);
   // Taken only now: rings that closeCrypto() closed meanwhile would be opened again and never closed.

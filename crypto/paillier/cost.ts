@@ -28,11 +28,17 @@ export function estimateMicros(
 ): number {
   const keyBits = keyBitsOf(task.key);
   const width = (keyBits / 2048) ** 2;
-  const items = Math.ceil(task.count / engine.lanes) * engine.lanes;
+  const lanes = lanesOf(engine, task.operation);
+  const items = Math.ceil(task.count / lanes) * lanes;
   const multiplications = multiplicationsPerItem(task, keyBits);
   const checkMicros = task.operation.kind === 'check' ? GCD_MICROS * width + RANGE_MICROS * task.count : 0;
   const inversionMicros = inverts(task) ? INVERSION_MICROS * width : 0;
   return items * multiplications * MULTIPLICATION_MICROS[engine.name] * width + checkMicros + inversionMicros;
+}
+
+/** How many items one kernel call works on side by side: a column of a dot product fills all lanes alone. */
+export function lanesOf(engine: ModularEngine, operation: Operation): number {
+  return operation.kind === 'dotColumns' ? 1 : engine.lanes;
 }
 
 function inverts({ operation, inputs }: Pick<Task, 'operation' | 'inputs'>): boolean {
@@ -69,8 +75,15 @@ function multiplicationsPerItem(
     check: 2,
     product: 2,
     multiExponentiate: 2 + exponentBits / Math.max(1, Math.log2(count + 1) - 3),
+    dotColumns: operation.kind === 'dotColumns' ? dotMultiplications(exponentBits / 8, operation.exponentBytes) : 0,
   };
   return costs[operation.kind];
+}
+
+/** One column: its terms, as many as its exponents have the width of one. */
+function dotMultiplications(columnBytes: number, exponentBytes: number): number {
+  const terms = columnBytes / exponentBytes;
+  return terms * (2 + (8 * exponentBytes) / Math.max(1, Math.log2(terms + 1) - 3));
 }
 
 function maskingMultiplications(masking: Masking, keyBits: number): number {

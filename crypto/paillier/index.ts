@@ -46,6 +46,8 @@ export {
   valuesOf,
 } from './vector-operations.ts';
 export type { EncryptVectorOptions, VectorOptions } from './vector-operations.ts';
+export { dotColumns, encryptResidues } from './vector-columns.ts';
+export type { EncryptResiduesOptions, IntegerColumn } from './vector-columns.ts';
 export { describeEngine, setThreads } from './compute.ts';
 export type { EngineDescription } from '../modular/select.ts';
 export { closeCrypto } from './lifecycle.ts';

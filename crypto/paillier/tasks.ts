@@ -52,6 +52,8 @@ export type Operation =
   | { readonly kind: 'product' }
   /** [bases, exponents, signs] → one product of powers */
   | { readonly kind: 'multiExponentiate' }
+  /** [columns of exponents, unsigned, one for each base] → one product of powers for each column */
+  | { readonly kind: 'dotColumns'; readonly bases: Uint8Array; readonly exponentBytes: number }
   /** [base] → one table */
   | { readonly kind: 'buildTable'; readonly exponentBits: number; readonly windowBits: number }
   /** [] → one n-th residue that generates them all, the base of the owner's tables */
@@ -134,6 +136,8 @@ function runPublicTask(
       return ring.product(out, first);
     case 'multiExponentiate':
       return signedMultiExponentiate(ring, out, count, [first, second, third]);
+    case 'dotColumns':
+      return dotColumns(ring, out, count, first, operation);
     case 'buildTable':
       return ring.buildTable(out, first, operation.exponentBits, operation.windowBits);
   }
@@ -275,6 +279,20 @@ function signedMultiExponentiate(
   const inverse = new Uint8Array(ring.elementBytes);
   invertAll(ring, inverse, denominator ?? inverse);
   ring.multiply(out, numerator ?? inverse, inverse);
+}
+
+function dotColumns(
+  ring: SquareRing,
+  out: Uint8Array,
+  count: number,
+  columns: Uint8Array,
+  { bases, exponentBytes }: Extract<Operation, { kind: 'dotColumns' }>,
+): void {
+  const columnBytes = columns.length / count;
+  for (let column = 0; column < count; column += 1) {
+    const exponents = elementAt(columns, column, columnBytes);
+    ring.multiExponentiate(elementAt(out, column, ring.elementBytes), bases, exponents, exponentBytes);
+  }
 }
 
 function indicesOf(signs: Uint8Array, sign: number): number[] {
