@@ -2,7 +2,7 @@ import type { RequestOf } from '../colony/messages/message.ts';
 import type { addChild } from '../colony/messages/workflows.ts';
 import { STATE } from './graph.ts';
 import { MAX_NODE_DEPENDENCIES, MAX_WORKFLOW_NODES } from './limits.ts';
-import { insertProcess } from './process-lifecycle.ts';
+import { insertProcess, requireAttempt } from './process-lifecycle.ts';
 import { Refusal } from './refusal.ts';
 import { findProcessRow, type ProcessRow } from './store/processes.ts';
 import type { Transaction } from './transaction.ts';
@@ -21,7 +21,7 @@ export function addChildProcess(
   parent: ProcessRow,
   callerId: string,
 ): string {
-  const workflowId = requireParent(parent, request.workflowId, callerId);
+  const workflowId = requireParent(parent, request, callerId);
   const childIds = followers(transaction, request, parent);
   const processId = insertProcess(transaction, {
     spec: memberSpec(request.spec, parent.colony_name),
@@ -39,12 +39,17 @@ export function addChildProcess(
   return processId;
 }
 
-function requireParent(parent: ProcessRow, workflowId: string, callerId: string): string {
+function requireParent(
+  parent: ProcessRow,
+  { workflowId, attempt }: Pick<RequestOf<typeof addChild>, 'workflowId' | 'attempt'>,
+  callerId: string,
+): string {
   const where = `Process with Id ${parent.process_id}`;
   if (parent.state !== STATE.running) throw new Refusal(400, `${where} is not running`);
   if (parent.assigned_executor_id !== callerId) {
     throw new Refusal(400, `${where} is not assigned to executor with Id ${callerId}`);
   }
+  requireAttempt(parent, attempt, 'Failed to add child');
   if (parent.workflow_id === null || parent.workflow_id !== workflowId) {
     throw new Refusal(400, `${where} does not belong to a processgraph`);
   }

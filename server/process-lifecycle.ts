@@ -141,7 +141,7 @@ export function markRunning(
   const { database, nowMs } = transaction;
   database.run(
     `UPDATE processes SET state = ${STATE.running}, assigned_executor_id = ?, start_ms = ?, end_ms = NULL,
-       exec_deadline_ms = ?, input = ? WHERE process_id = ?`,
+       exec_deadline_ms = ?, input = ?, attempt = attempt + 1 WHERE process_id = ?`,
     executorId,
     nowMs,
     deadline(nowMs, maxExecTimeSeconds),
@@ -217,6 +217,18 @@ function announce({ database, changes }: Transaction, processId: string): void {
     state: row.state,
     isAssignable: row.state === STATE.waiting && row.waits_for_parents === 0,
   });
+}
+
+/**
+ * Keeps what an executor sends late, about an attempt that is over, from what a later attempt does: the same executor can
+ * have been given the process again.
+ *
+ * @param attempt the one the executor speaks for; undefined: whichever runs
+ * @throws Refusal 403 when the process is at another attempt
+ */
+export function requireAttempt(process: ProcessRow, attempt: number | undefined, failure: string): void {
+  if (attempt === undefined || attempt === process.attempt) return;
+  throw new Refusal(403, `${failure}, attempt ${attempt} is over: the process is at attempt ${process.attempt}`);
 }
 
 /** What stands between a process and a successful or failed end. */

@@ -186,10 +186,9 @@ function handBackUnlessDelivered(transactor: Transactor, process: Process, disco
   else disconnected.addEventListener('abort', handBack, { once: true });
 }
 
-function returnToQueue(transaction: Transaction, { processId, assignedExecutorId, startTime }: Process): void {
+function returnToQueue(transaction: Transaction, { processId, attempt }: Process): void {
   const row = findProcessRow(transaction.database, processId);
-  const isSameAttempt = row?.assigned_executor_id === assignedExecutorId && row.start_ms === startTime?.getTime();
-  if (row?.state !== STATE.running || !isSameAttempt) return;
+  if (row?.state !== STATE.running || row.attempt !== attempt) return;
   requeue(transaction, row, specOf(row).maxWaitTimeSeconds, row.retries);
   refreshWorkflow(transaction, row.workflow_id);
 }

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import { defineMessage, Nothing } from './message.ts';
+import { attempt } from './processes.ts';
 import { boolean, field, integer, list, number, text, wireObject } from './wire.ts';
 
 const logEntryCodec = wireObject({
@@ -20,7 +21,7 @@ const colonyName = field('colonyname', text);
 /** Adds a line to a running process. Role: the executor it is assigned to. */
 export const addLog = defineMessage(
   'addlogmsg',
-  { processId: field('processid', text), message: field('message', text) },
+  { processId: field('processid', text), attempt, message: field('message', text) },
   Nothing,
 );
 /** Adds a line about the calling executor. Role: the executor itself. */

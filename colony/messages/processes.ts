@@ -11,6 +11,7 @@ import {
   number,
   numbered,
   optionalId,
+  optionalInteger,
   optionalText,
   text,
   time,
@@ -112,6 +113,8 @@ const processCodec = wireObject({
   waitDeadline: field('waitdeadline', time),
   execDeadline: field('execdeadline', time),
   retries: field('retries', integer),
+  /** How often it has been given to an executor; absent from servers that do not count. Ours alone. */
+  attempt: field('attempt', optionalInteger),
   attributes: field('attributes', list(Attribute)),
   spec: field('spec', FunctionSpec),
   waitForParents: field('waitforparents', boolean),
@@ -146,6 +149,13 @@ export const assignProcess = defineMessage(
 );
 
 const processId = field('processid', text);
+
+/**
+ * For which attempt at a process an executor speaks: what the process said when it was given. A server that counts
+ * attempts refuses what an earlier one sends late, also when the later one is the same executor's. Absent: whichever
+ * attempt runs, as the official server has it, which ignores the key.
+ */
+export const attempt = field('attempt', optionalInteger);
 
 /** One process. Role: member. */
 export const getProcess = defineMessage('getprocessmsg', { processId }, Process);
@@ -189,25 +199,33 @@ export const removeAllProcesses = defineMessage(
 /** Ends a process well. Role: the executor it is assigned to. */
 export const closeSuccessful = defineMessage(
   'closesuccessfulmsg',
-  { processId, output: field('out', list(z.unknown())) },
+  { processId, attempt, output: field('out', list(z.unknown())) },
   Nothing,
 );
 
 /** Ends a process as failed, for good. Role: the executor it is assigned to. */
 export const closeFailed = defineMessage(
   'closefailedmsg',
-  { processId, errors: field('errors', list(z.string())) },
+  { processId, attempt, errors: field('errors', list(z.string())) },
   Nothing,
 );
 
 /** Stores output without ending the process. Role: the executor it is assigned to. */
-export const setOutput = defineMessage('setoutputmsg', { processId, output: field('out', list(z.unknown())) }, Nothing);
+export const setOutput = defineMessage(
+  'setoutputmsg',
+  { processId, attempt, output: field('out', list(z.unknown())) },
+  Nothing,
+);
 
 /** Cancels a process that is not part of a workflow. Role: member. */
 export const cancelProcess = defineMessage('cancelprocessmsg', { processId }, Nothing);
 
 /** Attaches a key and a value to a running process. Role: the executor it is assigned to. */
-export const addAttribute = defineMessage('addattributemsg', { attribute: field('attribute', Attribute) }, Attribute);
+export const addAttribute = defineMessage(
+  'addattributemsg',
+  { attempt, attribute: field('attribute', Attribute) },
+  Attribute,
+);
 
 /** One attribute. Role: member. */
 export const getAttribute = defineMessage('getattributemsg', { attributeId: field('attributeid', text) }, Attribute);

@@ -99,6 +99,12 @@ export const integer = z.codec(z.number().int().nullish(), z.number(), {
   encode: (value) => value,
 });
 
+/** An integer that stands on the wire only when there is one; null means the same as a missing one. */
+export const optionalInteger = z.codec(z.number().int().nullish(), z.number().optional(), {
+  decode: (wire) => wire ?? undefined,
+  encode: (value) => value,
+});
+
 /** A number that may be missing or null on the wire; 0 then. */
 export const number = z.codec(z.number().nullish(), z.number(), {
   decode: (wire) => wire ?? 0,

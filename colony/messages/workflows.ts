@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import { defineMessage, Nothing } from './message.ts';
-import { FunctionSpec, Process, ProcessState } from './processes.ts';
+import { attempt, FunctionSpec, Process, ProcessState } from './processes.ts';
 import { boolean, field, id, integer, list, number, text, time, wireObject } from './wire.ts';
 
 const workflowSpecCodec = wireObject({
@@ -87,6 +87,8 @@ export const addChild = defineMessage(
   'addchildmsg',
   {
     workflowId,
+    /** Of the parent. */
+    attempt,
     parentProcessId: field('parentprocessid', text),
     childProcessId: field('childprocessid', text),
     spec: field('spec', FunctionSpec),

@@ -24,8 +24,8 @@ export function createLedger(): Ledger {
   };
 }
 
-function attemptOf({ processId, retries }: Process): string {
-  return `${processId} ${retries}`;
+function attemptOf({ processId, attempt, retries }: Process): string {
+  return `${processId} ${attempt ?? retries}`;
 }
 
 /**

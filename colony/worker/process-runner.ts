@@ -107,7 +107,8 @@ async function callUntilDone(run: Run): Promise<string> {
 /** Adds a line to the process's log; the work goes on when that fails. */
 async function report({ process, session, log, signal }: Run, message: string): Promise<void> {
   try {
-    await session.client.addLog({ processId: process.processId, message }, { signal });
+    const { processId, attempt } = process;
+    await session.client.addLog({ processId, attempt, message }, { signal });
   } catch (thrown) {
     log.warn({ code: thrown instanceof ColonyError ? thrown.code : undefined }, 'could not add to the process log');
   }
@@ -142,13 +143,13 @@ async function close(run: Run, result: Result): Promise<Outcome> {
 }
 
 async function closeOnce({ process, session, signal }: Run, result: Result): Promise<Outcome> {
-  const { processId } = process;
+  const { processId, attempt } = process;
   const options = { signal, retry: RETRY_FOREVER };
   if ('output' in result) {
-    await session.client.closeSuccessful({ processId, output: [result.output] }, options);
+    await session.client.closeSuccessful({ processId, attempt, output: [result.output] }, options);
     return 'success';
   }
-  await session.client.closeFailed({ processId, errors: [result.error] }, options);
+  await session.client.closeFailed({ processId, attempt, errors: [result.error] }, options);
   return 'failed';
 }
 

@@ -11,19 +11,24 @@ import type { Session } from './registration.ts';
 export async function watchProcess(session: Session, process: Process, watchMs: number, run: RunSignal): Promise<void> {
   while (!run.ended.aborted) {
     await sleep(watchMs, run.ended).catch(() => {});
-    const loss = await findLoss(session, process.processId, run.ended);
+    const loss = await findLoss(session, process, run.ended);
     if (loss !== undefined) run.abort(loss);
   }
 }
 
 /** Why the process is no longer ours; undefined while it is, or while the server cannot be asked. */
-async function findLoss(session: Session, processId: string, signal: AbortSignal): Promise<AbortCode | undefined> {
+async function findLoss(
+  session: Session,
+  { processId, attempt }: Process,
+  signal: AbortSignal,
+): Promise<AbortCode | undefined> {
   try {
-    const { state, assignedExecutorId } = await session.client.getProcess(
-      { processId },
-      { signal, retry: { forMs: 0 } },
-    );
-    if (state === 'running') return assignedExecutorId === session.identity.id ? undefined : 'REASSIGNED';
+    const current = await session.client.getProcess({ processId }, { signal, retry: { forMs: 0 } });
+    const { state } = current;
+    if (state === 'running') {
+      const isOurs = current.assignedExecutorId === session.identity.id && current.attempt === attempt;
+      return isOurs ? undefined : 'REASSIGNED';
+    }
     return state === 'waiting' ? 'REASSIGNED' : 'CANCELLED';
   } catch (error) {
     if (!(error instanceof ServerError)) return undefined;

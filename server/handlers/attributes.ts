@@ -1,7 +1,7 @@
 import { addAttribute, getAttribute } from '../../colony/messages/processes.ts';
 import { STATE } from '../graph.ts';
 import { faultTexts, type Handler, reads, writes } from '../handler.ts';
-import { attributeIdOf } from '../process-lifecycle.ts';
+import { attributeIdOf, requireAttempt } from '../process-lifecycle.ts';
 import { Refusal, required } from '../refusal.ts';
 import { requireMember, requireProcess } from '../roles.ts';
 import type { Database } from '../store/database.ts';
@@ -15,7 +15,7 @@ export const attributeHandlers: readonly Handler[] = [
     texts: faultTexts('Failed to add attribute', undefined, { attribute: 'Failed to add attribute, invalid JSON' }),
     role: ({ attribute }, call) =>
       requireProcess(call, attribute.processId, [404, 'Failed to add attribute, process not found']),
-    handle({ attribute }, { process, member }, { database }) {
+    handle({ attempt, attribute }, { process, member }, { database }) {
       if (process.state !== STATE.running) throw new Refusal(403, 'Failed to add attribute, process is not running');
       if (process.assigned_executor_id !== member.id) {
         throw new Refusal(
@@ -23,6 +23,7 @@ export const attributeHandlers: readonly Handler[] = [
           `Failed to add attribute, only executor with id <${process.assigned_executor_id}> is allowed to set attributes`,
         );
       }
+      requireAttempt(process, attempt, 'Failed to add attribute');
       const attributeId = attributeIdOf(process.process_id, attribute.key, attribute.attributeType);
       if (findAttribute(database, attributeId) !== undefined) {
         throw new Refusal(400, `Failed to add attribute, the process has one with key <${attribute.key}> already`);

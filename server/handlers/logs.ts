@@ -2,6 +2,7 @@ import { addExecutorLog, addLog, getLogs, searchLogs } from '../../colony/messag
 import { STATE } from '../graph.ts';
 import { type Call, faultTexts, type Handler, reads, writes } from '../handler.ts';
 import { MAX_LOG_CHARACTERS, MAX_LOGS_PER_LIST, MAX_LOGS_PER_SEARCH, MAX_SEARCH_DAYS } from '../limits.ts';
+import { requireAttempt } from '../process-lifecycle.ts';
 import { Refusal, required } from '../refusal.ts';
 import { member, memberOfProcess } from '../roles.ts';
 import { insertLog, listLogs, type LogSource, searchLogs as search } from '../store/logs.ts';
@@ -14,12 +15,13 @@ export const logHandlers: readonly Handler[] = [
     message: addLog,
     texts: faultTexts('Failed to add log'),
     role: memberOfProcess([500, 'Failed to add log, process is nil']),
-    handle({ message }, { process, member: caller }, { database, nowMs }) {
+    handle({ attempt, message }, { process, member: caller }, { database, nowMs }) {
       requireLogSize(message);
       if (process.state !== STATE.running) throw new Refusal(403, 'Failed to set output, process is not running');
       if (process.assigned_executor_id !== caller.id) {
         throw new Refusal(403, 'Failed to add log, not allowed to add log, only the assigned Executor may att logs');
       }
+      requireAttempt(process, attempt, 'Failed to add log');
       const { process_id: processId, colony_name: colonyName } = process;
       insertLog(database, nowMs, { processId, colonyName, executorName: caller.name, message });
     },

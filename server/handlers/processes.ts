@@ -14,7 +14,7 @@ import {
 import { STATE } from '../graph.ts';
 import { type Call, faultTexts, type Handler, polls, reads, writes } from '../handler.ts';
 import { MAX_PROCESSES_PER_LIST } from '../limits.ts';
-import { insertProcess, requireClosable, storeOutput } from '../process-lifecycle.ts';
+import { insertProcess, requireAttempt, requireClosable, storeOutput } from '../process-lifecycle.ts';
 import { Refusal, required } from '../refusal.ts';
 import { parseCpuMilli, parseMebibytes } from '../resources.ts';
 import { colonyOwner, member, memberOfProcess, type ProcessAccess, requireMember } from '../roles.ts';
@@ -64,8 +64,8 @@ export const processHandlers: readonly Handler[] = [
     message: closeSuccessful,
     texts: faultTexts('Failed to close successful', 'Failed to close process as successful'),
     role: memberOfProcess([500, 'Failed to close process as successful, process is nil']),
-    handle({ output }, access, call) {
-      requireAssigned(access, 'successful');
+    handle({ attempt, output }, access, call) {
+      requireAssigned(access, attempt, 'successful');
       requireClosable(access.process, 'successful');
       finish(call, access.process, { state: STATE.success, output });
       countSuccess(call, access);
@@ -75,8 +75,8 @@ export const processHandlers: readonly Handler[] = [
     message: closeFailed,
     texts: faultTexts('Failed to close failed', 'Failed to close process as failed'),
     role: memberOfProcess([500, 'Failed to close process as failed, process is nil']),
-    handle({ errors }, access, call) {
-      requireAssigned(access, 'failed');
+    handle({ attempt, errors }, access, call) {
+      requireAssigned(access, attempt, 'failed');
       requireClosable(access.process, 'failed');
       finish(call, access.process, { state: STATE.failed, errors });
     },
@@ -85,10 +85,11 @@ export const processHandlers: readonly Handler[] = [
     message: setOutput,
     texts: faultTexts('Failed to set output'),
     role: memberOfProcess([500, 'Failed to set output, process is nil']),
-    handle({ output }, access, call) {
+    handle({ attempt, output }, access, call) {
       if (access.process.assigned_executor_id !== access.member.id) {
         throw new Refusal(403, 'Failed to close process as successful, not allowed to close process as successful');
       }
+      requireAttempt(access.process, attempt, 'Failed to set output');
       if (access.process.state !== STATE.running)
         throw new Refusal(403, 'Failed to set output, process is not running');
       if (output.length > 0) storeOutput(call, access.process.process_id, output);
@@ -118,12 +119,17 @@ const CANCEL_REFUSALS: ReadonlyMap<number, string> = new Map([
   [STATE.cancelled, 'Tried to cancel already cancelled process'],
 ]);
 
-function requireAssigned({ process, member: caller }: ProcessAccess, ending: 'successful' | 'failed'): void {
+function requireAssigned(
+  { process, member: caller }: ProcessAccess,
+  attempt: number | undefined,
+  ending: 'successful' | 'failed',
+): void {
   const failure = `Failed to close process as ${ending}`;
   if (process.assigned_executor_id === '') throw new Refusal(403, `${failure}, process is not assigned`);
   if (process.assigned_executor_id !== caller.id) {
     throw new Refusal(403, `${failure}, not allowed to close process as ${ending}`);
   }
+  requireAttempt(process, attempt, failure);
 }
 
 function countSuccess({ database, nowMs }: Call, { process, member: caller }: ProcessAccess): void {

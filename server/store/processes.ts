@@ -24,6 +24,8 @@ export interface ProcessRow {
   readonly wait_deadline_ms: number | null;
   readonly exec_deadline_ms: number | null;
   readonly retries: number;
+  /** How often it has been given to an executor. */
+  readonly attempt: number;
   readonly waits_for_parents: number;
   readonly spec: string;
   readonly input: string;
@@ -68,6 +70,7 @@ export function toProcess(database: Database, row: ProcessRow): Process {
     waitDeadline: toDate(row.wait_deadline_ms),
     execDeadline: toDate(row.exec_deadline_ms),
     retries: row.retries,
+    attempt: row.attempt,
     attributes: attributesOf(database, row),
     spec: specOf(row),
     waitForParents: row.waits_for_parents === 1,

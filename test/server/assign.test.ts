@@ -72,6 +72,7 @@ test('a process on the wire has every key that other clients read', async () => 
     waitdeadline: '0001-01-01T00:00:00Z',
     execdeadline: '0001-01-01T00:00:00Z',
     retries: 0,
+    attempt: 0,
     attributes: [],
     spec: {
       nodename: '',
