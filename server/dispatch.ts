@@ -24,6 +24,7 @@ export interface Services {
   readonly transactor: Transactor;
   readonly scheduler: Scheduler;
   readonly presence: Presence;
+  /** The id of the server's owner at the moment. */
   readonly serverId: string;
   readonly facts: ServerFacts;
   readonly log: Logger;
@@ -73,8 +74,8 @@ async function answer(services: Services, envelope: RequestEnvelope, disconnecte
 }
 
 /** Anybody can sign something. Reading and decoding what is long takes long, so it is not done for anybody. */
-function requireKnown({ transactor, serverId }: Services, callerId: string): void {
-  if (callerId === serverId || transactor.read(({ database }) => isKnownId(database, callerId))) return;
+function requireKnown({ transactor }: Services, callerId: string): void {
+  if (transactor.read(({ database }) => isKnownId(database, callerId))) return;
   throw new Refusal(403, 'Access denied, not a member of any Colony of this server');
 }
 
@@ -117,11 +118,10 @@ async function run(
 }
 
 function toCall(services: Services, transaction: Transaction, callerId: string): Call {
-  const { presence, scheduler, facts, log, serverId } = services;
+  const { presence, scheduler, facts, log } = services;
   return {
     ...transaction,
     callerId,
-    serverId,
     scheduler,
     facts,
     log,

@@ -19,6 +19,7 @@ import { createListener, type Listener } from './listener.ts';
 import { createPresence } from './presence.ts';
 import { createScheduler } from './scheduler.ts';
 import { type Database, openDatabase } from './store/database.ts';
+import { serverOwnerOf, settleServerOwner } from './store/server-owner.ts';
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
 import { forgiveDowntime, sweep } from './sweep.ts';
 import { createTransactor, type Transactor } from './transaction.ts';
@@ -33,7 +34,10 @@ export interface ServerOptions {
   readonly port: number;
   /** A SQLite file, created if missing, readable by its owner only; one server per file. Or `:memory:`. */
   readonly databasePath: string;
-  /** The id of the server's owner, who founds colonies. */
+  /**
+   * The id of the server's owner, who founds colonies. An id that the owner has set with a message since stays, until
+   * the server is started with another one than before.
+   */
   readonly serverId: string;
   /** A colony and users to create if they are missing. */
   readonly bootstrap?: Bootstrap;
@@ -91,6 +95,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     await services.transactor.write((transaction) => {
       forgiveDowntime(transaction);
+      if (settleServerOwner(transaction.database, options.serverId) !== options.serverId) {
+        log.warn('the owner of the server has changed its id since it was first started with the given one');
+      }
       if (options.bootstrap !== undefined) applyBootstrap(transaction, options.bootstrap);
     });
     parts.port = await listener.listen(host, options.port);
@@ -140,7 +147,9 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     transactor,
     scheduler,
     presence: createPresence(clock),
-    serverId: options.serverId,
+    get serverId() {
+      return transactor.read((transaction) => serverOwnerOf(transaction.database));
+    },
     facts: {
       version: options.version ?? 'sealed-colonies',
       startedAt: new Date(clock()),

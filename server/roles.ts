@@ -1,5 +1,6 @@
 import { EXECUTOR_STATE, type ExecutorRow, findColony, findExecutorById, findUserById } from './store/members.ts';
 import { findProcessRow, type ProcessRow } from './store/processes.ts';
+import { serverOwnerOf } from './store/server-owner.ts';
 import { Refusal, required } from './refusal.ts';
 import type { Database } from './store/database.ts';
 
@@ -13,11 +14,10 @@ export interface Member {
   readonly executor: ExecutorRow | undefined;
 }
 
-/** What the checks need to know: who calls, whose server this is, what is stored. */
+/** What the checks need to know: who calls, what is stored. */
 export interface RoleContext {
   readonly database: Database;
   readonly callerId: string;
-  readonly serverId: string;
   /** Told of every executor that has shown its signature. */
   readonly heardFrom: (executor: ExecutorRow) => void;
 }
@@ -83,7 +83,7 @@ interface AboutColony {
 
 /** Role of a message: the server's owner. */
 export function serverOwner(_request: unknown, context: RoleContext): void {
-  if (context.callerId !== context.serverId) throw new Refusal(403, 'Access denied, not server owner');
+  if (context.callerId !== serverOwnerOf(context.database)) throw new Refusal(403, 'Access denied, not server owner');
 }
 
 /** Role of a message: the owner of the colony it names. */

@@ -146,7 +146,6 @@ function start(
   const context: RoleContext = {
     database: transaction.database,
     callerId,
-    serverId: services.serverId,
     heardFrom: services.presence.heardFrom,
   };
   switch (envelope.payloadtype) {

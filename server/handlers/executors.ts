@@ -111,7 +111,7 @@ export const selfReportHandlers: readonly Handler[] = [
       const own = required(caller.executor, 400, 'Failed to change executor Id, executor not found');
       requireId(request.executorId, 'Failed to change executor Id, new executor Id is not 64 characters');
       // Nothing proves that the caller has the new key, so it must not be anybody's.
-      if (request.executorId === call.serverId || isKnownId(call.database, request.executorId)) {
+      if (isKnownId(call.database, request.executorId)) {
         throw new Refusal(400, 'Failed to change executor Id, somebody has this Id already');
       }
       call.database.run(

@@ -71,11 +71,12 @@ export function findExecutorById(database: Database, colonyName: string, executo
   );
 }
 
-/** Whether anybody in any colony, or its owner, has that id. */
+/** Whether anybody in any colony, its owner or the server's has that id. */
 export function isKnownId(database: Database, id: string): boolean {
   const found = database.get(
     `SELECT 1 FROM users WHERE user_id = ?1 UNION ALL SELECT 1 FROM executors WHERE executor_id = ?1
-     UNION ALL SELECT 1 FROM colonies WHERE colony_id = ?1 LIMIT 1`,
+     UNION ALL SELECT 1 FROM colonies WHERE colony_id = ?1
+     UNION ALL SELECT 1 FROM server_owner WHERE owner_id = ?1 LIMIT 1`,
     id,
   );
   return found !== undefined;
