@@ -25,7 +25,12 @@ export function addressFromUrl(url: URL): ServerAddress {
 
 /** Where messages are posted to. */
 export function apiUrl(server: ServerAddress): URL {
-  return new URL(`${server.tls ? 'https' : 'http'}://${authority(server)}/api`);
+  return serverUrl(server, '/api');
+}
+
+/** Where an embedded server offers something else than messages, such as `/backup`. */
+export function serverUrl(server: ServerAddress, path: string): URL {
+  return new URL(`${server.tls ? 'https' : 'http'}://${authority(server)}${path}`);
 }
 
 /** Where events are subscribed to. */

@@ -2,6 +2,7 @@ import { type Logger, pino } from 'pino';
 import { isLoopback } from '../colony/address.ts';
 import { toError, UserError } from '../colony/errors.ts';
 import { createApiRoute } from './api.ts';
+import { createBackupRoute } from './backup.ts';
 import { createBodyReader } from './body.ts';
 import { applyBootstrap, type Bootstrap } from './bootstrap.ts';
 import type { Services } from './dispatch.ts';
@@ -19,6 +20,7 @@ import { createListener, type Listener } from './listener.ts';
 import { createPresence } from './presence.ts';
 import { createScheduler } from './scheduler.ts';
 import { type Database, openDatabase } from './store/database.ts';
+import { createSnapshots, type Snapshots } from './store/snapshot.ts';
 import { serverOwnerOf, settleServerOwner } from './store/server-owner.ts';
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
 import { forgiveDowntime, sweep } from './sweep.ts';
@@ -115,7 +117,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     services.scheduler.stop();
     subscriptions.stop();
     await listener.close();
-    await closeStore(services, database, options.databasePath);
+    await closeStore(parts, database, options.databasePath);
     log.info({ port }, 'the server has stopped');
   };
   let stopping: Promise<void> | undefined;
@@ -128,6 +130,8 @@ interface Parts {
   readonly services: Services;
   readonly subscriptions: Subscriptions;
   readonly listener: Listener;
+  /** Undefined when the database has no file. */
+  readonly snapshots: Snapshots | undefined;
   port: number;
 }
 
@@ -159,25 +163,32 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     },
     log,
   };
+  const { databasePath, stallMs = DEFAULT_STALL_MS } = options;
   const bodies = createBodyReader({
     maxBodyBytes,
     maxReceivedBytes: options.maxReceivedBytes ?? DEFAULT_MAX_RECEIVED_BYTES,
-    stallMs: options.stallMs ?? DEFAULT_STALL_MS,
+    stallMs,
   });
+  const snapshots = databasePath === ':memory:' ? undefined : createSnapshots(database, databasePath);
   const subscriptions = createSubscriptions(services, options.subscribeMs ?? DEFAULT_SUBSCRIBE_MS);
   const listener = createListener({
-    routes: [createApiRoute(services, bodies, maxBodyBytes), ...healthRoutes],
+    routes: [
+      createApiRoute(services, bodies, maxBodyBytes),
+      createBackupRoute({ services, bodies, snapshots, stallMs }),
+      ...healthRoutes,
+    ],
     subscriptions,
     tls,
     maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
     log,
   });
-  const parts: Parts = { services, subscriptions, listener, port: options.port };
+  const parts: Parts = { services, subscriptions, listener, snapshots, port: options.port };
   return parts;
 }
 
 /** What cannot be stored any more, because somebody has removed the database say, is no reason not to stop. */
-async function closeStore({ transactor, presence, log }: Services, database: Database, path: string): Promise<void> {
+async function closeStore({ services, snapshots }: Parts, database: Database, path: string): Promise<void> {
+  const { transactor, presence, log } = services;
   try {
     await transactor.write((transaction) => presence.flush(transaction.database));
   } catch (thrown) {
@@ -188,6 +199,7 @@ async function closeStore({ transactor, presence, log }: Services, database: Dat
   } catch (thrown) {
     log.warn({ path, reason: toError(thrown).message }, 'could not close the database in order');
   }
+  await snapshots?.close();
 }
 
 function requireProtectedAddress(host: string, { tls, allowInsecure = false }: ServerOptions): void {

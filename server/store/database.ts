@@ -54,7 +54,8 @@ export function openDatabase(path: string): Database {
   }
 }
 
-function explainOpening(path: string, thrown: unknown): unknown {
+/** What an error of SQLite at opening a file means for whoever started the server. */
+export function explainOpening(path: string, thrown: unknown): unknown {
   if (isBusy(thrown)) return inUse(path, thrown);
   return isDamage(thrown) ? damaged(path, toError(thrown).message, thrown) : thrown;
 }

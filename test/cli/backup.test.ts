@@ -1,0 +1,192 @@
+import { copyFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
+import { sealRequest } from '../../colony/envelope.ts';
+import { generateIdentity } from '../../colony/identity.ts';
+import { functionSpec } from '../support/test-colony.ts';
+import { urlOf } from '../support/rpc.ts';
+import { run, startCliColony, temporaryDirectory } from './support.ts';
+
+const Saved = z.object({ path: z.string(), byteCount: z.number(), processCount: z.number(), sha256: z.string() });
+
+describe('server backup', () => {
+  test('copies the database of a running server, checked, readable by its owner only', async () => {
+    await using cli = await startCliColony();
+    const { processId } = await cli.colony.submit({ label: 'kept' }, 'worker');
+    const saved = Saved.parse(await cli.json(['server', 'backup', 'monday.db']));
+    const bytes = await readFile(saved.path);
+    expect(saved).toEqual({
+      path: join(cli.colony.directory, 'monday.db'),
+      byteCount: bytes.length,
+      processCount: 1,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+    });
+    expect((await stat(saved.path)).mode & 0o777).toBe(0o600);
+    expect(bytes.includes(processId)).toBe(true);
+    const names = await readdir(cli.colony.directory);
+    expect(names.sort()).toEqual(['monday.db', 'server.db', 'server.db-wal']);
+  });
+
+  test('replaces an existing file with --force only', async () => {
+    await using cli = await startCliColony();
+    await writeFile(join(cli.colony.directory, 'there'), 'mine');
+    const refused = await cli.run(['server', 'backup', 'there']);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('expected no file, got one') });
+    expect(await cli.run(['server', 'backup', 'there', '--force'])).toMatchObject({ code: 0 });
+    expect((await readFile(join(cli.colony.directory, 'there'))).toString('latin1', 0, 15)).toBe('SQLite format 3');
+  });
+
+  test('is for the owner of the server', async () => {
+    await using cli = await startCliColony();
+    const flags = ['--serverprvkey', generateIdentity().privateKey];
+    const { code, stderr } = await cli.run(['server', 'backup', 'b.db', ...flags]);
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('not server owner') });
+    expect(await readdir(cli.colony.directory)).not.toContain('b.db');
+  });
+});
+
+describe('POST /backup', () => {
+  const ask = (address: Parameters<typeof urlOf>[0], envelope: unknown) =>
+    fetch(urlOf(address, '/backup'), { method: 'POST', body: JSON.stringify(envelope) });
+
+  test('answers a recorded request once only', async () => {
+    await using cli = await startCliColony();
+    const { address, serverOwner } = cli.colony;
+    const envelope = sealRequest('getbackupmsg', { nonce: 'n', issuedat: Date.now() }, serverOwner);
+    const first = await ask(address, envelope);
+    expect(first.status).toBe(200);
+    await first.arrayBuffer();
+    const again = await ask(address, envelope);
+    expect(again.status).toBe(403);
+    expect(await again.json()).toMatchObject({ payloadtype: 'error', error: true });
+  });
+
+  test.for([
+    ['an old request', { nonce: 'n', issuedat: Date.now() - 3_600_000 }, 400],
+    ['a request without nonce', { issuedat: Date.now() }, 400],
+    ['a request without time', { nonce: 'n' }, 400],
+  ] as const)('refuses %s', async ([, inner, status]) => {
+    await using cli = await startCliColony();
+    const { address, serverOwner } = cli.colony;
+    expect((await ask(address, sealRequest('getbackupmsg', inner, serverOwner))).status).toBe(status);
+  });
+
+  test('refuses another message of the owner, and what nobody signed', async () => {
+    await using cli = await startCliColony();
+    const { address, serverOwner } = cli.colony;
+    const inner = { nonce: 'n', issuedat: Date.now() };
+    expect((await ask(address, sealRequest('getcoloniesmsg', inner, serverOwner))).status).toBe(400);
+    expect((await ask(address, sealRequest('getbackupmsg', inner))).status).toBe(403);
+    expect((await ask(address, 'junk')).status).toBe(400);
+  });
+
+  test('is one moment, whatever changes meanwhile, and more than one may be taken', async () => {
+    await using cli = await startCliColony();
+    const args = ['x'.repeat(200_000)];
+    for (let count = 0; count < 5; count += 1) await cli.colony.submit({ args }, 'worker');
+    const backups = [1, 2].map((number) => cli.json(['server', 'backup', `${number}.db`]));
+    const changes = Array.from({ length: 20 }, () => cli.colony.submit({ args }, 'worker'));
+    const [saved] = await Promise.all([Promise.all(backups), Promise.all(changes)]);
+    for (const { processCount } of z.array(Saved).parse(saved)) {
+      expect(processCount).toBeGreaterThanOrEqual(5);
+      expect(processCount).toBeLessThanOrEqual(25);
+    }
+  });
+});
+
+/** A development colony whose server ran, was backed up and worked on. */
+async function backedUp(home: string) {
+  const server = await startDevelopmentServer(home);
+  const submit = ['function', 'exec', '--func', 'f', '--targettype', 'x'];
+  const before = (await run(submit, { env: server.env })).stdout.trim();
+  expect((await run(['server', 'backup', 'b.db'], { env: server.env, cwd: home })).code).toBe(0);
+  const after = (await run(submit, { env: server.env })).stdout.trim();
+  return { server, before, after };
+}
+
+async function startDevelopmentServer(home: string) {
+  const env = { SEALED_COLONIES_HOME: home };
+  const interruption = new AbortController();
+  const { promise: listening, resolve } = withResolvers();
+  const ended = run(['server', 'start', '--port', '0'], {
+    env,
+    signal: interruption.signal,
+    onTalk: (text) => {
+      if (text.includes('Ctrl-C stops the server')) resolve();
+    },
+  });
+  await Promise.race([listening, ended]);
+  const stop = async () => {
+    interruption.abort();
+    return await ended;
+  };
+  return { env, stop, [Symbol.asyncDispose]: async () => void (await stop()) };
+}
+
+function withResolvers() {
+  const settle: { resolve?: () => void } = {};
+  const promise = new Promise<void>((done) => (settle.resolve = done));
+  return { promise, resolve: () => settle.resolve?.() };
+}
+
+describe('server restore', () => {
+  test('brings back what was, keeps the former database, and that can be restored, too', async () => {
+    await using directory = await temporaryDirectory();
+    const home = directory.path;
+    const { server, before, after } = await backedUp(home);
+    const options = { env: server.env, cwd: home };
+    expect(await run(['server', 'restore', 'b.db', '--force'], options)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('expected to be the only server'),
+    });
+    await server.stop();
+    expect(await run(['server', 'restore', 'b.db'], options)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('expected no database, got one; with --force'),
+    });
+    const restored = await run(['server', 'restore', 'b.db', '--force', '--json'], options);
+    const { kept } = z.looseObject({ kept: z.string() }).parse(JSON.parse(restored.stdout));
+    {
+      await using again = await startDevelopmentServer(home);
+      expect((await run(['process', 'get', before], { env: again.env })).code).toBe(0);
+      expect((await run(['process', 'get', after], { env: again.env })).code).toBe(1);
+    }
+    expect((await run(['server', 'restore', kept, '--force'], options)).code).toBe(0);
+    await using latest = await startDevelopmentServer(home);
+    expect((await run(['process', 'get', after], { env: latest.env })).code).toBe(0);
+  });
+
+  test('replaces a damaged database', async () => {
+    await using directory = await temporaryDirectory();
+    const home = directory.path;
+    const { server, before } = await backedUp(home);
+    await server.stop();
+    await writeFile(join(home, 'server.db'), 'junk'.repeat(5000));
+    const refused = await run(['server', 'start', '--port', '0'], { env: server.env });
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('expected a whole SQLite database') });
+    expect((await run(['server', 'restore', 'b.db', '--force'], { env: server.env, cwd: home })).code).toBe(0);
+    await using again = await startDevelopmentServer(home);
+    expect((await run(['process', 'get', before], { env: again.env })).code).toBe(0);
+  });
+
+  test('refuses a damaged backup, and one of a colony with other keys, and changes nothing', async () => {
+    await using directory = await temporaryDirectory();
+    await using other = await temporaryDirectory();
+    const { server } = await backedUp(directory.path);
+    const stranger = await startDevelopmentServer(other.path);
+    await Promise.all([server.stop(), stranger.stop()]);
+    await copyFile(join(directory.path, 'b.db'), join(other.path, 'b.db'));
+    await writeFile(join(other.path, 'junk.db'), 'junk'.repeat(5000));
+    const before = await readdir(other.path);
+    const [stolen, junk] = await Promise.all(
+      ['b.db', 'junk.db'].map((file) =>
+        run(['server', 'restore', file, '--force'], { env: stranger.env, cwd: other.path }),
+      ),
+    );
+    expect(stolen).toMatchObject({ code: 1, stderr: expect.stringContaining('got one of another colony "dev"') });
+    expect(junk).toMatchObject({ code: 1, stderr: expect.stringContaining('got a damaged one') });
+    expect(await readdir(other.path)).toEqual(before);
+  });
+});
