@@ -4,11 +4,21 @@ import type { Group } from './framework/parser.ts';
 export const COMMANDS: Group = {
   describe: 'Compute together on data that nobody shows',
   commands: {
+    attribute: {
+      describe: 'Attach keys and values to processes',
+      commands: {
+        add: async () => (await import('./attribute/add.ts')).attributeAdd,
+        get: async () => (await import('./attribute/get.ts')).attributeGet,
+      },
+    },
     colony: {
-      describe: 'Found colonies',
+      describe: 'Found, count and remove colonies',
       commands: {
         add: async () => (await import('./colony/add.ts')).colonyAdd,
+        check: async () => (await import('./colony/check.ts')).colonyCheck,
         ls: async () => (await import('./colony/ls.ts')).colonyLs,
+        remove: async () => (await import('./colony/remove.ts')).colonyRemove,
+        stats: async () => (await import('./colony/stats.ts')).colonyStats,
       },
     },
     decrypt: {
@@ -24,6 +34,8 @@ export const COMMANDS: Group = {
       commands: {
         add: async () => (await import('./executor/add.ts')).executorAdd,
         approve: async () => (await import('./executor/approve.ts')).executorApprove,
+        create: async () => (await import('./executor/create.ts')).executorCreate,
+        get: async () => (await import('./executor/get.ts')).executorGet,
         ls: async () => (await import('./executor/ls.ts')).executorLs,
         reject: async () => (await import('./executor/reject.ts')).executorReject,
         remove: async () => (await import('./executor/remove.ts')).executorRemove,
@@ -37,10 +49,12 @@ export const COMMANDS: Group = {
       },
     },
     function: {
-      describe: 'Submit single functions',
+      describe: 'Submit single functions, and say who runs them',
       commands: {
         exec: async () => (await import('./function/exec.ts')).functionExec,
         ls: async () => (await import('./function/ls.ts')).functionLs,
+        register: async () => (await import('./function/register.ts')).functionRegister,
+        remove: async () => (await import('./function/remove.ts')).functionRemove,
         submit: async () => (await import('./function/submit.ts')).functionSubmit,
       },
     },
@@ -52,21 +66,31 @@ export const COMMANDS: Group = {
       },
     },
     log: {
-      describe: 'Read what executors report',
+      describe: 'Read and write what executors report',
       commands: {
+        add: async () => (await import('./log/add.ts')).logAdd,
         get: async () => (await import('./log/get.ts')).logGet,
+        search: async () => (await import('./log/search.ts')).logSearch,
       },
     },
     process: {
-      describe: 'Look at processes',
+      describe: 'Look at processes, run and remove them',
       commands: {
+        assign: async () => (await import('./process/assign.ts')).processAssign,
         cancel: async () => (await import('./process/cancel.ts')).processCancel,
+        close: async () => (await import('./process/close.ts')).processClose,
+        fail: async () => (await import('./process/fail.ts')).processFail,
         get: async () => (await import('./process/get.ts')).processGet,
+        pause: async () => (await import('./process/pause.ts')).processPause,
         ps: async () => (await import('./process/ps.ts')).processPs,
         psc: async () => (await import('./process/psc.ts')).processPsc,
         psf: async () => (await import('./process/psf.ts')).processPsf,
         pss: async () => (await import('./process/pss.ts')).processPss,
         psw: async () => (await import('./process/psw.ts')).processPsw,
+        remove: async () => (await import('./process/remove.ts')).processRemove,
+        removeall: async () => (await import('./process/removeall.ts')).processRemoveAll,
+        resume: async () => (await import('./process/resume.ts')).processResume,
+        status: async () => (await import('./process/status.ts')).processStatus,
         wait: async () => (await import('./process/wait.ts')).processWait,
       },
     },
@@ -80,8 +104,12 @@ export const COMMANDS: Group = {
     server: {
       describe: 'Run and look at a server',
       commands: {
+        alive: async () => (await import('./server/alive.ts')).serverAlive,
+        backup: async () => (await import('./server/backup.ts')).serverBackup,
         env: async () => (await import('./server/env.ts')).serverEnv,
+        restore: async () => (await import('./server/restore.ts')).serverRestore,
         start: async () => (await import('./server/start.ts')).serverStart,
+        stats: async () => (await import('./server/stats.ts')).serverStats,
         status: async () => (await import('./server/status.ts')).serverStatus,
       },
     },
@@ -89,12 +117,14 @@ export const COMMANDS: Group = {
       describe: 'Manage the users of a colony',
       commands: {
         add: async () => (await import('./user/add.ts')).userAdd,
+        get: async () => (await import('./user/get.ts')).userGet,
         ls: async () => (await import('./user/ls.ts')).userLs,
+        remove: async () => (await import('./user/remove.ts')).userRemove,
       },
     },
     version: async () => (await import('./version.ts')).version,
     workflow: {
-      describe: 'Submit workflows and look at them',
+      describe: 'Submit, look at and remove workflows',
       commands: {
         cancel: async () => (await import('./workflow/cancel.ts')).workflowCancel,
         get: async () => (await import('./workflow/get.ts')).workflowGet,
@@ -103,6 +133,8 @@ export const COMMANDS: Group = {
         psf: async () => (await import('./workflow/psf.ts')).workflowPsf,
         pss: async () => (await import('./workflow/pss.ts')).workflowPss,
         psw: async () => (await import('./workflow/psw.ts')).workflowPsw,
+        remove: async () => (await import('./workflow/remove.ts')).workflowRemove,
+        removeall: async () => (await import('./workflow/removeall.ts')).workflowRemoveAll,
         submit: async () => (await import('./workflow/submit.ts')).workflowSubmit,
       },
     },

@@ -10,8 +10,9 @@ import { printableJson } from './text.ts';
 /** Whose key signs: nobody's, a user's or executor's, the colony owner's, the server owner's. */
 export type Role = 'anyone' | 'member' | 'colony' | 'server';
 
-/** Private keys given as flags; they come before the environment's. */
+/** Private keys and a colony given as flags; they come before the environment's. */
 export interface KeyArguments {
+  readonly colonyname?: string | undefined;
   readonly prvkey?: string | undefined;
   readonly colonyprvkey?: string | undefined;
   readonly serverprvkey?: string | undefined;

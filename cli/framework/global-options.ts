@@ -29,6 +29,16 @@ export const serverKey = {
   serverprvkey: { type: 'string', describe: `private key of the server (${VISIBLE} COLONIES_SERVER_PRVKEY)` },
 } as const;
 
+/** How many rows a list has at most. */
+export const countOption = {
+  count: { type: 'number', describe: 'at most so many', default: 20, minimum: 1, maximum: 100 },
+} as const;
+
+/** Does without the question whether the user means it. */
+export const yesOption = {
+  yes: { type: 'boolean', describe: 'do it without asking, where nobody can answer' },
+} as const;
+
 /** How commands that submit a process stay with it. */
 export const stayOptions = {
   wait: { type: 'boolean', describe: 'wait until the process has finished; exit code 3 when it failed' },

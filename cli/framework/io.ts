@@ -22,4 +22,6 @@ export interface Io {
   readonly cwd: string;
   /** Fires when the user interrupts the program. */
   readonly signal: AbortSignal;
+  /** Asks the user for a line of text; missing where nobody sits at a terminal. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined;
 }

@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 import type { Io } from './io.ts';
 
@@ -21,7 +22,7 @@ export async function runAsProgram(
   main: (argv: readonly string[], io: Io) => Promise<number>,
   argv: readonly string[],
 ): Promise<void> {
-  const { stdout, stderr, env } = process;
+  const { stdin, stdout, stderr, env } = process;
   const interruption = new AbortController();
   const interrupt = (): void => {
     if (interruption.signal.aborted) process.exit(130);
@@ -33,7 +34,22 @@ export async function runAsProgram(
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
   });
-  process.exitCode = await main(argv, { stdout, stderr, env, cwd: process.cwd(), signal: interruption.signal });
+  const { signal } = interruption;
+  const ask = stdin.isTTY ? (question: string): Promise<string> => askAtTerminal(question, interruption) : undefined;
+  process.exitCode = await main(argv, { stdout, stderr, env, cwd: process.cwd(), signal, ask });
   // An interrupted command may have left connections behind that nobody waits for any more.
-  if (interruption.signal.aborted) process.exit();
+  if (signal.aborted) process.exit();
+}
+
+/** Standard output may be a file, so people are asked on standard error. The end of the input is an empty answer. */
+async function askAtTerminal(question: string, interruption: AbortController): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // While it reads a line, the terminal hands Ctrl-C to readline instead of making a signal of it.
+  terminal.once('SIGINT', () => interruption.abort());
+  const ended = new Promise<string>((done) => terminal.once('close', () => done('')));
+  try {
+    return await Promise.race([terminal.question(question, { signal: interruption.signal }), ended]);
+  } finally {
+    terminal.close();
+  }
 }

@@ -16,6 +16,22 @@ export function lineReport(line: string, json: unknown): Report {
   return { json, show: (out) => out.line(line) };
 }
 
+/** A report of names and values, one pair per row. */
+export function factsReport(json: unknown, rows: readonly (readonly [name: string, value: string])[]): Report {
+  return { json, show: (out) => out.facts(rows) };
+}
+
+/** A report that something was made: its id is data, which scripts read, and people are told what it is. */
+export function madeReport(message: string, id: string, json: unknown): Report {
+  return {
+    json,
+    show(out, talk) {
+      talk.line(message);
+      out.line(id);
+    },
+  };
+}
+
 /** A report that something was done, which people are told and scripts see from the exit code. */
 export function doneReport(message: string, json: unknown): Report {
   return { json, show: (_out, talk) => talk.line(message) };

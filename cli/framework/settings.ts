@@ -21,10 +21,11 @@ import type { Io } from './io.ts';
  */
 export function resolveEnvironment(env: Io['env'], flags: GlobalArguments, keys: KeyArguments): Environment {
   const environment = loadEnvironment(env);
-  const { prvkey, colonyprvkey, serverprvkey } = keys;
+  const { colonyname, prvkey, colonyprvkey, serverprvkey } = keys;
   return {
     ...environment,
     server: resolveServer(env, flags, environment.server),
+    ...(colonyname === undefined ? {} : { colonyName: colonyname }),
     ...(prvkey === undefined ? {} : { identity: readIdentity(prvkey, '--prvkey') }),
     ...(colonyprvkey === undefined ? {} : { colonyIdentity: readIdentity(colonyprvkey, '--colonyprvkey') }),
     ...(serverprvkey === undefined ? {} : { serverIdentity: readIdentity(serverprvkey, '--serverprvkey') }),

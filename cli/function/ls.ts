@@ -7,7 +7,12 @@ import { formatDuration } from '../framework/text.ts';
 /** `colonies function ls` */
 export const functionLs = defineCommand({
   describe: 'List the functions that executors have registered',
-  options: { executor: { type: 'string', describe: 'only functions of the executor with this name' }, ...memberKey },
+  options: {
+    executor: { type: 'string', describe: 'only functions of the executor with this name' },
+    ids: { type: 'boolean', alias: 'i', describe: 'show the ids of the registrations, too' },
+    ...memberKey,
+  },
+  examples: [['function ls', 'what can be submitted, and how long it takes']],
   async run(args, context) {
     const { RegisteredFunction: codec } = await import('../../colony/messages/executors.ts');
     const { listToWire } = await import('../views/wire.ts');
@@ -16,13 +21,14 @@ export const functionLs = defineCommand({
     return tableReport(
       listToWire(codec, functions),
       [
+        ...(args.ids ? [{ title: 'FUNCTIONID' }] : []),
         { title: 'FUNCNAME' },
         { title: 'EXECUTOR NAME', shrinks: true },
         { title: 'CALLS' },
         { title: 'MEAN EXEC TIME' },
         { title: 'DESCRIPTION', shrinks: true },
       ],
-      functions.map(describeFunction),
+      functions.map((registered) => [...(args.ids ? [registered.functionId] : []), ...describeFunction(registered)]),
       'No functions found',
     );
   },

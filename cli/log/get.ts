@@ -1,11 +1,9 @@
-import { LogEntry } from '../../colony/messages/logs.ts';
+import type { LogEntry } from '../../colony/messages/logs.ts';
 import { defineCommand, UsageError } from '../command.ts';
 import { memberKey } from '../framework/global-options.ts';
 import { unknownToServer } from '../framework/refusals.ts';
 import { PATIENT_BRIDGE_MS } from '../framework/patience.ts';
-import type { Report } from '../framework/report.ts';
-import { indentRest } from '../framework/text.ts';
-import { listToWire } from '../views/wire.ts';
+import { logReport } from '../views/log-lines.ts';
 
 /** `colonies log get` */
 export const logGet = defineCommand({
@@ -15,7 +13,8 @@ export const logGet = defineCommand({
     processid: { type: 'string', alias: 'p', describe: 'id of the process' },
     executorname: { type: 'string', alias: 'e', describe: 'name of the executor' },
     count: { type: 'number', describe: 'at most so many lines', default: 100, minimum: 1, maximum: 500 },
-    latest: { type: 'boolean', alias: 'l', describe: 'the newest lines (the default without --since)' },
+    latest: { type: 'boolean', alias: 'l', describe: 'the newest lines (the default without --first and --since)' },
+    first: { type: 'boolean', alias: 'f', describe: 'the oldest lines' },
     since: {
       type: 'number',
       describe: 'only lines after this time, nanoseconds since 1970',
@@ -31,17 +30,14 @@ export const logGet = defineCommand({
     if ((processId === '') === (executorName === '')) {
       throw new UsageError('expected either --processid or --executorname', ['log', 'get']);
     }
+    if (args.first && args.latest) throw new UsageError('expected --first or --latest, got both', ['log', 'get']);
     const source = { processId, executorName };
     const explain = unknownToServer(processId === '' ? `executor "${executorName}"` : `process ${processId}`);
     const bridgeMs = args.follow ? PATIENT_BRIDGE_MS : 0;
     const { client, colonyName } = await context.connect('member', args, { bridgeMs });
     if (!args.follow) {
-      const sinceNs = args.latest ? 0 : (args.since ?? 0);
-      return logReport(
-        await client
-          .getLogs({ colonyName, ...source, count: args.count, sinceNs, latest: sinceNs === 0 })
-          .catch(explain),
-      );
+      const range = { count: args.count, ...rangeOf(args) };
+      return logReport(await client.getLogs({ colonyName, ...source, ...range }).catch(explain));
     }
     const { followLogs } = await import('../views/logs.ts');
     const entries: LogEntry[] = [];
@@ -54,14 +50,14 @@ export const logGet = defineCommand({
   },
 });
 
-function logReport(entries: readonly LogEntry[]): Report {
-  return {
-    json: listToWire(LogEntry, entries),
-    show(out, talk) {
-      if (entries.length === 0) talk.line('No log lines found');
-      for (const { timestampNs, message } of entries) {
-        out.line(`${new Date(timestampNs / 1e6).toISOString()}  ${indentRest(message)}`);
-      }
-    },
-  };
+interface RangeArguments {
+  readonly latest: boolean;
+  readonly first: boolean;
+  readonly since: number | undefined;
+}
+
+/** Servers take 0 for "the newest ones": the oldest are those since the first nanosecond. */
+function rangeOf({ latest, first, since = 0 }: RangeArguments): { readonly sinceNs: number; readonly latest: boolean } {
+  const isLatest = latest || (!first && since === 0);
+  return { sinceNs: isLatest ? 0 : Math.max(1, since), latest: isLatest };
 }

@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Makes both streams terminals of this width. */
   readonly columns?: number;
+  /** What a user at the terminal answers to every question; nobody sits there unless given. */
+  readonly answer?: string;
   /** Sees text on standard error as it comes. */
   readonly onTalk?: (stderrSoFar: string) => void;
 }
@@ -38,6 +40,13 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     env: options.env ?? {},
     cwd: options.cwd ?? tmpdir(),
     signal: options.signal ?? new AbortController().signal,
+    ask:
+      options.answer === undefined
+        ? undefined
+        : async (question) => {
+            stream('stderr').write(question);
+            return options.answer ?? '';
+          },
   });
   return { code, ...texts };
 }
