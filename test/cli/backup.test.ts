@@ -5,8 +5,7 @@ import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { sealRequest } from '../../colony/envelope.ts';
 import { generateIdentity } from '../../colony/identity.ts';
-import { functionSpec } from '../support/test-colony.ts';
-import { urlOf } from '../support/rpc.ts';
+import { type Address, urlOf } from '../support/rpc.ts';
 import { run, startCliColony, temporaryDirectory } from './support.ts';
 
 const Saved = z.object({ path: z.string(), byteCount: z.number(), processCount: z.number(), sha256: z.string() });
@@ -47,10 +46,11 @@ describe('server backup', () => {
   });
 });
 
-describe('POST /backup', () => {
-  const ask = (address: Parameters<typeof urlOf>[0], envelope: unknown) =>
-    fetch(urlOf(address, '/backup'), { method: 'POST', body: JSON.stringify(envelope) });
+/** Posts an envelope to where backups are asked for. */
+const ask = (address: Address, envelope: unknown) =>
+  fetch(urlOf(address, '/backup'), { method: 'POST', body: JSON.stringify(envelope) });
 
+describe('POST /backup', () => {
   test('answers a recorded request once only', async () => {
     await using cli = await startCliColony();
     const { address, serverOwner } = cli.colony;
