@@ -34,7 +34,9 @@ export async function passagesAround(
     const sinceNs = Math.max(1, fromNs - ROUNDING_NS);
     const source = { processId, executorName: processId === '' ? executorName : '' };
     const lines = await client.getLogs({ colonyName, ...source, count: MAX_LINES, sinceNs, latest: false });
-    const entries = lines.filter(({ timestampNs }) => timestampNs <= toNs + ROUNDING_NS);
+    // The log of an executor holds the lines of its processes, too.
+    const own = lines.filter((line) => line.processId === processId);
+    const entries = own.filter(({ timestampNs }) => timestampNs <= toNs + ROUNDING_NS);
     passages.push({ processId, executorName, entries });
   }
   return passages;
