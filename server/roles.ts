@@ -51,6 +51,22 @@ function memberIn(context: RoleContext, colonyName: string, isAccepted: (executo
   throw new Refusal(403, `Access denied, not a member of Colony with name <${colonyName}>`);
 }
 
+/**
+ * Role of a message that tells everybody whether a colony exists: another role, but without such a colony it is refused
+ * with 400 rather than 403.
+ *
+ * @param text how an unknown colony is refused
+ */
+export function ofExistingColony<Subject>(
+  role: (request: AboutColony, context: RoleContext) => Subject,
+  text: (colonyName: string) => string = unknownColony,
+): (request: AboutColony, context: RoleContext) => Subject {
+  return (request, context) => {
+    required(findColony(context.database, request.colonyName), 400, text(request.colonyName));
+    return role(request, context);
+  };
+}
+
 /** Who calls, and the process the call is about. */
 export interface ProcessAccess {
   readonly member: Member;

@@ -14,7 +14,7 @@ import {
 } from '../../colony/messages/colonies.ts';
 import { type Call, faultTexts, type Handler, reads, writes } from '../handler.ts';
 import { Refusal, required } from '../refusal.ts';
-import { colonyOwner, looseMember, member, requireColonyOwner, serverOwner } from '../roles.ts';
+import { colonyOwner, looseMember, member, ofExistingColony, serverOwner } from '../roles.ts';
 import {
   type ColonyRow,
   findColony,
@@ -74,7 +74,7 @@ export const colonyHandlers: readonly Handler[] = [
   reads({
     message: getColonyStatistics,
     texts: faultTexts('Failed to get colony statistics'),
-    role: member,
+    role: ofExistingColony(member, (colonyName) => `Colony with name <${colonyName}> not found`),
     handle: ({ colonyName }, _member, { database }) => countColony(database, colonyName),
   }),
   writes({
@@ -113,7 +113,7 @@ export const userHandlers: readonly Handler[] = [
   writes({
     message: addUser,
     texts: faultTexts('Failed to add user', undefined, { user: 'Failed to add user, executor is nil' }),
-    role: ({ user }, call) => requireColonyOwner(call, user.colonyName),
+    role: ({ user }, call) => ofExistingColony(colonyOwner)(user, call),
     handle({ user }, _subject, { database }) {
       requireName(user.name, 'Failed to add user');
       requirePrintable(user.email, 'Failed to add user, the email');
@@ -139,21 +139,21 @@ export const userHandlers: readonly Handler[] = [
   reads({
     message: getUsers,
     texts: faultTexts('Failed to get users'),
-    role: looseMember,
+    role: ofExistingColony(looseMember),
     handle: ({ colonyName }, _member, { database }) =>
       database.all<UserRow>('SELECT * FROM users WHERE colony_name = ? ORDER BY name', colonyName).map(toUser),
   }),
   reads({
     message: getUser,
     texts: faultTexts('Failed to get user'),
-    role: looseMember,
+    role: ofExistingColony(looseMember),
     handle: ({ colonyName, name }, _member, { database }) =>
       toUser(required(findUser(database, colonyName, name), 500, 'Failed to get user, user is nil')),
   }),
   writes({
     message: removeUser,
     texts: faultTexts('Failed to remove user'),
-    role: colonyOwner,
+    role: ofExistingColony(colonyOwner),
     handle({ colonyName, name }, _subject, { database }) {
       if (database.run('DELETE FROM users WHERE colony_name = ? AND name = ?', colonyName, name) === 0) {
         throw new Refusal(400, `User with name <${name}> not found`);

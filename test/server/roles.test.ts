@@ -79,10 +79,10 @@ test('only the colony’s owner adds and removes members', async () => {
     notOwner,
   );
   await expect(colony.call(colony.colonyOwner, addUser, { user: { ...user, colonyName: 'nowhere' } })).rejects.toEqual(
-    refused(403, 'Colony with name <nowhere> does not exists'),
+    refused(400, 'Colony with name <nowhere> does not exists'),
   );
   await expect(colony.call(colony.colonyOwner, addUser, { user: { ...user, colonyName: '' } })).rejects.toEqual(
-    refused(403, 'Empty Colony name'),
+    refused(400, 'Colony with name <> does not exists'),
   );
 });
 
