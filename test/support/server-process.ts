@@ -10,6 +10,7 @@ const MAIN = fileURLToPath(new URL('./server-main.ts', import.meta.url));
 /** A server in a process of its own. */
 export interface ServerProcess extends AsyncDisposable {
   readonly address: Address;
+  readonly pid: number;
   /** Ends it with a signal and waits for its end. */
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
 }
@@ -31,6 +32,7 @@ export async function spawnServer(options: Omit<ServerOptions, 'log' | 'clock'>)
   const port = await firstLine(child);
   return {
     address: { host: '127.0.0.1', port: Number(port), tls: false },
+    pid: child.pid ?? 0,
     end,
     [Symbol.asyncDispose]: () => end('SIGKILL'),
   };
