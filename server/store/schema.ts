@@ -288,6 +288,30 @@ const migrations: readonly string[] = [
     PRIMARY KEY (channel_id, position)
   );
   `,
+  `
+  ALTER TABLE workflows ADD COLUMN waiting_count INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE workflows ADD COLUMN running_count INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE workflows ADD COLUMN success_count INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE workflows ADD COLUMN failed_count INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE workflows ADD COLUMN cancelled_count INTEGER NOT NULL DEFAULT 0;
+  UPDATE workflows SET
+    waiting_count = (SELECT count(*) FROM processes WHERE workflow_id = workflows.workflow_id AND processes.state = 0),
+    running_count = (SELECT count(*) FROM processes WHERE workflow_id = workflows.workflow_id AND processes.state = 1),
+    success_count = (SELECT count(*) FROM processes WHERE workflow_id = workflows.workflow_id AND processes.state = 2),
+    failed_count = (SELECT count(*) FROM processes WHERE workflow_id = workflows.workflow_id AND processes.state = 3),
+    cancelled_count = (SELECT count(*) FROM processes WHERE workflow_id = workflows.workflow_id AND processes.state = 4);
+  DROP INDEX process_states_by_workflow;
+
+  CREATE TABLE missing_parents (
+    process_id TEXT PRIMARY KEY REFERENCES processes (process_id) ON DELETE CASCADE,
+    missing_count INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  INSERT INTO missing_parents
+    SELECT edges.child_id, count(DISTINCT iif(parents.state = 2, NULL, edges.parent_id)) FROM edges
+    JOIN processes AS children ON children.process_id = edges.child_id
+    JOIN processes AS parents ON parents.process_id = edges.parent_id
+    WHERE children.state = 0 AND children.waits_for_parents = 1 GROUP BY edges.child_id;
+  `,
 ];
 
 /**
