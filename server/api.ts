@@ -1,17 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BodyFault, BodyReader } from './body.ts';
 import { dispatch, type Services } from './dispatch.ts';
-import { respond, respondFailure, type Route } from './http.ts';
+import { dropBody, isAsking, respond, respondFailure, type Route } from './http.ts';
 
 /** Every RPC at `POST /api`. */
 export function createApiRoute(services: Services, bodies: BodyReader, maxBodyBytes: number): Route {
   return {
     method: 'POST',
     matches: (path) => path === '/api',
+    readsBody: true,
     async handle(request, response) {
+      if (isAsking(request)) response.writeContinue();
       const disconnected = noticeDisconnection(request, response);
       const body = await bodies.read(request);
       if (typeof body === 'string') {
+        dropBody(request);
         refuseBody(response, body, maxBodyBytes);
         return;
       }

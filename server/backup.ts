@@ -29,6 +29,7 @@ export function createBackupRoute(source: BackupSource): Route {
   return {
     method: 'POST',
     matches: (path) => path === '/backup',
+    readsBody: true,
     async handle(request, response) {
       const body = await source.bodies.read(request);
       if (typeof body === 'string') {

@@ -25,6 +25,8 @@ export interface BodyLimits {
  * nearly all, still come through.
  */
 const UNCOUNTED_BYTES = 64 * 1024;
+/** Whoever sends a little now and then has so long in all. */
+const MAX_BODY_MS = 300_000;
 
 /**
  * Creates a reader. It reads from the socket rather than through a `Request`, which costs more than the rest of a small
@@ -53,8 +55,10 @@ export function createBodyReader({ maxBodyBytes, maxReceivedBytes, stallMs }: Bo
           countedBytes += countable;
           if (body.byteCount > maxBodyBytes) settle('too large');
           else if (countable > 0 && heldBytes > maxReceivedBytes) settle('too many');
+          else if (performance.now() - startedAt > MAX_BODY_MS) settle('stalled');
         };
         const timer = setTimeout(() => settle('stalled'), stallMs);
+        const startedAt = performance.now();
         incoming.on('data', take);
         incoming.once('end', () => settle(body.join()));
         incoming.once('close', () => settle('cut off'));

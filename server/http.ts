@@ -9,6 +9,11 @@ export interface Route {
   readonly method: string;
   /** @param path what stands between host and query, as the client wrote it */
   readonly matches: (path: string) => boolean;
+  /**
+   * Whether it takes care of the request's body and of clients that first ask whether to send one (`expect`). A body that
+   * nobody reads is not waited for.
+   */
+  readonly readsBody?: boolean;
   /** Answers, with {@link respond} say. What it throws is answered with status 500. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 }
@@ -45,6 +50,7 @@ export function createRequestHandler(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
     const route = findRoute(routes, request);
+    if (route?.readsBody !== true) dropBody(request);
     if (route === undefined) {
       answerUnrouted(request, response);
       return;
@@ -55,6 +61,23 @@ export function createRequestHandler(
       else respondFailure(response, 500, 'Internal server error; the server has logged what happened');
     });
   };
+}
+
+/** How long the rest of a body is read, so that its sender comes to read the answer. */
+const LINGER_MS = 30_000;
+
+/** Reads on for a moment, then ends the connection of whoever still sends what nobody wants. */
+export function dropBody(request: IncomingMessage): void {
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers;
+  if (request.complete || (length === '0' && encoding === undefined)) return;
+  request.resume();
+  const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
+  request.once('close', () => clearTimeout(timer));
+}
+
+/** Whether a client asks before it sends the body (RFC 9110, section 10.1.1). */
+export function isAsking({ headers }: IncomingMessage): boolean {
+  return headers.expect?.toLowerCase() === '100-continue';
 }
 
 async function handle(route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {

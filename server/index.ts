@@ -3,6 +3,7 @@ import { isLoopback } from '../colony/address.ts';
 import { toError, UserError } from '../colony/errors.ts';
 import { createApiRoute } from './api.ts';
 import { createBackupRoute } from './backup.ts';
+import { type BlobOptions, type Blobs, openBlobs } from './blobs/index.ts';
 import { createBodyReader } from './body.ts';
 import { applyBootstrap, type Bootstrap } from './bootstrap.ts';
 import type { Services } from './dispatch.ts';
@@ -25,6 +26,7 @@ import { serverOwnerOf, settleServerOwner } from './store/server-owner.ts';
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
 import { forgiveDowntime, sweep } from './sweep.ts';
 import { createTransactor, type Transactor } from './transaction.ts';
+import { startTriggers } from './triggers.ts';
 
 export type { Bootstrap } from './bootstrap.ts';
 
@@ -59,6 +61,8 @@ export interface ServerOptions {
   readonly maxConnections?: number;
   /** A process that gets more input than this from its parents fails, in bytes of JSON. */
   readonly maxInputBytes?: number;
+  /** What blobs may take, and how long they are kept. */
+  readonly blobs?: BlobOptions;
   /** An executor not heard from for so long is unregistered, and what it was running waits again. */
   readonly staleExecutorSeconds?: number;
   /** How often deadlines are looked at. */
@@ -102,18 +106,22 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       }
       if (options.bootstrap !== undefined) applyBootstrap(transaction, options.bootstrap);
     });
+    await parts.blobs.start();
     parts.port = await listener.listen(host, options.port);
   } catch (thrown) {
+    await parts.blobs.stop();
     database.close();
     throw thrown;
   }
   const { port } = parts;
   listener.onError((error) => log.error({ err: error }, 'the listener failed'));
-  const stopSweeping = startSweeping(services, options);
+  const stopSweeping = startSweeping(parts, options);
+  const stopTriggers = startTriggers(services.transactor, log, services.facts.checkerPeriodMs);
   log.info({ host, port, tls }, 'the server listens');
 
   const shutDown = async (): Promise<void> => {
     stopSweeping();
+    stopTriggers();
     services.scheduler.stop();
     subscriptions.stop();
     await listener.close();
@@ -129,6 +137,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 interface Parts {
   readonly services: Services;
   readonly subscriptions: Subscriptions;
+  readonly blobs: Blobs;
   readonly listener: Listener;
   /** Undefined when the database has no file. */
   readonly snapshots: Snapshots | undefined;
@@ -160,6 +169,7 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
       host,
       port: () => parts.port,
       tls: tls !== undefined,
+      checkerPeriodMs: options.sweepIntervalMs ?? DEFAULT_SWEEP_INTERVAL_MS,
     },
     log,
   };
@@ -170,11 +180,13 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     stallMs,
   });
   const snapshots = databasePath === ':memory:' ? undefined : createSnapshots(database, databasePath);
+  const blobs = openBlobs(services, databasePath, options.blobs ?? {}, stallMs);
   const subscriptions = createSubscriptions(services, options.subscribeMs ?? DEFAULT_SUBSCRIBE_MS);
   const listener = createListener({
     routes: [
       createApiRoute(services, bodies, maxBodyBytes),
       createBackupRoute({ services, bodies, snapshots, stallMs }),
+      ...blobs.routes,
       ...healthRoutes,
     ],
     subscriptions,
@@ -182,15 +194,15 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
     log,
   });
-  const parts: Parts = { services, subscriptions, listener, snapshots, port: options.port };
+  const parts: Parts = { services, subscriptions, blobs, listener, snapshots, port: options.port };
   return parts;
 }
 
 /** What cannot be stored any more, because somebody has removed the database say, is no reason not to stop. */
-async function closeStore({ services, snapshots }: Parts, database: Database, path: string): Promise<void> {
+async function closeStore({ services, blobs, snapshots }: Parts, database: Database, path: string): Promise<void> {
   const { transactor, presence, log } = services;
   try {
-    await transactor.write((transaction) => presence.flush(transaction.database));
+    await transactor.write((transaction) => presence.flush(transaction));
   } catch (thrown) {
     log.warn({ path, reason: toError(thrown).message }, 'could not store when executors were last heard from');
   }
@@ -200,6 +212,7 @@ async function closeStore({ services, snapshots }: Parts, database: Database, pa
     log.warn({ path, reason: toError(thrown).message }, 'could not close the database in order');
   }
   await snapshots?.close();
+  await blobs.stop();
 }
 
 function requireProtectedAddress(host: string, { tls, allowInsecure = false }: ServerOptions): void {
@@ -209,11 +222,15 @@ function requireProtectedAddress(host: string, { tls, allowInsecure = false }: S
   );
 }
 
-function startSweeping({ transactor, presence, log }: Services, options: ServerOptions): () => void {
+function startSweeping({ services, blobs }: Parts, options: ServerOptions): () => void {
+  const { transactor, presence, log } = services;
   const staleAfterMs = (options.staleExecutorSeconds ?? DEFAULT_STALE_EXECUTOR_SECONDS) * 1000;
   const timer = setInterval(() => {
     transactor
-      .write((transaction) => sweep(transaction, presence, staleAfterMs))
+      .write((transaction) => {
+        sweep(transaction, presence, staleAfterMs);
+        blobs.sweep(transaction);
+      })
       .catch((thrown: unknown) => log.error({ err: thrown }, 'the sweep failed; the next one tries again'));
   }, options.sweepIntervalMs ?? DEFAULT_SWEEP_INTERVAL_MS);
   return () => clearInterval(timer);

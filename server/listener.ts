@@ -33,10 +33,11 @@ export function createListener({ routes, subscriptions, tls, maxConnections, log
   const onRequest = createRequestHandler(routes, log);
   const server = tls === undefined ? createServer(onRequest) : createTlsServer(tls, onRequest);
   server.maxConnections = maxConnections;
-  // The header must come soon; a body that makes progress within five minutes. Answers may take long.
+  // The header must come soon. How long a body may take, whoever reads it decides. Answers may take long.
   server.headersTimeout = 10_000;
-  server.requestTimeout = 300_000;
+  server.requestTimeout = 0;
   server.keepAliveTimeout = 120_000;
+  server.on('checkContinue', onRequest);
   server.on('upgrade', (request, socket, head) => {
     if (pathOf(request.url ?? '') === '/pubsub') subscriptions.upgrade(request, socket, head);
     else socket.destroy();
@@ -68,7 +69,7 @@ function trackUnused(server: Server | TlsServer): ReadonlySet<Socket> {
     socket.once('close', () => unused.delete(socket));
   });
   const use = ({ socket }: IncomingMessage): boolean => unused.delete(socket);
-  server.on('request', use).on('upgrade', use);
+  server.on('request', use).on('checkContinue', use).on('upgrade', use);
   return unused;
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { type Conditions, FunctionSpec } from '../colony/messages/processes.ts';
+import { holdBlobs } from './blobs/references.ts';
 import { STATE } from './graph.ts';
 import { Refusal } from './refusal.ts';
 import { parseCpuMilli, parseMebibytes } from './resources.ts';
@@ -42,6 +43,7 @@ export function insertProcess(transaction: Transaction, submitted: NewProcess): 
   const spec = normalizeSpec(submitted.spec);
   const { conditions } = spec;
   const { nowMs } = transaction;
+  const storedSpec = JSON.stringify(z.encode(FunctionSpec, spec));
   transaction.database.run(
     `INSERT INTO processes (process_id, colony_name, workflow_id, initiator_id, initiator_name, state, executor_type,
        executor_names, location_name, cpu_milli, memory_mebibytes, label, node_name, priority_ms, submission_ms,
@@ -64,8 +66,9 @@ export function insertProcess(transaction: Transaction, submitted: NewProcess): 
     nowMs,
     deadline(nowMs, spec.maxWaitTimeSeconds),
     submitted.waitsForParents ? 1 : 0,
-    JSON.stringify(z.encode(FunctionSpec, spec)),
+    storedSpec,
   );
+  holdBlobs(transaction, processId, storedSpec);
   for (const [key, value] of Object.entries(spec.env)) insertEnvironment(transaction, spec, processId, key, value);
   announce(transaction, processId);
   return processId;
@@ -148,6 +151,7 @@ export function markRunning(
     input,
     process.process_id,
   );
+  holdBlobs(transaction, process.process_id, input);
   announce(transaction, process.process_id);
 }
 
@@ -175,8 +179,10 @@ export function markFinal(transaction: Transaction, processId: string, ending: E
 }
 
 /** Stores what a process has produced. */
-export function storeOutput({ database }: Transaction, processId: string, output: readonly unknown[]): void {
-  database.run('UPDATE processes SET output = ? WHERE process_id = ?', JSON.stringify(output), processId);
+export function storeOutput(transaction: Transaction, processId: string, output: readonly unknown[]): void {
+  const stored = JSON.stringify(output);
+  transaction.database.run('UPDATE processes SET output = ? WHERE process_id = ?', stored, processId);
+  holdBlobs(transaction, processId, stored);
 }
 
 /** Lets a running process wait again; `retries` counts the attempts that ran out of time. */
