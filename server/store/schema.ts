@@ -289,6 +289,14 @@ const migrations: readonly string[] = [
   );
   `,
   `
+  CREATE TABLE former_ids (
+    colony_name TEXT NOT NULL REFERENCES colonies ON DELETE CASCADE,
+    user_name TEXT NOT NULL,
+    former_id TEXT NOT NULL,
+    PRIMARY KEY (colony_name, user_name, former_id)
+  ) WITHOUT ROWID;
+  `,
+  `
   ALTER TABLE workflows ADD COLUMN waiting_count INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE workflows ADD COLUMN running_count INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE workflows ADD COLUMN success_count INTEGER NOT NULL DEFAULT 0;
