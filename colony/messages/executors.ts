@@ -1,11 +1,54 @@
 import * as z from 'zod';
 import { defineMessage, Nothing } from './message.ts';
-import { boolean, field, integer, list, number, numbered, optionalText, text, time, wireObject } from './wire.ts';
+import { Gpu } from './processes.ts';
+import {
+  boolean,
+  field,
+  integer,
+  list,
+  nested,
+  nullableList,
+  number,
+  numbered,
+  optionalText,
+  passedOn,
+  text,
+  time,
+  wireObject,
+} from './wire.ts';
 
 /** The states of executors, in the order of their numbers on the wire. */
 export const EXECUTOR_STATES = ['pending', 'approved', 'rejected', 'unregistered'] as const;
 /** A state of an executor. */
 export type ExecutorState = (typeof EXECUTOR_STATES)[number];
+
+const Hardware = wireObject({
+  model: field('model', text),
+  nodes: field('nodes', integer),
+  cpu: field('cpu', text),
+  cores: field('cores', integer),
+  memory: field('mem', text),
+  storage: field('storage', text),
+  gpu: field('gpu', nested(Gpu)),
+  platform: field('platform', text),
+  architecture: field('architecture', text),
+  network: field('network', nullableList(z.string())),
+});
+const Software = wireObject({ name: field('name', text), type: field('type', text), version: field('version', text) });
+const Capabilities = wireObject({
+  hardware: field('hardware', nullableList(Hardware)),
+  software: field('software', nullableList(Software)),
+});
+
+const Project = wireObject({
+  allocatedCpu: field('allocatedcpu', integer),
+  usedCpu: field('usedcpu', integer),
+  allocatedGpu: field('allocatedgpu', integer),
+  usedGpu: field('usedgpu', integer),
+  allocatedStorage: field('allocatedstorage', integer),
+  usedStorage: field('usedstorage', integer),
+});
+const Allocations = wireObject({ projects: field('projects', z.record(z.string(), Project).nullable().default(null)) });
 
 const executorCodec = wireObject({
   executorId: field('executorid', text),
@@ -17,8 +60,8 @@ const executorCodec = wireObject({
   commissionTime: field('commissiontime', time),
   lastHeardFromTime: field('lastheardfromtime', time),
   locationName: field('locationname', optionalText),
-  capabilities: field('capabilities', z.looseObject({}).nullish()),
-  allocations: field('allocations', z.looseObject({}).nullish()),
+  capabilities: field('capabilities', passedOn(Capabilities)),
+  allocations: field('allocations', passedOn(Allocations)),
   blueprintId: field('blueprintid', optionalText),
   blueprintGeneration: field('blueprintgen', z.number().int().optional()),
 });
@@ -87,13 +130,13 @@ export const changeExecutorId = defineMessage(
 /** Reports what the calling executor has allocated. Role: the executor itself. */
 export const reportAllocations = defineMessage(
   'reportallocationmsg',
-  { colonyName, executorName, allocations: field('allocations', z.looseObject({}).nullish()) },
+  { colonyName, executorName, allocations: field('allocations', passedOn(Allocations)) },
   Nothing,
 );
 /** Reports what the calling executor is capable of. Role: the executor itself. */
 export const updateExecutor = defineMessage(
   'updateexecutormsg',
-  { colonyName, executorName, capabilities: field('capabilities', z.looseObject({}).nullish()) },
+  { colonyName, executorName, capabilities: field('capabilities', passedOn(Capabilities)) },
   Nothing,
 );
 

@@ -8,11 +8,13 @@ import {
   list,
   map,
   nested,
+  nullableList,
   number,
   numbered,
   optionalId,
   optionalInteger,
   optionalText,
+  passedOn,
   text,
   time,
   wireObject,
@@ -30,7 +32,8 @@ export function isFinal(state: ProcessState): boolean {
   return state === 'success' || state === 'failed' || state === 'cancelled';
 }
 
-const Gpu = wireObject({
+/** Graphics processors: what is wanted, or what there is. */
+export const Gpu = wireObject({
   name: field('name', text),
   memory: field('mem', text),
   count: field('count', integer),
@@ -49,7 +52,7 @@ const conditionsCodec = wireObject({
   processesPerNode: field('processespernode', integer),
   memory: field('mem', text),
   storage: field('storage', text),
-  gpu: field('gpu', Gpu.optional()),
+  gpu: field('gpu', Gpu.nullish()),
   wallTimeSeconds: field('walltime', integer),
 });
 /** Which executors may run a function, and what it needs. Amounts are texts such as `500m` and `2Gi`. */
@@ -57,7 +60,30 @@ export interface Conditions extends z.output<typeof conditionsCodec> {}
 /** @see {@link Conditions} */
 export const Conditions: z.ZodType<Conditions> = conditionsCodec;
 
-const Filesystem = z.looseObject({});
+const SnapshotMount = wireObject({
+  snapshotId: field('snapshotid', text),
+  label: field('label', text),
+  directory: field('dir', text),
+  keepFiles: field('keepfiles', boolean),
+  keepSnapshot: field('keepsnapshot', boolean),
+});
+const OnConflict = wireObject({ keepLocal: field('keeplocal', boolean) });
+const DirectoryMount = wireObject({
+  label: field('label', text),
+  directory: field('dir', text),
+  keepFiles: field('keepfiles', boolean),
+  onConflicts: field(
+    'onconflicts',
+    nested(
+      wireObject({ onStart: field('onstart', nested(OnConflict)), onClose: field('onclose', nested(OnConflict)) }),
+    ),
+  ),
+});
+const Filesystem = wireObject({
+  mount: field('mount', text),
+  snapshots: field('snapshots', nullableList(SnapshotMount)),
+  directories: field('dirs', nullableList(DirectoryMount)),
+});
 
 const functionSpecCodec = wireObject({
   nodeName: field('nodename', text),
@@ -73,7 +99,7 @@ const functionSpecCodec = wireObject({
   maxRetries: field('maxretries', integer),
   conditions: field('conditions', nested(Conditions)),
   label: field('label', text),
-  filesystem: field('fs', Filesystem.nullish()),
+  filesystem: field('fs', passedOn(Filesystem)),
   env: field('env', map(z.string())),
   channels: field('channels', z.array(z.string()).optional()),
 });

@@ -125,6 +125,34 @@ export function list<S extends z.ZodType>(schema: S) {
   });
 }
 
+/** A list that stays null when it is null or missing, as Go writes one that was never made. */
+export function nullableList<S extends z.ZodType>(schema: S) {
+  return z.codec(z.array(schema).nullish(), z.custom<readonly z.output<S>[] | null>(isListOrNull), {
+    decode: (wire) => (wire ?? null) as readonly z.output<S>[] | null,
+    encode: (value) => (value === null ? null : ([...value] as z.output<S>[])),
+  });
+}
+
+function isListOrNull(value: unknown): boolean {
+  return value === null || Array.isArray(value);
+}
+
+/**
+ * An object that our code only passes on, in its wire form: checked, without unknown keys and with all known ones.
+ * What an older version stored unchecked is passed on as an empty one, since one such object would spoil a whole list.
+ */
+export function passedOn<S extends z.ZodType>(schema: S) {
+  const complete = (known: z.output<S>) => z.encode(schema, known) as Readonly<Record<string, unknown>>;
+  return z.codec(schema.nullish(), z.custom<Readonly<Record<string, unknown>>>(isObject).nullish(), {
+    decode: (known) => (known === undefined || known === null ? undefined : complete(known as z.output<S>)),
+    encode: (value) => {
+      if (value === undefined || value === null) return value;
+      const known = z.safeDecode(schema, value as z.input<S>);
+      return known.success ? known.data : z.decode(schema, {} as z.input<S>);
+    },
+  });
+}
+
 /** A map from text to values that may be missing or null on the wire; empty then. */
 export function map<S extends z.ZodType>(schema: S) {
   return z.codec(

@@ -109,6 +109,7 @@ export const selfReportHandlers: readonly Handler[] = [
     role: looseMember,
     handle(request, caller, call) {
       const own = required(caller.executor, 400, 'Failed to change executor Id, executor not found');
+      if (request.executorId === '') throw new Refusal(400, 'Failed to change executor Id, executor Id is empty');
       requireId(request.executorId, 'Failed to change executor Id, new executor Id is not 64 characters');
       // Nothing proves that the caller has the new key, so it must not be anybody's.
       if (isKnownId(call.database, request.executorId)) {

@@ -97,6 +97,8 @@ export const Process = z.strictObject({
   in: listOf(z.unknown()),
   out: listOf(z.unknown()),
   errors: listOf(z.string()),
+  /** Which execution this is, in answers of the embedded server to assign calls. */
+  attempt: z.string().or(Integer).optional(),
 });
 /** @see {@link Process} */
 export type Process = z.output<typeof Process>;
