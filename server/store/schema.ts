@@ -289,14 +289,6 @@ const migrations: readonly string[] = [
   );
   `,
   `
-  CREATE TABLE former_ids (
-    colony_name TEXT NOT NULL REFERENCES colonies ON DELETE CASCADE,
-    user_name TEXT NOT NULL,
-    former_id TEXT NOT NULL,
-    PRIMARY KEY (colony_name, user_name, former_id)
-  ) WITHOUT ROWID;
-  `,
-  `
   ALTER TABLE workflows ADD COLUMN waiting_count INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE workflows ADD COLUMN running_count INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE workflows ADD COLUMN success_count INTEGER NOT NULL DEFAULT 0;
@@ -319,6 +311,14 @@ const migrations: readonly string[] = [
     JOIN processes AS children ON children.process_id = edges.child_id
     JOIN processes AS parents ON parents.process_id = edges.parent_id
     WHERE children.state = 0 AND children.waits_for_parents = 1 GROUP BY edges.child_id;
+  `,
+  `
+  CREATE TABLE former_ids (
+    colony_name TEXT NOT NULL REFERENCES colonies ON DELETE CASCADE,
+    user_name TEXT NOT NULL,
+    former_id TEXT NOT NULL,
+    PRIMARY KEY (colony_name, user_name, former_id)
+  ) WITHOUT ROWID;
   `,
 ];
 
