@@ -11,14 +11,31 @@ export const COMMANDS: Group = {
         get: async () => (await import('./attribute/get.ts')).attributeGet,
       },
     },
+    cluster: {
+      describe: 'Look at the servers that work together',
+      commands: {
+        info: async () => (await import('./cluster/info.ts')).clusterInfo,
+      },
+    },
     colony: {
       describe: 'Found, count and remove colonies',
       commands: {
         add: async () => (await import('./colony/add.ts')).colonyAdd,
         check: async () => (await import('./colony/check.ts')).colonyCheck,
+        chid: async () => (await import('./colony/chid.ts')).colonyChid,
         ls: async () => (await import('./colony/ls.ts')).colonyLs,
         remove: async () => (await import('./colony/remove.ts')).colonyRemove,
         stats: async () => (await import('./colony/stats.ts')).colonyStats,
+      },
+    },
+    cron: {
+      describe: 'Submit workflows again and again',
+      commands: {
+        add: async () => (await import('./cron/add.ts')).cronAdd,
+        get: async () => (await import('./cron/get.ts')).cronGet,
+        ls: async () => (await import('./cron/ls.ts')).cronLs,
+        remove: async () => (await import('./cron/remove.ts')).cronRemove,
+        run: async () => (await import('./cron/run.ts')).cronRun,
       },
     },
     decrypt: {
@@ -34,6 +51,7 @@ export const COMMANDS: Group = {
       commands: {
         add: async () => (await import('./executor/add.ts')).executorAdd,
         approve: async () => (await import('./executor/approve.ts')).executorApprove,
+        chid: async () => (await import('./executor/chid.ts')).executorChid,
         create: async () => (await import('./executor/create.ts')).executorCreate,
         get: async () => (await import('./executor/get.ts')).executorGet,
         ls: async () => (await import('./executor/ls.ts')).executorLs,
@@ -58,11 +76,30 @@ export const COMMANDS: Group = {
         submit: async () => (await import('./function/submit.ts')).functionSubmit,
       },
     },
+    generator: {
+      describe: 'Submit workflows for batches of texts',
+      commands: {
+        add: async () => (await import('./generator/add.ts')).generatorAdd,
+        get: async () => (await import('./generator/get.ts')).generatorGet,
+        ls: async () => (await import('./generator/ls.ts')).generatorLs,
+        pack: async () => (await import('./generator/pack.ts')).generatorPack,
+        remove: async () => (await import('./generator/remove.ts')).generatorRemove,
+      },
+    },
     keys: {
       describe: 'Make the Paillier keys that results are encrypted with',
       commands: {
         generate: async () => (await import('./keys/generate.ts')).keysGenerate,
         show: async () => (await import('./keys/show.ts')).keysShow,
+      },
+    },
+    location: {
+      describe: 'Manage the places that executors are at',
+      commands: {
+        add: async () => (await import('./location/add.ts')).locationAdd,
+        get: async () => (await import('./location/get.ts')).locationGet,
+        ls: async () => (await import('./location/ls.ts')).locationLs,
+        remove: async () => (await import('./location/remove.ts')).locationRemove,
       },
     },
     log: {
@@ -106,6 +143,7 @@ export const COMMANDS: Group = {
       commands: {
         alive: async () => (await import('./server/alive.ts')).serverAlive,
         backup: async () => (await import('./server/backup.ts')).serverBackup,
+        chid: async () => (await import('./server/chid.ts')).serverChid,
         env: async () => (await import('./server/env.ts')).serverEnv,
         restore: async () => (await import('./server/restore.ts')).serverRestore,
         start: async () => (await import('./server/start.ts')).serverStart,
@@ -117,6 +155,7 @@ export const COMMANDS: Group = {
       describe: 'Manage the users of a colony',
       commands: {
         add: async () => (await import('./user/add.ts')).userAdd,
+        chid: async () => (await import('./user/chid.ts')).userChid,
         get: async () => (await import('./user/get.ts')).userGet,
         ls: async () => (await import('./user/ls.ts')).userLs,
         remove: async () => (await import('./user/remove.ts')).userRemove,

@@ -4,8 +4,8 @@ import { defineCommand } from '../command.ts';
 import { memberKey } from '../framework/global-options.ts';
 import { type Report, tableReport } from '../framework/report.ts';
 import type { Column } from '../framework/table.ts';
-import { formatTime, formatValue, shorten } from '../framework/text.ts';
-import { formatKwargs } from './process.ts';
+import { formatTime } from '../framework/text.ts';
+import { formatCell, formatKwargs } from './process.ts';
 
 /** Which processes a list shows, and the time that matters for them. */
 interface ListKind {
@@ -81,13 +81,6 @@ function describeProcess(process: Process, time: string, names: ReadonlyMap<stri
     process.initiatorName,
     spec.label,
   ];
-}
-
-const VALUE_WIDTH = 32;
-
-/** A value in a list, where nobody needs a key of hundreds of characters; --json prints it whole. */
-function formatCell(value: unknown): string {
-  return shorten(formatValue(value), VALUE_WIDTH);
 }
 
 /** The names of assigned executors by id. One that is gone keeps its id. */

@@ -1,6 +1,6 @@
 import type { FunctionSpec, Process } from '../../colony/messages/processes.ts';
 import type { Terminal } from '../framework/terminal.ts';
-import { formatDuration, formatMoment, formatValue, shortenWithLength } from '../framework/text.ts';
+import { formatDuration, formatMoment, formatValue, shorten, shortenWithLength } from '../framework/text.ts';
 import { STATE_TITLES } from './states.ts';
 
 /** Prints everything about a process. */
@@ -19,6 +19,13 @@ export function formatKwargs(kwargs: FunctionSpec['kwargs'], format: (value: unk
   return Object.entries(kwargs)
     .map(([name, value]) => `${name}:${format(value)}`)
     .join(' ');
+}
+
+const CELL_WIDTH = 32;
+
+/** A value in a list, where nobody needs a key of hundreds of characters; --json prints it whole. */
+export function formatCell(value: unknown): string {
+  return shorten(formatValue(value), CELL_WIDTH);
 }
 
 /** Keys and ciphertexts are long; "process get --out" and --json print them whole. */

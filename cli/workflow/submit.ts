@@ -1,26 +1,18 @@
-import { resolve } from 'node:path';
 import type { ColoniesClient } from '../../colony/client.ts';
 import { ColonyError, toError, UserError } from '../../colony/errors.ts';
 import type { Process } from '../../colony/messages/processes.ts';
 import type { Workflow, WorkflowSpec } from '../../colony/messages/workflows.ts';
 import type { WorkflowProgress } from '../../colony/subscription.ts';
-import {
-  leafNames,
-  needsPublicKey,
-  parseWorkflow,
-  withPublicKey,
-  PUBLIC_KEY_PLACEHOLDER,
-} from '../../workflows/spec.ts';
+import { leafNames, PUBLIC_KEY_PLACEHOLDER } from '../../workflows/spec.ts';
 import { defineCommand, EXIT_CODES } from '../command.ts';
 import type { Connection, Context } from '../framework/context.ts';
-import { readJsonText } from '../framework/files.ts';
 import { memberKey } from '../framework/global-options.ts';
 import { PATIENT_BRIDGE_MS } from '../framework/patience.ts';
 import { describeError } from '../framework/refusals.ts';
 import type { Report } from '../framework/report.ts';
 import { printableLine } from '../framework/text.ts';
-import { loadPublicKey, PUBLIC_KEY_FILE } from '../key-files.ts';
 import type { Waiting } from '../views/company.ts';
+import { loadWorkflow, workflowFileOptions } from '../views/workflow-file.ts';
 
 /** `colonies workflow submit` */
 export const workflowSubmit = defineCommand({
@@ -31,12 +23,7 @@ export const workflowSubmit = defineCommand({
     'Prints the ids of the workflow and of its processes by node name; with --wait, the process id of the result (of every node that nothing depends on).',
   ].join('\n'),
   options: {
-    spec: { type: 'string', describe: 'the workflow, a JSON file', required: true },
-    'public-key': {
-      type: 'string',
-      describe: 'file with the public key that the workflow asks for',
-      default: PUBLIC_KEY_FILE,
-    },
+    ...workflowFileOptions,
     wait: { type: 'boolean', describe: 'follow the workflow to its end; exit code 3 when it fails' },
     timeout: {
       type: 'number',
@@ -53,7 +40,7 @@ export const workflowSubmit = defineCommand({
   async run(args, context) {
     // The file first: what is wrong with it can be told without a server or a key.
     const { colonyName } = await context.environment(args);
-    const spec = await loadWorkflow(args.spec, args.publicKey, colonyName, context);
+    const spec = await loadWorkflow(args, colonyName, context);
     const bridgeMs = args.wait ? PATIENT_BRIDGE_MS : 0;
     const connection = await context.connect('member', args, { bridgeMs });
     const submitted = await submit(connection, spec, context);
@@ -67,18 +54,6 @@ export const workflowSubmit = defineCommand({
 interface Submitted {
   readonly workflow: Workflow;
   readonly processIds: ReadonlyMap<string, string>;
-}
-
-async function loadWorkflow(
-  file: string,
-  publicKeyFile: string,
-  colonyName: string,
-  { io, say }: Context,
-): Promise<WorkflowSpec> {
-  const { spec, warnings } = parseWorkflow(await readJsonText(io, file), file, colonyName);
-  for (const warning of warnings) say(`warning: ${warning}`);
-  if (!needsPublicKey(spec)) return spec;
-  return withPublicKey(spec, (await loadPublicKey(resolve(io.cwd, publicKeyFile))).text);
 }
 
 async function submit({ client }: Connection, spec: WorkflowSpec, { io }: Context): Promise<Submitted> {

@@ -312,8 +312,8 @@ describe('what cannot be undone', () => {
     const spec = [{ nodename: 'a', funcname: 'f', conditions: { executortype: 'nobody', dependencies: [] } }];
     await writeFile(join(directory.path, 'w.json'), JSON.stringify(spec));
     const submit = async (): Promise<string> => {
-      const { stdout } = await cli.run(['workflow', 'submit', '--spec', join(directory.path, 'w.json'), '--json']);
-      return (JSON.parse(stdout) as { workflowId: string }).workflowId;
+      const { stdout } = await cli.run(['workflow', 'submit', '--spec', join(directory.path, 'w.json')]);
+      return /^Workflow +(\w+)$/mu.exec(stdout)?.[1] ?? '';
     };
     const workflowId = await submit();
     expect((await cli.run(['workflow', 'remove', workflowId])).stderr).toBe(`Workflow removed: ${workflowId}\n`);
