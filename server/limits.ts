@@ -24,6 +24,14 @@ export const MAX_LOGS_PER_LIST = 500;
 export const MAX_LOGS_PER_SEARCH = 100;
 /** A search goes back so many days at most. */
 export const MAX_SEARCH_DAYS = 30;
+/** The longest label or name of a file, in UTF-16 units. */
+export const MAX_FILE_NAME_CHARACTERS = 1000;
+/** At most so many files, labels, revisions or snapshots in one list, and files in one snapshot. */
+export const MAX_FILES_PER_LIST = 50_000;
+/** At most so many locations in one list. */
+export const MAX_LOCATIONS_PER_LIST = 10_000;
+/** The longest description of a location, in UTF-16 units. */
+export const MAX_DESCRIPTION_CHARACTERS = 2000;
 /** The longest line of a log, in UTF-16 units. */
 export const MAX_LOG_CHARACTERS = 64 * 1024;
 /** At most so many nodes in one workflow. */

@@ -112,6 +112,11 @@ export function member({ colonyName }: AboutColony, context: RoleContext): Membe
   return requireMember(context, colonyName);
 }
 
+/** Role of a message: a member of the colony it names, or the colony's owner. */
+export function memberOrColonyOwner({ colonyName }: AboutColony, context: RoleContext): void {
+  if (findColony(context.database, colonyName)?.colony_id !== context.callerId) requireMember(context, colonyName);
+}
+
 /** Role of a message: a user of the colony it names, or an executor of it in whatever state. */
 export function looseMember({ colonyName }: AboutColony, context: RoleContext): Member {
   return memberIn(context, colonyName, () => true);

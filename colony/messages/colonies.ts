@@ -64,6 +64,24 @@ export const ServerInfo: z.ZodType<ServerInfo> = serverInfoCodec;
 const colonyName = field('colonyname', text);
 const name = field('name', text);
 
+const ClusterNode = wireObject({
+  name: field('name', text),
+  host: field('host', text),
+  port: field('port', integer),
+  peerPort: field('peerport', integer),
+  relayPort: field('relayport', integer),
+  apiPort: field('apiport', integer),
+});
+
+const clusterCodec = wireObject({ nodes: field('nodes', list(ClusterNode)), leader: field('leader', ClusterNode) });
+/** The servers that work together, and which of them leads. */
+export interface Cluster extends z.output<typeof clusterCodec> {}
+/** @see {@link Cluster} */
+export const Cluster: z.ZodType<Cluster> = clusterCodec;
+
+/** Some requests are answered with what they asked for. */
+const Echo = z.looseObject({});
+
 /** The server's build. Unsigned. */
 export const getVersion = defineMessage(
   'versionmsg',
@@ -76,6 +94,10 @@ export const getServerInfo = defineMessage('getserverinfomsg', {}, ServerInfo);
 export const getStatistics = defineMessage('getstatisticsmsg', {}, Statistics);
 /** Counts over a colony. Role: member. */
 export const getColonyStatistics = defineMessage('getcolonystatsmsg', { colonyName }, Statistics);
+/** The servers of a cluster. Role: server owner. */
+export const getCluster = defineMessage('getclustermsg', {}, Cluster);
+/** Hands the server over to another id. Role: server owner. */
+export const changeServerId = defineMessage('changeserveridmsg', { serverId: field('serverid', text) }, Echo);
 /** Founds a colony. Role: server owner. */
 export const addColony = defineMessage('addcolonymsg', { colony: field('colony', Colony) }, Colony);
 /** Removes a colony and everything in it. Role: server owner. */
@@ -86,6 +108,14 @@ export const getColonies = defineMessage('getcoloniesmsg', {}, list(Colony));
 export const getColony = defineMessage('getcolonymsg', { colonyName }, Colony);
 /** Adds a user. Role: colony owner. */
 export const addUser = defineMessage('addusermsg', { user: field('user', User) }, User);
+/** Hands a colony over to another id. Role: colony owner. */
+export const changeColonyId = defineMessage(
+  'changecolonyidmsg',
+  { colonyName, colonyId: field('colonyid', text) },
+  Echo,
+);
+/** Gives the calling user another id. Role: member, in whatever state. */
+export const changeUserId = defineMessage('changeuseridmsg', { colonyName, userId: field('userid', text) }, Echo);
 /** All users of a colony. Role: member, in whatever state. */
 export const getUsers = defineMessage('getusersmsg', { colonyName }, list(User));
 /** One user by name. Role: member, in whatever state. */

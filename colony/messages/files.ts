@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineMessage, Nothing } from './message.ts';
-import { boolean, field, integer, list, text, time, wireObject } from './wire.ts';
+import { boolean, field, integer, list, nested, text, time, wireObject } from './wire.ts';
 
 const S3Object = wireObject({
   server: field('server', text),
@@ -15,7 +15,14 @@ const S3Object = wireObject({
   bucket: field('bucket', text),
 });
 
-const FileReference = wireObject({ protocol: field('protocol', text), s3Object: field('s3object', S3Object) });
+const fileReferenceCodec = wireObject({
+  protocol: field('protocol', text),
+  s3Object: field('s3object', nested(S3Object)),
+});
+/** Where the bytes of a file lie. Keys have no place in it: every member of the colony reads it. */
+export interface FileReference extends z.output<typeof fileReferenceCodec> {}
+/** @see {@link FileReference} */
+export const FileReference: z.ZodType<FileReference> = fileReferenceCodec;
 
 const colonyFileCodec = wireObject({
   fileId: field('fileid', text),
@@ -27,7 +34,7 @@ const colonyFileCodec = wireObject({
   sequenceNumber: field('sequencenr', integer),
   checksum: field('checksum', text),
   checksumAlgorithm: field('checksumalg', text),
-  reference: field('ref', FileReference),
+  reference: field('ref', nested(FileReference)),
   added: field('added', time),
 });
 /** What the colony knows of a revision of a file. The bytes lie elsewhere; never put a key into the reference. */

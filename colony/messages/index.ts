@@ -1,3 +1,4 @@
+import { getBlueprintDefinitions, getBlueprints } from './blueprints.ts';
 import { appendToChannel, readChannel } from './channels.ts';
 import { addCron, getCron, getCrons, removeCron, runCron } from './crons.ts';
 import {
@@ -24,6 +25,10 @@ import { addLocation, getLocation, getLocations, removeLocation } from './locati
 import {
   addColony,
   addUser,
+  changeColonyId,
+  changeServerId,
+  changeUserId,
+  getCluster,
   getColonies,
   getColony,
   getColonyStatistics,
@@ -98,11 +103,17 @@ export const messages = {
   assignProcess,
   cancelProcess,
   cancelWorkflow,
+  changeColonyId,
   changeExecutorId,
+  changeServerId,
+  changeUserId,
   closeFailed,
   closeSuccessful,
   createSnapshot,
   getAttribute,
+  getBlueprintDefinitions,
+  getBlueprints,
+  getCluster,
   getColonies,
   getColony,
   getColonyStatistics,

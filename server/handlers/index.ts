@@ -1,8 +1,12 @@
 import type { Handler } from '../handler.ts';
 import { attributeHandlers } from './attributes.ts';
+import { blueprintHandlers } from './blueprints.ts';
 import { colonyHandlers, userHandlers } from './colonies.ts';
 import { executorHandlers, selfReportHandlers } from './executors.ts';
+import { fileHandlers, snapshotHandlers } from './files.ts';
 import { functionHandlers } from './functions.ts';
+import { identityHandlers } from './identities.ts';
+import { locationHandlers } from './locations.ts';
 import { logHandlers } from './logs.ts';
 import { processHandlers, processListHandlers } from './processes.ts';
 import { serverInfoHandlers } from './server-info.ts';
@@ -22,6 +26,11 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
     attributeHandlers,
     workflowHandlers,
     logHandlers,
+    identityHandlers,
+    locationHandlers,
+    fileHandlers,
+    snapshotHandlers,
+    blueprintHandlers,
   ]
     .flat()
     .map((handler) => [handler.type, handler]),

@@ -21,11 +21,11 @@ export function requireName(name: string, failure: string): void {
  * A short text that is shown in lists; it may be empty.
  *
  * @param what the failure and the text's own name
- * @throws Refusal 400 for one above 200 characters, and one with control characters
+ * @throws Refusal 400 for one above 200 characters, or as many as given, and one with control characters
  */
-export function requirePrintable(text: string, what: string): void {
-  if (text.length > MAX_NAME_CHARACTERS || !isPrintable(text)) {
-    throw new Refusal(400, `${what} must have at most ${MAX_NAME_CHARACTERS} characters and no control characters`);
+export function requirePrintable(text: string, what: string, maxCharacters: number = MAX_NAME_CHARACTERS): void {
+  if (text.length > maxCharacters || !isPrintable(text)) {
+    throw new Refusal(400, `${what} must have at most ${maxCharacters} characters and no control characters`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { getServerInfo, getStatistics, getVersion } from '../../colony/messages/colonies.ts';
+import { getCluster, getServerInfo, getStatistics, getVersion } from '../../colony/messages/colonies.ts';
 import { faultTexts, type Handler, reads, readsUnsigned } from '../handler.ts';
 import { serverOwner } from '../roles.ts';
 import { countServer } from '../store/statistics.ts';
@@ -31,6 +31,15 @@ export const serverInfoHandlers: readonly Handler[] = [
       ],
       deduplicates: true,
     }),
+  }),
+  reads({
+    message: getCluster,
+    texts: faultTexts('Failed to get cluster info'),
+    role: serverOwner,
+    handle(_request, _subject, { facts }) {
+      const self = { name: 'server', host: facts.host, port: 0, peerPort: 0, relayPort: 0, apiPort: facts.port() };
+      return { nodes: [self], leader: self };
+    },
   }),
   reads({
     message: getStatistics,

@@ -82,6 +82,29 @@ export function isKnownId(database: Database, id: string): boolean {
   return found !== undefined;
 }
 
+/** An id that a colony (with an empty user name) or one of its users had before it was changed. */
+interface FormerId {
+  readonly colonyName: string;
+  readonly userName: string;
+  readonly formerId: string;
+}
+
+/** Remembers an id that is about to be changed. */
+export function rememberFormerId(database: Database, { colonyName, userName, formerId }: FormerId): void {
+  database.run('INSERT OR IGNORE INTO former_ids VALUES (?, ?, ?)', colonyName, userName, formerId);
+}
+
+/** Whether a colony or user had that id once. */
+export function isFormerId(database: Database, { colonyName, userName, formerId }: FormerId): boolean {
+  const found = database.get(
+    'SELECT 1 FROM former_ids WHERE colony_name = ? AND user_name = ? AND former_id = ?',
+    colonyName,
+    userName,
+    formerId,
+  );
+  return found !== undefined;
+}
+
 /** An executor as clients see it. */
 export function toExecutor(row: ExecutorRow): Executor {
   return {
