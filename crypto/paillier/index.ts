@@ -28,7 +28,7 @@ export type { MaskingChoice } from './state.ts';
 export { validateCiphertexts } from './validate.ts';
 export type { CiphertextRequirements } from './validate.ts';
 export { decodeFixedPoint, encodeFixedPoint, formatFixedPoint } from './fixed-point.ts';
-export { explainPacking, planPacking } from './packing.ts';
+export { explainPacking, planPacking, unpackValues } from './packing.ts';
 export type { PackingBounds, PackingPlan } from './packing.ts';
 export { CiphertextVector } from './vector.ts';
 export type { VectorHeader, VectorParts } from './vector.ts';

@@ -118,6 +118,15 @@ export class CiphertextVector implements VectorParts {
     return fromParts(readAs(Header, header), data);
   }
 
+  /**
+   * Reads a header whose ciphertexts follow as a stream.
+   *
+   * @throws RangeError naming what is wrong
+   */
+  static parseHeader(header: unknown): VectorHeader {
+    return readAs(Header, header);
+  }
+
   /** A vector that differs in some parts. */
   with(changes: Partial<VectorParts>): CiphertextVector {
     const { keyId, scaleBits, count, packing, summands, context, data } = this;

@@ -1,0 +1,94 @@
+import { createCipheriv, hkdfSync } from 'node:crypto';
+import { bytesToBigInt, byteLength } from '../../crypto/modular/bytes.ts';
+import { mod } from '../../crypto/modular/number-theory.ts';
+import { CHUNK_ROWS } from './batches.ts';
+
+/**
+ * Pads that hide predictions from the label party. Pair pads z_j sum to zero over the feature parties; the group pad s
+ * is known to all of them, and to nobody else. Both are pseudo-random modulo n: a number of |n| + 128 bits from
+ * AES-256-CTR, reduced, is within 2^−128 of uniform. A pad belongs to one context and must never meet two plaintexts.
+ */
+
+/** What one feature party shares with the others; secret. */
+export interface PadSeeds {
+  /** This party's place among the feature parties, from 0. */
+  readonly place: number;
+  /** One 32-byte seed for each feature party, in their order; the party's own place is undefined. */
+  readonly pairs: readonly (Uint8Array | undefined)[];
+  /** 32 bytes that all feature parties know, and neither the label party nor the server. */
+  readonly group: Uint8Array;
+}
+
+const SEED_BYTES = 32;
+const SALT = 'sealed-colonies/regression/pads/1';
+const EXTRA_BYTES = 16;
+
+/** A seed's numbers of one context, chunk after chunk. */
+export class PadStream {
+  readonly #key: Buffer;
+  readonly #width: number;
+
+  /** @param context what the pads belong to, with their purpose; no two uses may share it */
+  constructor(seed: Uint8Array, context: string, modulus: bigint) {
+    this.#key = Buffer.from(hkdfSync('sha256', seed, SALT, context, SEED_BYTES));
+    this.#width = byteLength(modulus) + EXTRA_BYTES;
+  }
+
+  /** Numbers below 2^(|n| + 128) for the rows of a chunk, not reduced. */
+  chunk(index: number, rows: number): bigint[] {
+    const counter = Buffer.alloc(16);
+    // The upper half counts chunks, the lower half blocks within one.
+    counter.writeUInt32BE(index, 4);
+    const cipher = createCipheriv('aes-256-ctr', this.#key, counter);
+    const stream = cipher.update(Buffer.alloc(rows * this.#width));
+    const numbers = Array.from({ length: rows }, (_, row) =>
+      bytesToBigInt(stream.subarray(row * this.#width, (row + 1) * this.#width)),
+    );
+    stream.fill(0);
+    return numbers;
+  }
+}
+
+/** The pads of one party in one context. */
+export class Pads {
+  readonly #modulus: bigint;
+  readonly #pairs: readonly { readonly sign: 1 | -1; readonly stream: PadStream }[];
+  readonly #group: PadStream;
+
+  constructor(seeds: PadSeeds, context: string, modulus: bigint) {
+    this.#modulus = modulus;
+    this.#pairs = seeds.pairs.flatMap((seed, other) => {
+      if (!seed || other === seeds.place) return [];
+      return { sign: other > seeds.place ? 1 : -1, stream: new PadStream(seed, `pair/${context}`, modulus) } as const;
+    });
+    this.#group = new PadStream(seeds.group, `group/${context}`, modulus);
+  }
+
+  /** z_j of every row of a chunk: Σ_j z_j ≡ 0 (mod n). Not reduced; may be negative. */
+  zeroSum(chunk: number, rows: number): bigint[] {
+    const sums = Array.from({ length: rows }, () => 0n);
+    for (const { sign, stream } of this.#pairs) {
+      for (const [row, number] of stream.chunk(chunk, rows).entries()) {
+        sums[row] = (sums[row] ?? 0n) + (sign === 1 ? number : -number);
+      }
+    }
+    return sums;
+  }
+
+  /** s of every row of a chunk, in [0, n). */
+  group(chunk: number, rows: number): bigint[] {
+    return this.#group.chunk(chunk, rows).map((number) => mod(number, this.#modulus));
+  }
+
+  /** s of every row as an integer of `bits` bits, for statistical hiding in openings that are not modular. */
+  groupBits(chunk: number, rows: number, bits: number): bigint[] {
+    return this.#group.chunk(chunk, rows).map((number) => BigInt.asUintN(bits, number));
+  }
+}
+
+/** The chunks of a number of rows: index, first row, number of rows. */
+export function* chunksOf(rows: number): Generator<{ chunk: number; from: number; rows: number }> {
+  for (let from = 0, chunk = 0; from < rows; from += CHUNK_ROWS, chunk += 1) {
+    yield { chunk, from, rows: Math.min(CHUNK_ROWS, rows - from) };
+  }
+}

@@ -1,0 +1,232 @@
+import { createHash } from 'node:crypto';
+import type { PrivateKey } from 'paillier-bigint';
+import { decryptVector, encryptVector, encryptVectorAsOwner, keyId } from '../../../crypto/paillier/index.ts';
+import type { CiphertextVector } from '../../../crypto/paillier/index.ts';
+import { byteLength, fromBigInts } from '../../../crypto/modular/bytes.ts';
+import { mod } from '../../../crypto/modular/number-theory.ts';
+import { batchCount, batchRange, gradientCiphertexts } from '../batches.ts';
+import { contextOf } from '../contexts.ts';
+import type { Turn } from '../contexts.ts';
+import { expectGradient, expectLabels, expectLossSum, expectPredictionSum } from '../expectations.ts';
+import { toMantissas } from '../mantissas.ts';
+import type { CiphertextMessage, OpeningMessage } from '../messages.ts';
+import { isCubic } from '../parameters.ts';
+import type { RunParameters } from '../parameters.ts';
+import { chunksOf } from '../pads.ts';
+import { refusal } from '../refusal.ts';
+import { headerFor, validChunks, validVector } from '../streams.ts';
+import type { RunKey } from '../streams.ts';
+import { requireOneOfEach } from './aggregate.ts';
+import type { RoundOptions } from './aggregate.ts';
+
+/** What the label party computes. In single-key mode it holds the private key. */
+
+/** The label party's view of a run: its prepared labels, and the key where one party holds it. */
+export interface LabelParty extends RunKey {
+  /** E0 in plain: −(y − mean) for a linear model, 1/2 − y for a logistic one; one for each aligned row. */
+  readonly base: Float64Array;
+  /** What was subtracted from the labels; added to predictions. */
+  readonly mean: number;
+  /** In single-key mode only. */
+  readonly privateKey?: PrivateKey;
+}
+
+/** What the label party remembers between rounds; plain JSON. */
+export interface LabelState {
+  /** The iteration that is open. */
+  readonly iteration: number;
+  /** How many openings each party has had. */
+  readonly opened: Readonly<Record<string, number>>;
+  /** SHA-256 of what was opened in this iteration, by context. */
+  readonly answered: Readonly<Record<string, string>>;
+}
+
+/** The state before the first iteration. */
+export const INITIAL_LABEL_STATE: LabelState = { iteration: 0, opened: {}, answered: {} };
+
+/**
+ * S2: E0 of one batch, [[−ŷ_i]] or [[1/2 − ŷ_i]], chunk by chunk.
+ *
+ * @param batch from 0; full batches have number 0 only
+ */
+export function labelsRound(party: LabelParty, batch: number, options: RoundOptions = {}): CiphertextMessage {
+  if (!Number.isInteger(batch) || batch < 0 || batch >= batchCount(party.parameters)) {
+    throw refusal('STALE_CONTEXT', `labels: expected a batch below ${batchCount(party.parameters)}, got ${batch}`);
+  }
+  const expected = expectLabels(party.parameters, batch);
+  return { header: headerFor(party, expected), chunks: labelChunks(party, batch, options) };
+}
+
+async function* labelChunks(party: LabelParty, batch: number, options: RoundOptions): AsyncGenerator<Uint8Array> {
+  const { scaleBits } = party.parameters;
+  const { from: first, to } = batchRange(party.parameters, batch);
+  for (const { from, rows } of chunksOf(to - first)) {
+    const values = party.base.subarray(first + from, first + from + rows);
+    const mantissas = Array.from(toMantissas(values, scaleBits), BigInt);
+    const chunk = party.privateKey
+      ? await encryptVectorAsOwner(party.privateKey, mantissas, { scaleBits, ...options })
+      : await encryptVector(party.publicKey, mantissas, { scaleBits, ...options });
+    yield chunk.data;
+  }
+}
+
+/**
+ * A4 in single-key mode: decrypts every party's masked gradient. What it sees is uniform modulo n.
+ *
+ * Enforces the opening budget: as many ciphertexts for each party and iteration as its columns need, one opening for each
+ * iteration and `retries` more in all.
+ *
+ * @param gradients one message from each feature party, in their order
+ * @returns one opening for each party, in their order
+ * @throws TerminalError `STALE_CONTEXT` for an iteration that is over, `REPLAYED` when other ciphertexts come under a context
+ *   that was answered, `OPENING_BUDGET` when a party asks too often, or as the checks of messages
+ */
+export async function openRound(
+  party: LabelParty,
+  state: LabelState,
+  turn: Turn,
+  gradients: readonly CiphertextMessage[],
+  options: RoundOptions = {},
+): Promise<{ state: LabelState; messages: OpeningMessage[] }> {
+  const { parameters } = party;
+  const expected = parameters.features.map(({ name }) => expectGradient(parameters, turn, name));
+  requireOneOfEach(party, expected, gradients);
+  let next = advance(state, turn);
+  const messages: OpeningMessage[] = [];
+  for (const [index, { name }] of parameters.features.entries()) {
+    const [message, wanted] = [gradients[index], expected[index]];
+    if (!message || !wanted) continue;
+    const vector = await validVector(party, wanted, message, options.signal);
+    next = countOpening(parameters, next, name, vector);
+    messages.push(await openOne(party, turn, name, vector, options));
+  }
+  return { state: next, messages };
+}
+
+/** Records an opening, or refuses it: also used by share holders, whose parts open as much. */
+export function countOpening(
+  parameters: RunParameters,
+  state: LabelState,
+  name: string,
+  vector: CiphertextVector,
+): LabelState {
+  const digest = createHash('sha256').update(vector.data).digest('hex');
+  const known = state.answered[vector.context];
+  if (known === digest) return state;
+  if (known !== undefined) {
+    throw refusal(
+      'REPLAYED',
+      `gradient of ${name}: expected the ciphertexts that were opened under this context, got others; begin a new attempt`,
+    );
+  }
+  const openings = (state.opened[name] ?? 0) + 1;
+  const budget = parameters.iterations + parameters.retries;
+  if (openings > budget) {
+    throw refusal(
+      'OPENING_BUDGET',
+      `gradient of ${name}: expected at most ${budget} openings in this run (iterations + retries), got one more`,
+    );
+  }
+  return {
+    iteration: state.iteration,
+    opened: { ...state.opened, [name]: openings },
+    answered: { ...state.answered, [vector.context]: digest },
+  };
+}
+
+/** Moves on to a turn. @throws TerminalError `STALE_CONTEXT` for an iteration before the one that is open */
+export function advance(state: LabelState, turn: Turn): LabelState {
+  if (turn.iteration < state.iteration) {
+    throw refusal(
+      'STALE_CONTEXT',
+      `open: expected iteration ${state.iteration} or a later one, got ${turn.iteration}; it is over`,
+    );
+  }
+  return turn.iteration === state.iteration ? state : { ...state, iteration: turn.iteration, answered: {} };
+}
+
+async function openOne(
+  party: LabelParty,
+  turn: Turn,
+  name: string,
+  vector: CiphertextVector,
+  options: RoundOptions,
+): Promise<OpeningMessage> {
+  const { parameters, publicKey } = party;
+  const plaintexts = await decryptVector(requirePrivateKey(party), vector, options);
+  const residues = plaintexts.map((plaintext) => mod(plaintext, publicKey.n));
+  return {
+    v: 1,
+    kind: 'opening',
+    context: contextOf(parameters, { round: 'opening', ...turn, party: parameters.label }),
+    key: keyId(publicKey),
+    party: name,
+    count: gradientCiphertexts(parameters, name),
+    residues: fromBigInts(residues, byteLength(publicKey.n)),
+  };
+}
+
+/**
+ * The loss before the step of an iteration: mean squared residual of a linear model, the Taylor form's log-loss of a
+ * logistic one. With e = E0 in plain and v the scaled predictions, the parties sent Q = Σ v(v + 2e), so
+ * Σ r² = Q + e·e, and log-loss = log 2 + 2Q/n.
+ *
+ * @throws TerminalError as the checks of messages
+ */
+export async function lossRound(
+  party: LabelParty,
+  turn: Turn,
+  lossSum: CiphertextMessage,
+  options: RoundOptions = {},
+): Promise<number> {
+  const vector = await validVector(party, expectLossSum(party.parameters, turn), lossSum, options.signal);
+  const [sum = 0n] = await decryptVector(requirePrivateKey(party), vector, options);
+  return lossOf(party, sum);
+}
+
+/** The loss from the decrypted sum. @see {@link lossRound} */
+export function lossOf({ parameters, base }: LabelParty, sum: bigint): number {
+  const quadratic = Number(sum) / 2 ** (2 * parameters.scaleBits);
+  if (parameters.model === 'logistic') return Math.log(2) + (2 * quadratic) / base.length;
+  let squares = 0;
+  for (const value of base) squares += value * value;
+  return (quadratic + squares) / base.length;
+}
+
+/**
+ * Predictions for new rows, which only the label party learns: Σ_j u_j + mean.
+ *
+ * @throws TerminalError as the checks of messages
+ */
+export async function predictionRound(
+  party: LabelParty,
+  turn: Turn,
+  rows: number,
+  predictions: CiphertextMessage,
+  options: RoundOptions = {},
+): Promise<Float64Array> {
+  const expected = expectPredictionSum(party.parameters, turn, rows);
+  const results = new Float64Array(rows);
+  let row = 0;
+  for await (const chunk of validChunks(party, expected, predictions, options.signal)) {
+    for (const value of await decryptVector(requirePrivateKey(party), chunk, options)) {
+      results[row] = Number(value) / 2 ** party.parameters.scaleBits + party.mean;
+      row += 1;
+    }
+  }
+  return results;
+}
+
+/** E0 in plain. */
+export function labelBase(parameters: RunParameters, labels: Float64Array, mean: number): Float64Array {
+  if (isCubic(parameters) || parameters.model === 'logistic') return labels.map((label) => 0.5 - label);
+  return labels.map((label) => mean - label);
+}
+
+function requirePrivateKey({ privateKey, parameters }: LabelParty): PrivateKey {
+  if (privateKey) return privateKey;
+  throw refusal(
+    'WRONG_KEY',
+    `open: expected the private key of a single-key run, got none in mode "${parameters.mode}"`,
+  );
+}

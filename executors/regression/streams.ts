@@ -1,0 +1,162 @@
+import type { PublicKey } from 'paillier-bigint';
+import { CiphertextVector, keyId, validateVector } from '../../crypto/paillier/index.ts';
+import type { VectorHeader } from '../../crypto/paillier/index.ts';
+import { CHUNK_ROWS } from './batches.ts';
+import { contextOf, requireContext } from './contexts.ts';
+import type { Place } from './contexts.ts';
+import { vectorOf } from './messages.ts';
+import type { ByteChunks, CiphertextMessage } from './messages.ts';
+import type { RunParameters } from './parameters.ts';
+import { refusal } from './refusal.ts';
+
+/** What a vector must say of itself: derived from the parameters by whoever reads it. */
+export interface Expected {
+  readonly place: Place;
+  readonly scaleBits: number;
+  readonly count: number;
+  /** How many encrypted values each value is the sum of. */
+  readonly summands: number;
+}
+
+/** What the rounds know of a run. */
+export interface RunKey {
+  readonly parameters: RunParameters;
+  readonly publicKey: PublicKey;
+}
+
+/** The header of a vector that has this place in the run. */
+export function headerFor({ parameters, publicKey }: RunKey, expected: Expected): VectorHeader {
+  return {
+    v: 1,
+    kind: 'ctvec',
+    scheme: 'paillier',
+    key: keyId(publicKey),
+    scale: expected.scaleBits,
+    count: expected.count,
+    packing: null,
+    summands: String(expected.summands),
+    context: contextOf(parameters, expected.place),
+  };
+}
+
+/**
+ * Refuses a vector whose header is not what follows from the parameters.
+ *
+ * @throws TerminalError `WRONG_KEY`, `WRONG_SCALE`, `WRONG_COUNT`, `WRONG_PACKING`, `WRONG_SUMMANDS`, or as
+ *   {@link requireContext}
+ */
+export function requireHeader(run: RunKey, expected: Expected, header: VectorHeader): void {
+  requireContext(run.parameters, expected.place, header.context);
+  const wanted = headerFor(run, expected);
+  const label = labelOf(expected.place);
+  if (header.key !== wanted.key) {
+    throw refusal(
+      'WRONG_KEY',
+      `${label}: expected key ${wanted.key.slice(0, 16)}…, got ${header.key.slice(0, 16)}…; use the key of the run`,
+    );
+  }
+  if (header.scale !== wanted.scale) {
+    throw refusal(
+      'WRONG_SCALE',
+      `${label}: expected scale ${wanted.scale}, got ${header.scale}; it is fixed by the run`,
+    );
+  }
+  if (header.packing !== null) throw refusal('WRONG_PACKING', `${label}: expected one value in a ciphertext, got more`);
+  if (header.count !== wanted.count) {
+    throw refusal('WRONG_COUNT', `${label}: expected ${wanted.count} values, got ${header.count}`);
+  }
+  if (header.summands !== wanted.summands) {
+    throw refusal(
+      'WRONG_SUMMANDS',
+      `${label}: expected sums of ${wanted.summands}, got ${header.summands.slice(0, 40)}; every party counts once`,
+    );
+  }
+}
+
+/**
+ * The ciphertexts of a message in chunks of {@link CHUNK_ROWS}, each validated: in [1, n²) and coprime to n.
+ *
+ * @throws TerminalError as {@link requireHeader}; `WRONG_COUNT` when the stream is longer or shorter than the header says;
+ *   `WRONG_CIPHERTEXT` naming the first number that cannot be one
+ */
+export async function* validChunks(
+  run: RunKey,
+  expected: Expected,
+  message: CiphertextMessage,
+  signal?: AbortSignal,
+): AsyncGenerator<CiphertextVector> {
+  requireHeader(run, expected, message.header);
+  const label = labelOf(expected.place);
+  const width = 2 * Math.ceil(run.parameters.keyBits / 8);
+  let row = 0;
+  for await (const data of regroup(message.chunks, CHUNK_ROWS * width)) {
+    const count = data.length / width;
+    if (!Number.isInteger(count) || row + count > expected.count) throw wrongLength(label, expected.count);
+    const chunk = chunkOf(message.header, data, count);
+    await validate(run.publicKey, chunk, `${label}, from row ${row}`, signal);
+    row += count;
+    yield chunk;
+  }
+  if (row !== expected.count) throw wrongLength(label, expected.count);
+}
+
+/** A small vector in memory, checked like a stream. @throws TerminalError as {@link validChunks} */
+export async function validVector(
+  run: RunKey,
+  expected: Expected,
+  message: CiphertextMessage,
+  signal?: AbortSignal,
+): Promise<CiphertextVector> {
+  requireHeader(run, expected, message.header);
+  const vector = await vectorOf(message);
+  await validate(run.publicKey, vector, labelOf(expected.place), signal);
+  return vector;
+}
+
+/** The chunk of a stream as a vector of its own. */
+export function chunkOf(header: VectorHeader, data: Uint8Array, count: number): CiphertextVector {
+  const { key, scale, summands, context } = header;
+  const counted = { count, packing: null, summands: BigInt(summands), context, data };
+  return new CiphertextVector({ keyId: key, scaleBits: scale, ...counted });
+}
+
+async function validate(
+  publicKey: PublicKey,
+  vector: CiphertextVector,
+  label: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    await validateVector(publicKey, vector, label, { signal });
+  } catch (error) {
+    if (error instanceof RangeError) throw refusal('WRONG_CIPHERTEXT', error.message, error);
+    throw error;
+  }
+}
+
+function labelOf({ round, party }: Place): string {
+  return `${round} of ${party}`;
+}
+
+function wrongLength(label: string, count: number): Error {
+  return refusal('WRONG_COUNT', `${label}: expected the bytes of ${count} ciphertexts, got another number; it was cut`);
+}
+
+/** Cuts a stream into buffers of `size` bytes, the last one shorter; each is a new one that worker threads can share. */
+async function* regroup(pieces: ByteChunks, size: number): AsyncGenerator<Uint8Array> {
+  let buffer = new Uint8Array(new SharedArrayBuffer(size));
+  let filled = 0;
+  for await (const piece of pieces) {
+    for (let taken = 0; taken < piece.length;) {
+      const length = Math.min(piece.length - taken, size - filled);
+      buffer.set(piece.subarray(taken, taken + length), filled);
+      [taken, filled] = [taken + length, filled + length];
+      if (filled === size) {
+        yield buffer;
+        buffer = new Uint8Array(new SharedArrayBuffer(size));
+        filled = 0;
+      }
+    }
+  }
+  if (filled > 0) yield buffer.subarray(0, filled);
+}
