@@ -55,6 +55,11 @@ const ANSWER_LOST = new Set([
   'TIMEOUT',
 ]);
 
+/** Whether a code says that a connection was lost, or never came about: what may be repeated is worth another attempt. */
+export function isLostConnection(code: string): boolean {
+  return NOT_REACHED.has(code) || ANSWER_LOST.has(code);
+}
+
 /**
  * Posts a request until an answer arrives, with growing pauses, for as long as the policy allows.
  *
@@ -144,7 +149,7 @@ function connectionError({ messageType, server }: Post, thrown: unknown): Connec
 }
 
 /** The code of the innermost cause that has one: fetch wraps the socket's error, at times twice. */
-function codeOf(thrown: unknown): string {
+export function codeOf(thrown: unknown): string {
   for (let error: unknown = thrown; error instanceof Error; error = error.cause) {
     if ('code' in error && typeof error.code === 'string') return error.code;
   }
