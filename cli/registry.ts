@@ -66,6 +66,31 @@ export const COMMANDS: Group = {
         },
       },
     },
+    fs: {
+      describe: 'Share files in the colony',
+      commands: {
+        info: async () => (await import('./fs/info.ts')).fsInfo,
+        label: {
+          describe: 'Manage the directories of files',
+          commands: {
+            ls: async () => (await import('./fs/label/ls.ts')).fsLabelLs,
+            remove: async () => (await import('./fs/label/remove.ts')).fsLabelRemove,
+          },
+        },
+        ls: async () => (await import('./fs/ls.ts')).fsLs,
+        remove: async () => (await import('./fs/remove.ts')).fsRemove,
+        snapshot: {
+          describe: 'Keep the state of files under a name',
+          commands: {
+            create: async () => (await import('./fs/snapshot/create.ts')).fsSnapshotCreate,
+            info: async () => (await import('./fs/snapshot/info.ts')).fsSnapshotInfo,
+            ls: async () => (await import('./fs/snapshot/ls.ts')).fsSnapshotLs,
+            remove: async () => (await import('./fs/snapshot/remove.ts')).fsSnapshotRemove,
+            removeall: async () => (await import('./fs/snapshot/removeall.ts')).fsSnapshotRemoveAll,
+          },
+        },
+      },
+    },
     function: {
       describe: 'Submit single functions, and say who runs them',
       commands: {

@@ -1,0 +1,19 @@
+import { defineCommand } from '../../command.ts';
+import { memberKey } from '../../framework/global-options.ts';
+import { unknownToServer } from '../../framework/refusals.ts';
+import { doneReport } from '../../framework/report.ts';
+import { describeSnapshot, readSnapshotKey, snapshotOptions } from '../../views/snapshots.ts';
+
+/** `colonies fs snapshot remove` */
+export const fsSnapshotRemove = defineCommand({
+  describe: 'Remove a snapshot; its files stay',
+  options: { ...snapshotOptions, ...memberKey },
+  examples: [['fs snapshot remove -n before-cleaning', 'the files of the label are not touched']],
+  async run(args, context) {
+    const key = readSnapshotKey(args, ['fs', 'snapshot', 'remove']);
+    const { client, colonyName } = await context.connect('member', args);
+    const what = describeSnapshot(key);
+    await client.removeSnapshot({ colonyName, ...key }).catch(unknownToServer(what));
+    return doneReport(`S${what.slice(1)} removed`, { colonyName, ...key });
+  },
+});
