@@ -55,6 +55,8 @@ const serverInfoCodec = wireObject({
   backends: field('backends', list(Backend)),
   /** Whether a request that carries a nonce and comes twice, byte for byte the same, is executed once. Ours alone. */
   deduplicates: field('deduplicates', z.boolean().optional()),
+  /** Whether it stores blobs at `/blobs/…`. Ours alone. */
+  blobs: field('blobs', z.boolean().optional()),
 });
 /** What a server says of itself. */
 export interface ServerInfo extends z.output<typeof serverInfoCodec> {}

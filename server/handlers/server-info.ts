@@ -30,6 +30,7 @@ export const serverInfoHandlers: readonly Handler[] = [
         },
       ],
       deduplicates: true,
+      blobs: true,
     }),
   }),
   reads({
