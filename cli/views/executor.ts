@@ -43,10 +43,13 @@ function describeCapabilities(title: string, reported: unknown): [string, string
 }
 
 /** What is said of an item: executors send all fields, most of them empty. */
-function describeItem(item: object): string {
+function describeItem(item: object, prefix = ''): string {
   return Object.entries(item)
-    .filter(([, value]) => value !== '' && value !== 0 && value !== null)
-    .map(([name, value]) => `${name}:${formatValue(value)}`)
+    .map(([key, value]: [string, unknown]) => {
+      if (typeof value === 'object' && value !== null) return describeItem(value, `${prefix}${key}.`);
+      return value === '' || value === 0 || value === null ? '' : `${prefix}${key}:${formatValue(value)}`;
+    })
+    .filter((words) => words !== '')
     .join(' ');
 }
 
