@@ -58,9 +58,12 @@ function multiplicationsPerItem(
   if ('masking' in operation) return maskingMultiplications(operation.masking, keyBits);
   if ('windowBits' in operation)
     return Math.ceil(operation.exponentBits / operation.windowBits) * 2 ** operation.windowBits;
+  if (operation.kind === 'dotColumns') {
+    return dotMultiplications((inputs[0]?.length ?? 0) / Math.max(1, count), operation.exponentBytes);
+  }
   const exponentBits = count === 0 ? 0 : ((inputs[1]?.length ?? 0) / count) * 8;
   const costs: Record<
-    Exclude<Operation['kind'], 'encrypt' | 'mask' | 'rerandomize' | 'buildTable' | 'buildOwnerTables'>,
+    Exclude<Operation['kind'], 'encrypt' | 'mask' | 'rerandomize' | 'buildTable' | 'buildOwnerTables' | 'dotColumns'>,
     number
   > = {
     // Two exponentiations of half the length, in rings of half the width.
@@ -75,7 +78,10 @@ function multiplicationsPerItem(
     check: 2,
     product: 2,
     multiExponentiate: 2 + exponentBits / Math.max(1, Math.log2(count + 1) - 3),
-    dotColumns: operation.kind === 'dotColumns' ? dotMultiplications(exponentBits / 8, operation.exponentBytes) : 0,
+    dotColumns:
+      operation.kind === 'dotColumns'
+        ? dotMultiplications((inputs[0]?.length ?? 0) / count, operation.exponentBytes)
+        : 0,
   };
   return costs[operation.kind];
 }

@@ -86,8 +86,15 @@ export class Pads {
   }
 }
 
-/** The chunks of a number of rows: index, first row, number of rows. */
-export function* chunksOf(rows: number): Generator<{ chunk: number; from: number; rows: number }> {
+/** A chunk of some rows: its index, its first row, and how many it has. */
+export interface ChunkRange {
+  readonly chunk: number;
+  readonly from: number;
+  readonly rows: number;
+}
+
+/** The chunks of a number of rows. */
+export function* chunksOf(rows: number): Generator<ChunkRange> {
   for (let from = 0, chunk = 0; from < rows; from += CHUNK_ROWS, chunk += 1) {
     yield { chunk, from, rows: Math.min(CHUNK_ROWS, rows - from) };
   }

@@ -120,6 +120,27 @@ export function chunkOf(header: VectorHeader, data: Uint8Array, count: number): 
   return new CiphertextVector({ keyId: key, scaleBits: scale, ...counted });
 }
 
+/**
+ * Maps items to results in their order, one item ahead: the main thread prepares one while the threads compute the one
+ * before.
+ */
+export async function* oneAhead<Item, Result>(
+  items: AsyncIterable<Item> | Iterable<Item>,
+  map: (item: Item, index: number) => Promise<Result>,
+): AsyncGenerator<Result> {
+  let pending: Promise<Result> | undefined;
+  let index = 0;
+  for await (const item of items) {
+    const next = map(item, index);
+    // Awaited later, after the one before it, which may reject first; or never, when the reader stops.
+    next.catch(() => undefined);
+    if (pending) yield await pending;
+    pending = next;
+    index += 1;
+  }
+  if (pending) yield await pending;
+}
+
 async function validate(
   publicKey: PublicKey,
   vector: CiphertextVector,

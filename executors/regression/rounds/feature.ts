@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { dotColumns, encryptResidues, encryptVector, keyId } from '../../../crypto/paillier/index.ts';
 import type { CiphertextVector } from '../../../crypto/paillier/index.ts';
 import { byteLength, elementAt, writeBigInt } from '../../../crypto/modular/bytes.ts';
 import { mod } from '../../../crypto/modular/number-theory.ts';
-import { batchIndexOf, gradientCiphertexts, rowsOfIteration } from '../batches.ts';
+import { batchIndexOf, CHUNK_ROWS, gradientCiphertexts, rowsOfIteration } from '../batches.ts';
 import { contextOf, NOBODY, requireContext } from '../contexts.ts';
 import type { Turn } from '../contexts.ts';
 import { expectAggregate, expectForward, expectGradient } from '../expectations.ts';
@@ -11,9 +12,9 @@ import { addProducts, drawMasks, maskGradient, readResidues, unmaskGradient } fr
 import { requireBounded, toMantissas } from '../mantissas.ts';
 import type { CiphertextMessage, OpeningMessage, ProgressMessage } from '../messages.ts';
 import { chunksOf, Pads } from '../pads.ts';
-import type { PadSeeds } from '../pads.ts';
+import type { ChunkRange, PadSeeds } from '../pads.ts';
 import { refusal } from '../refusal.ts';
-import { headerFor, validChunks } from '../streams.ts';
+import { headerFor, oneAhead, validChunks } from '../streams.ts';
 import type { RunKey } from '../streams.ts';
 import type { RoundOptions } from './aggregate.ts';
 
@@ -111,6 +112,7 @@ export function predict(
   return predictions;
 }
 
+/** Encrypts chunk by chunk; the next one is padded while the threads encrypt the one before. */
 async function* encryptPadded(
   party: FeatureParty,
   predictions: Float64Array,
@@ -118,19 +120,16 @@ async function* encryptPadded(
   withGroupPad: boolean,
   options: RoundOptions,
 ): AsyncGenerator<Uint8Array> {
-  const { parameters, publicKey } = party;
-  const { scaleBits } = parameters;
   const pads = padsOf(party, padContext);
-  for (const { chunk, from, rows } of chunksOf(predictions.length)) {
+  const encryptChunk = async ({ chunk, from, rows }: ChunkRange): Promise<Uint8Array> => {
+    const { publicKey, parameters } = party;
+    const { scaleBits } = parameters;
     const mantissas = toMantissas(predictions.subarray(from, from + rows), scaleBits);
-    if (!pads) {
-      const plain = Array.from(mantissas, BigInt);
-      yield (await encryptVector(publicKey, plain, { scaleBits, ...options })).data;
-      continue;
-    }
+    if (!pads) return (await encryptVector(publicKey, Array.from(mantissas, BigInt), { scaleBits, ...options })).data;
     const residues = paddedResidues(party, mantissas, pads, chunk, withGroupPad);
-    yield (await encryptResidues(publicKey, residues, { scaleBits, ...options })).data;
-  }
+    return (await encryptResidues(publicKey, residues, { scaleBits, ...options })).data;
+  };
+  yield* oneAhead(chunksOf(predictions.length), encryptChunk);
 }
 
 /** û + z_j, and s for the first party, modulo n. */
@@ -214,20 +213,25 @@ async function gradientProducts(
   { signal }: RoundOptions,
 ): Promise<{ products: CiphertextVector; corrections: bigint[] }> {
   const { parameters, publicKey, columns } = party;
-  const range = rowsOfIteration(parameters, turn.iteration);
+  const { scaleBits } = parameters;
   const pads = padsOf(party, contextOf(parameters, { round: 'forward', ...turn, party: NOBODY }));
   const corrections = columns.map(() => 0n);
+  const first = rowsOfIteration(parameters, turn.iteration).from;
+  const multiplyChunk = async (part: CiphertextVector, chunk: number): Promise<CiphertextVector> => {
+    const row = first + chunk * CHUNK_ROWS;
+    const mantissas = columns.map((column) => toMantissas(column.subarray(row, row + part.count), scaleBits));
+    const sums = dotColumns(publicKey, part, mantissas, { scalarScaleBits: scaleBits, signal });
+    // The threads get their work first.
+    const [products] = await Promise.all([
+      sums,
+      setImmediate().then(() => pads && addCorrections(corrections, mantissas, pads.group(chunk, part.count))),
+    ]);
+    return products;
+  };
   let products: CiphertextVector | undefined;
-  let row = range.from;
-  let chunk = 0;
-  for await (const part of validChunks(party, expectAggregate(parameters, turn), aggregate, signal)) {
-    const mantissas = columns.map((column) =>
-      toMantissas(column.subarray(row, row + part.count), parameters.scaleBits),
-    );
-    const sums = dotColumns(publicKey, part, mantissas, { scalarScaleBits: parameters.scaleBits, signal });
-    if (pads) addCorrections(corrections, mantissas, pads.group(chunk, part.count));
-    products = await addProducts(publicKey, products, await sums, signal);
-    [row, chunk] = [row + part.count, chunk + 1];
+  const parts = validChunks(party, expectAggregate(parameters, turn), aggregate, signal);
+  for await (const part of oneAhead(parts, multiplyChunk)) {
+    products = await addProducts(publicKey, products, part, signal);
   }
   if (!products) throw refusal('WRONG_COUNT', 'gradient: expected at least one row, got none');
   return { products, corrections: corrections.map((correction) => mod(correction, publicKey.n)) };
