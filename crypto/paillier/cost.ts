@@ -78,10 +78,6 @@ function multiplicationsPerItem(
     check: 2,
     product: 2,
     multiExponentiate: 2 + exponentBits / Math.max(1, Math.log2(count + 1) - 3),
-    dotColumns:
-      operation.kind === 'dotColumns'
-        ? dotMultiplications((inputs[0]?.length ?? 0) / count, operation.exponentBytes)
-        : 0,
   };
   return costs[operation.kind];
 }
