@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BodyFault, BodyReader } from './body.ts';
-import { dispatch, type Services } from './dispatch.ts';
-import { dropBody, isAsking, respond, respondFailure, type Route } from './http.ts';
+import { type Answer, dispatch, type Services } from './dispatch.ts';
+import { addressOf, dropBody, isAsking, respond, respondFailure, type Route } from './http.ts';
 
 /** Every RPC at `POST /api`. */
 export function createApiRoute(services: Services, bodies: BodyReader, maxBodyBytes: number): Route {
@@ -15,13 +15,20 @@ export function createApiRoute(services: Services, bodies: BodyReader, maxBodyBy
       const body = await bodies.read(request);
       if (typeof body === 'string') {
         dropBody(request);
+        services.recorder.onRefusedBody(body);
         refuseBody(response, body, maxBodyBytes);
         return;
       }
-      const { status, envelope } = await dispatch(services, body.toString(), disconnected);
-      respond(response, status, JSON.stringify(envelope));
+      const sender = { address: addressOf(request), disconnected };
+      respondAnswer(response, await dispatch(services, body.toString(), sender));
     },
   };
+}
+
+/** Sends an answer, with when to try again where that may help. */
+export function respondAnswer(response: ServerResponse, { status, envelope, retryAfterSeconds }: Answer): void {
+  const headers = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) };
+  respond(response, status, JSON.stringify(envelope), headers);
 }
 
 /** Fires when the answer cannot reach the client any more. */
@@ -36,6 +43,11 @@ function noticeDisconnection({ socket }: IncomingMessage, response: ServerRespon
   return disconnected.signal;
 }
 
+const HEADERS_OF_FAULTS: Readonly<Partial<Record<BodyFault, Readonly<Record<string, string>>>>> = {
+  stalled: { connection: 'close' },
+  'too many': { 'retry-after': '1' },
+};
+
 function refuseBody(response: ServerResponse, fault: BodyFault, maxBodyBytes: number): void {
   const refusals: Readonly<Record<BodyFault, readonly [status: number, message: string]>> = {
     'cut off': [400, 'The body ended too early'],
@@ -43,5 +55,5 @@ function refuseBody(response: ServerResponse, fault: BodyFault, maxBodyBytes: nu
     'too many': [503, 'Too many large requests at the same time, try again later'],
     stalled: [408, 'The body did not arrive in time'],
   };
-  respondFailure(response, ...refusals[fault], fault === 'stalled' ? { connection: 'close' } : {});
+  respondFailure(response, ...refusals[fault], HEADERS_OF_FAULTS[fault]);
 }

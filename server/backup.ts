@@ -3,16 +3,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BACKUP_MESSAGE_TYPE } from '../colony/backup.ts';
 import { toError } from '../colony/errors.ts';
 import type { BodyReader } from './body.ts';
-import { type Services, toFailure } from './dispatch.ts';
-import { respond, respondFailure, type Route } from './http.ts';
-import { callerOf, parseEnvelope, parsePayload } from './incoming.ts';
+import { respondAnswer } from './api.ts';
+import { identify, type Services, toFailure } from './dispatch.ts';
+import { addressOf, respondFailure, type Route } from './http.ts';
+import { callerOf, parsePayload } from './incoming.ts';
 import { Refusal } from './refusal.ts';
 import { digestOf, recallAnswer, rememberAnswer, requireRecent } from './repeats.ts';
 import type { Snapshots } from './store/snapshot.ts';
 
 /** What a backup needs of the server. */
 export interface BackupSource {
-  readonly services: Services;
+  readonly services: () => Services;
   readonly bodies: BodyReader;
   /** Undefined when the database is in memory only. */
   readonly snapshots: Snapshots | undefined;
@@ -31,27 +32,27 @@ export function createBackupRoute(source: BackupSource): Route {
     matches: (path) => path === '/backup',
     readsBody: true,
     async handle(request, response) {
+      const services = source.services();
       const body = await source.bodies.read(request);
       if (typeof body === 'string') {
         respondFailure(response, 400, 'Failed to back up, expected a small signed request', { connection: 'close' });
         return;
       }
       try {
-        await admit(source.services, body.toString());
+        await admit(services, body.toString(), addressOf(request));
         await send(source, request, response);
       } catch (thrown) {
         if (response.headersSent) throw thrown;
-        const { status, envelope } = toFailure(source.services.log, BACKUP_MESSAGE_TYPE, explain(thrown));
-        respond(response, status, JSON.stringify(envelope));
+        respondAnswer(response, toFailure(services.log, BACKUP_MESSAGE_TYPE, explain(thrown)));
       }
     },
   };
 }
 
 /** @throws Refusal unless the server's owner asks, now, and for the first time with these bytes */
-async function admit({ transactor, serverId }: Services, body: string): Promise<void> {
-  const envelope = parseEnvelope(body);
-  const callerId = callerOf(envelope);
+async function admit(services: Services, body: string, address: string): Promise<void> {
+  const { transactor, serverId } = services;
+  const { envelope, callerId } = identify(services, body, address, callerOf);
   if (callerId !== serverId) throw new Refusal(403, 'Access denied, not server owner');
   const inner = parsePayload(envelope.payload);
   const digest = inner === undefined ? undefined : digestOf(inner, callerId, envelope.payload);
@@ -83,7 +84,7 @@ async function send(
   try {
     await pipeline(snapshot.read(), response);
   } catch (thrown) {
-    services.log.warn({ reason: toError(thrown).message }, 'a backup was broken off');
+    services().log.warn({ reason: toError(thrown).message }, 'a backup was broken off');
   } finally {
     socket.setTimeout(0);
   }

@@ -5,10 +5,13 @@ import type { Call, Handler, ServerFacts, WireRequest } from './handler.ts';
 import { handlers } from './handlers/index.ts';
 import { callerOf, parseEnvelope, parsePayload } from './incoming.ts';
 import { MAX_STRANGER_CHARACTERS } from './limits.ts';
+import type { Recorder } from './metrics/recorder.ts';
 import type { Presence } from './presence.ts';
+import type { RateLimiter } from './rate-limits.ts';
 import { Refusal } from './refusal.ts';
 import { digestOf, recallAnswer, rememberAnswer, requireRecent } from './repeats.ts';
 import type { Scheduler } from './scheduler.ts';
+import { storageRefusal } from './store-health.ts';
 import { isKnownId } from './store/members.ts';
 import type { Transaction, Transactor } from './transaction.ts';
 
@@ -17,6 +20,15 @@ export interface Answer {
   /** The HTTP status; the envelope of a failure repeats it. */
   readonly status: number;
   readonly envelope: ReplyEnvelope;
+  /** When asking again may help. */
+  readonly retryAfterSeconds?: number | undefined;
+}
+
+/** Who sends a request, as far as the connection tells. */
+export interface Sender {
+  readonly address: string;
+  /** Fires when nobody listens for the answer any more. */
+  readonly disconnected: AbortSignal;
 }
 
 /** The parts of a server that calls need. */
@@ -27,32 +39,76 @@ export interface Services {
   /** The id of the server's owner at the moment. */
   readonly serverId: string;
   readonly facts: ServerFacts;
+  readonly recorder: Recorder;
+  readonly rates: RateLimiter;
   readonly log: Logger;
 }
 
 /**
  * Answers one request: envelope, signature, message type, then its handler. Never throws: what went wrong is in the
  * answer, and what we did wrong in the log as well.
- *
- * @param disconnected fires when nobody listens for the answer any more
  */
-export async function dispatch(services: Services, body: string, disconnected: AbortSignal): Promise<Answer> {
-  let messageType = '';
+export async function dispatch(services: Services, body: string, sender: Sender): Promise<Answer> {
+  const startedMs = performance.now();
+  const seen = { messageType: '' };
+  const given = await answerSafely(services, body, sender, seen);
+  // Labels must not grow with what clients make up.
+  const type = handlers.has(seen.messageType) ? seen.messageType : 'other';
+  services.recorder.onRequest(type, given.status, performance.now() - startedMs);
+  return given;
+}
+
+async function answerSafely(
+  services: Services,
+  body: string,
+  { address, disconnected }: Sender,
+  seen: { messageType: string },
+): Promise<Answer> {
   try {
-    const envelope = parseEnvelope(body);
-    messageType = envelope.payloadtype;
-    const { replyType, reply } = await answer(services, envelope, disconnected);
+    const { envelope, callerId } = identify(services, body, address, (found) => {
+      seen.messageType = found.payloadtype;
+      return handlers.get(found.payloadtype)?.kind === 'unsigned' ? '' : callerOf(found);
+    });
+    const { replyType, reply } = await answer(services, envelope, callerId, disconnected);
     return { status: 200, envelope: sealReply(replyType, reply) };
   } catch (thrown) {
-    return toFailure(services.log, messageType, thrown);
+    return toFailure(services.log, seen.messageType, thrown);
   }
+}
+
+/**
+ * Opens an envelope and finds out who signed it, unless whoever sends it asks too much.
+ *
+ * @param callerOfEnvelope the signer's id, empty where none is needed
+ * @throws Refusal 429 above the rate of the signer or the address, 400 or 403 of the envelope
+ */
+export function identify(
+  { rates }: Services,
+  text: string,
+  address: string,
+  callerOfEnvelope: (envelope: RequestEnvelope) => string,
+): { readonly envelope: RequestEnvelope; readonly callerId: string } {
+  rates.enter(address);
+  let identified;
+  try {
+    const envelope = parseEnvelope(text);
+    identified = { envelope, callerId: callerOfEnvelope(envelope) };
+  } catch (thrown) {
+    rates.unsigned(address);
+    throw thrown;
+  }
+  if (identified.callerId === '') rates.unsigned(address);
+  else rates.signedBy(identified.callerId, address);
+  return identified;
 }
 
 /** The answer to what went wrong. */
 export function toFailure(log: Logger, messageType: string, thrown: unknown): Answer {
-  if (thrown instanceof Refusal) {
-    log.debug({ messageType, status: thrown.status, reason: thrown.message }, 'refused');
-    return { status: thrown.status, envelope: sealFailure(thrown.status, thrown.message) };
+  const refusal = thrown instanceof Refusal ? thrown : storageRefusal(thrown);
+  if (refusal !== undefined) {
+    const { status, message, retryAfterSeconds } = refusal;
+    log.debug({ messageType, status, reason: message }, 'refused');
+    return { status, envelope: sealFailure(status, message), retryAfterSeconds };
   }
   log.error({ messageType, err: toError(thrown) }, 'a handler failed');
   return { status: 500, envelope: sealFailure(500, 'Internal server error; the server has logged what happened') };
@@ -63,9 +119,13 @@ interface Answered {
   readonly reply: unknown;
 }
 
-async function answer(services: Services, envelope: RequestEnvelope, disconnected: AbortSignal): Promise<Answered> {
+async function answer(
+  services: Services,
+  envelope: RequestEnvelope,
+  callerId: string,
+  disconnected: AbortSignal,
+): Promise<Answered> {
   const handler = handlers.get(envelope.payloadtype);
-  const callerId = handler?.kind === 'unsigned' ? '' : callerOf(envelope);
   if (handler === undefined) throw unknownType(envelope.payloadtype);
   if (envelope.payload.length > MAX_STRANGER_CHARACTERS) requireKnown(services, callerId);
   const inner = innerOf(handler, envelope);
@@ -102,9 +162,13 @@ async function run(
   payload: string,
   disconnected: AbortSignal,
 ): Promise<unknown> {
-  const { transactor } = services;
+  const { transactor, recorder } = services;
   const invoke = (transaction: Transaction): unknown =>
     handler.answer(inner, toCall(services, transaction, callerId), disconnected);
+  if (handler.kind === 'poll') {
+    const ended = recorder.onPoll();
+    return await Promise.resolve(transactor.read(invoke)).finally(ended);
+  }
   if (handler.kind !== 'write') return await transactor.read(invoke);
   const digest = digestOf(inner, callerId, payload);
   return await transactor.write((transaction) => {

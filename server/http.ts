@@ -30,15 +30,12 @@ const PREFLIGHT = {
   vary: 'Access-Control-Request-Headers',
 };
 
-/** Whether the server is alive, and what a WebSocket's address says to whoever asks for none. */
-export const healthRoutes: readonly Route[] = [
-  { method: 'GET', matches: (path) => path === '/health', handle: (_request, response) => respond(response, 200, '') },
-  {
-    method: 'GET',
-    matches: (path) => path === '/pubsub',
-    handle: (_request, response) => respond(response, 400, 'Bad Request\n'),
-  },
-];
+/** What a WebSocket's address says to whoever asks for none. */
+export const pubSubRoute: Route = {
+  method: 'GET',
+  matches: (path) => path === '/pubsub',
+  handle: (_request, response) => respond(response, 400, 'Bad Request\n'),
+};
 
 /**
  * Answers requests from a table of routes: 404 for what no route fits, 204 for the preflight requests of browsers, 500
@@ -78,6 +75,11 @@ export function dropBody(request: IncomingMessage): void {
 /** Whether a client asks before it sends the body (RFC 9110, section 10.1.1). */
 export function isAsking({ headers }: IncomingMessage): boolean {
   return headers.expect?.toLowerCase() === '100-continue';
+}
+
+/** The address a request comes from. */
+export function addressOf({ socket }: IncomingMessage): string {
+  return socket.remoteAddress ?? '';
 }
 
 async function handle(route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {

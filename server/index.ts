@@ -2,12 +2,11 @@ import { type Logger, pino } from 'pino';
 import { isLoopback } from '../colony/address.ts';
 import { toError, UserError } from '../colony/errors.ts';
 import { createApiRoute } from './api.ts';
-import { createBackupRoute } from './backup.ts';
 import { type BlobOptions, type Blobs, openBlobs } from './blobs/index.ts';
 import { createBodyReader } from './body.ts';
 import { applyBootstrap, type Bootstrap } from './bootstrap.ts';
 import type { Services } from './dispatch.ts';
-import { healthRoutes } from './http.ts';
+import { pubSubRoute } from './http.ts';
 import {
   DEFAULT_MAX_BODY_BYTES,
   DEFAULT_MAX_CONNECTIONS,
@@ -18,10 +17,12 @@ import {
   DEFAULT_SUBSCRIBE_MS,
 } from './limits.ts';
 import { createListener, type Listener } from './listener.ts';
+import { createOperations, type Operations } from './operations.ts';
 import { createPresence } from './presence.ts';
+import { createRateLimiter, type RateOptions } from './rate-limits.ts';
 import { createScheduler } from './scheduler.ts';
 import { type Database, openDatabase } from './store/database.ts';
-import { createSnapshots, type Snapshots } from './store/snapshot.ts';
+import { isKnownId } from './store/members.ts';
 import { serverOwnerOf, settleServerOwner } from './store/server-owner.ts';
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
 import { forgiveDowntime, sweep } from './sweep.ts';
@@ -57,6 +58,10 @@ export interface ServerOptions {
   readonly stallMs?: number;
   /** A WebSocket on which nobody has subscribed by then is closed. */
   readonly subscribeMs?: number;
+  /** How fast clients may ask. */
+  readonly rates?: RateOptions;
+  /** Whoever shows it may read `/metrics`; without one that is for this machine only. */
+  readonly metricsToken?: string | undefined;
   /** Further connections are dropped. */
   readonly maxConnections?: number;
   /** A process that gets more input than this from its parents fails, in bytes of JSON. */
@@ -139,8 +144,7 @@ interface Parts {
   readonly subscriptions: Subscriptions;
   readonly blobs: Blobs;
   readonly listener: Listener;
-  /** Undefined when the database has no file. */
-  readonly snapshots: Snapshots | undefined;
+  readonly operations: Operations;
   port: number;
 }
 
@@ -155,9 +159,28 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     beforeCommit: (transaction) => scheduler.serveChanges(transaction),
     afterCommit: (changes) => subscriptions.onChanges(changes),
     onError: (error) => log.error({ err: error }, 'changes were made, but not everybody heard of them'),
+    onCommit: (...commit) => operations.onCommit(...commit),
+  });
+  const { databasePath, stallMs = DEFAULT_STALL_MS } = options;
+  const bodies = createBodyReader({
+    maxBodyBytes,
+    maxReceivedBytes: options.maxReceivedBytes ?? DEFAULT_MAX_RECEIVED_BYTES,
+    stallMs,
+  });
+  const operations = createOperations({
+    services: () => services,
+    database,
+    databasePath,
+    bodies,
+    stallMs,
+    metricsToken: options.metricsToken,
+    clients: async () => ({ ...subscriptions.counts(), connections: await listener.connections() }),
+    log,
   });
   const services: Services = {
     transactor,
+    recorder: operations.recorder,
+    rates: createRateLimiter(options.rates ?? {}, (id) => isKnownId(database, id)),
     scheduler,
     presence: createPresence(clock),
     get serverId() {
@@ -173,33 +196,21 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     },
     log,
   };
-  const { databasePath, stallMs = DEFAULT_STALL_MS } = options;
-  const bodies = createBodyReader({
-    maxBodyBytes,
-    maxReceivedBytes: options.maxReceivedBytes ?? DEFAULT_MAX_RECEIVED_BYTES,
-    stallMs,
-  });
-  const snapshots = databasePath === ':memory:' ? undefined : createSnapshots(database, databasePath);
   const blobs = openBlobs(services, databasePath, options.blobs ?? {}, stallMs);
   const subscriptions = createSubscriptions(services, options.subscribeMs ?? DEFAULT_SUBSCRIBE_MS);
   const listener = createListener({
-    routes: [
-      createApiRoute(services, bodies, maxBodyBytes),
-      createBackupRoute({ services, bodies, snapshots, stallMs }),
-      ...blobs.routes,
-      ...healthRoutes,
-    ],
+    routes: [createApiRoute(services, bodies, maxBodyBytes), ...blobs.routes, ...operations.routes, pubSubRoute],
     subscriptions,
     tls,
     maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
     log,
   });
-  const parts: Parts = { services, subscriptions, blobs, listener, snapshots, port: options.port };
+  const parts: Parts = { services, subscriptions, blobs, listener, operations, port: options.port };
   return parts;
 }
 
 /** What cannot be stored any more, because somebody has removed the database say, is no reason not to stop. */
-async function closeStore({ services, blobs, snapshots }: Parts, database: Database, path: string): Promise<void> {
+async function closeStore({ services, blobs, operations }: Parts, database: Database, path: string): Promise<void> {
   const { transactor, presence, log } = services;
   try {
     await transactor.write((transaction) => presence.flush(transaction));
@@ -211,7 +222,7 @@ async function closeStore({ services, blobs, snapshots }: Parts, database: Datab
   } catch (thrown) {
     log.warn({ path, reason: toError(thrown).message }, 'could not close the database in order');
   }
-  await snapshots?.close();
+  await operations.stop();
   await blobs.stop();
 }
 

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import { promisify } from 'node:util';
 import type { Logger } from 'pino';
 import { createRequestHandler, pathOf, type Route } from './http.ts';
 import type { Subscriptions } from './subscriptions.ts';
@@ -11,6 +12,8 @@ export interface Listener {
   listen(host: string, port: number): Promise<number>;
   /** Hears of failures after the start. */
   onError(report: (error: Error) => void): void;
+  /** How many connections are open. */
+  connections(): Promise<number>;
   /** Lets answers that are on their way go out, then drops idle connections. */
   close(): Promise<void>;
 }
@@ -46,6 +49,7 @@ export function createListener({ routes, subscriptions, tls, maxConnections, log
   return {
     listen: (host, port) => listen(server, host, port),
     onError: (report) => server.on('error', report),
+    connections: promisify(server.getConnections.bind(server)),
     close: () => close(server, unused),
   };
 }

@@ -1,5 +1,5 @@
-import type { Database } from './store/database.ts';
 import type { ExecutorRow } from './store/members.ts';
+import type { Transaction } from './transaction.ts';
 
 /**
  * When each executor was last heard from. Every signed call of an executor counts, reads included, so moments are kept
@@ -9,8 +9,8 @@ export interface Presence {
   readonly heardFrom: (executor: ExecutorRow) => void;
   /** Milliseconds since 1970, null if never. */
   readonly lastHeardMs: (executor: ExecutorRow) => number | null;
-  /** Stores what is new. */
-  flush(database: Database): void;
+  /** Stores what is new; what then does not become durable is stored the next time. */
+  flush(transaction: Pick<Transaction, 'database' | 'afterwards'>): void;
 }
 
 /** @param clock milliseconds since 1970 */
@@ -21,8 +21,9 @@ export function createPresence(clock: () => number): Presence {
       fresh.set(keyOf(executor), { executor, heardMs: clock() });
     },
     lastHeardMs: (executor) => fresh.get(keyOf(executor))?.heardMs ?? executor.last_heard_ms,
-    flush(database) {
-      for (const { executor, heardMs } of fresh.values()) {
+    flush({ database, afterwards }) {
+      const stored = [...fresh];
+      for (const [, { executor, heardMs }] of stored) {
         database.run(
           'UPDATE executors SET last_heard_ms = ? WHERE colony_name = ? AND executor_name = ?',
           heardMs,
@@ -30,7 +31,10 @@ export function createPresence(clock: () => number): Presence {
           executor.executor_name,
         );
       }
-      fresh.clear();
+      afterwards.push((failure) => {
+        if (failure !== undefined) return;
+        for (const [key, entry] of stored) if (fresh.get(key) === entry) fresh.delete(key);
+      });
     },
   };
 }

@@ -6,8 +6,9 @@ import { type RequestEnvelope, sealFailure, sealReply } from '../colony/envelope
 import type { Message, RequestOf } from '../colony/messages/message.ts';
 import { PROCESS_STATES, Process } from '../colony/messages/processes.ts';
 import { subscribeProcess, subscribeProcesses } from '../colony/messages/subscriptions.ts';
-import { type Services, toFailure } from './dispatch.ts';
-import { callerOf, parseEnvelope, parsePayload } from './incoming.ts';
+import { identify, type Services, toFailure } from './dispatch.ts';
+import { addressOf } from './http.ts';
+import { callerOf, parsePayload } from './incoming.ts';
 import { MAX_FRAME_BYTES, MAX_SOCKETS, MAX_SUBSCRIPTIONS_PER_SOCKET, MAX_UNREAD_BYTES } from './limits.ts';
 import { Refusal, required } from './refusal.ts';
 import { requireMember, type RoleContext } from './roles.ts';
@@ -20,6 +21,8 @@ export interface Subscriptions {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** Tells of changes. */
   onChanges(changes: readonly ProcessChange[]): void;
+  /** How much is open. */
+  counts(): { readonly sockets: number; readonly subscriptions: number };
   /** Closes all sockets with a close frame. */
   stop(): void;
 }
@@ -47,7 +50,8 @@ export function createSubscriptions(services: Services, subscribeMs: number): Su
   const server = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, clientTracking: true });
   const open: Open = new Map();
 
-  const accept = (socket: WebSocket): void => {
+  const accept = (socket: WebSocket, request: IncomingMessage): void => {
+    const address = addressOf(request);
     const patience = setTimeout(() => socket.close(POLICY_VIOLATION, 'expected a subscription'), subscribeMs);
     socket.on('close', () => {
       clearTimeout(patience);
@@ -57,7 +61,7 @@ export function createSubscriptions(services: Services, subscribeMs: number): Su
     socket.on('error', (error) => services.log.debug({ err: error }, 'a WebSocket failed'));
     socket.on('message', (data) => {
       const own = open.get(socket) ?? new Map<string, Subscription>();
-      const subscription = subscribe(services, socket, Buffer.isBuffer(data) ? data.toString() : '');
+      const subscription = subscribe(services, socket, address, Buffer.isBuffer(data) ? data.toString() : '');
       if (subscription === undefined) return;
       clearTimeout(patience);
       if (socket.readyState !== socket.OPEN) return clearTimeout(subscription.timer);
@@ -79,6 +83,10 @@ export function createSubscriptions(services: Services, subscribeMs: number): Su
     },
     onChanges(changes) {
       for (const change of changes) tell(services, open, change);
+    },
+    counts() {
+      const subscriptions = [...open.values()].reduce((sum, own) => sum + own.size, 0);
+      return { sockets: server.clients.size, subscriptions };
     },
     stop() {
       for (const own of open.values()) for (const { timer } of own.values()) clearTimeout(timer);
@@ -117,12 +125,11 @@ function eventOf({ database }: Transaction, processId: string): string | undefin
 }
 
 /** Reads a frame and starts what it asks for. A frame that nobody can have signed ends the socket. */
-function subscribe(services: Services, socket: WebSocket, frame: string): Subscription | undefined {
+function subscribe(services: Services, socket: WebSocket, address: string, frame: string): Subscription | undefined {
   let envelope: RequestEnvelope;
   let callerId: string;
   try {
-    envelope = parseEnvelope(frame);
-    callerId = callerOf(envelope);
+    ({ envelope, callerId } = identify(services, frame, address, callerOf));
   } catch (thrown) {
     services.log.debug({ err: thrown }, 'a WebSocket frame was refused');
     socket.close(POLICY_VIOLATION, 'expected a signed Colonies message');

@@ -10,7 +10,7 @@ import { finish, refreshWorkflow } from './workflow-lifecycle.ts';
 
 /** What time alone does: deadlines, stale executors, forgetting. Run about once a second. */
 export function sweep(transaction: Transaction, presence: Presence, staleAfterMs: number): void {
-  presence.flush(transaction.database);
+  presence.flush(transaction);
   expireRunning(transaction);
   expireWaiting(transaction);
   unregisterStaleExecutors(transaction, staleAfterMs);

@@ -42,6 +42,19 @@ export interface ChangeListener {
   afterCommit(changes: readonly ProcessChange[]): void;
   /** Hears of errors of the other two, which concern no caller. */
   onError(error: Error): void;
+  /** Hears how long the disk took, once per commit; with a failure when nothing was stored. */
+  onCommit(durationMs: number, workCount: number, failure: Error | undefined): void;
+}
+
+/** SQLite has given up the transaction, and somebody has not noticed. */
+class TransactionLostError extends Error {
+  override readonly name = 'TransactionLostError';
+  /** So that it counts as a failure of the store. */
+  readonly code = 'SQLITE_ABORT';
+
+  constructor() {
+    super('the transaction was given up before its end');
+  }
 }
 
 interface Queued {
@@ -63,6 +76,7 @@ export function createTransactor(database: Database, clock: () => number, listen
   const runQueue = (): void => {
     const batch = queue.splice(0);
     const transaction = begin();
+    const startedMs = performance.now();
     try {
       database.transaction(() => {
         for (const queued of batch) queued.run(transaction);
@@ -70,10 +84,12 @@ export function createTransactor(database: Database, clock: () => number, listen
       });
     } catch (thrown) {
       const failure = toError(thrown);
+      listener.onCommit(performance.now() - startedMs, batch.length, failure);
       for (const queued of batch) queued.fail(failure);
       settle(transaction.afterwards, failure);
       return;
     }
+    listener.onCommit(performance.now() - startedMs, batch.length, undefined);
     settle(transaction.afterwards, undefined);
     guarded(() => listener.afterCommit(transaction.changes));
   };
@@ -87,6 +103,7 @@ export function createTransactor(database: Database, clock: () => number, listen
               const result = undoable(transaction, () => work(transaction));
               transaction.afterwards.push((failure) => (failure === undefined ? resolve(result) : reject(failure)));
             } catch (thrown) {
+              if (!database.isInTransaction()) throw thrown;
               reject(toError(thrown));
             }
           },
@@ -97,9 +114,15 @@ export function createTransactor(database: Database, clock: () => number, listen
   };
 }
 
-/** Runs a part of a transaction in a savepoint: what it throws undoes it, and what it has announced is taken back. */
+/**
+ * Runs a part of a transaction in a savepoint: what it throws undoes it, and what it has announced is taken back.
+ *
+ * When the disk fails, SQLite may give up the whole transaction at once. Then there is nothing left to undo, and nothing
+ * more may be done: outside a transaction it would stay whatever becomes of the rest.
+ */
 export function undoable<T>(transaction: Transaction, work: () => T): T {
   const { database, changes, afterwards } = transaction;
+  if (!database.isInTransaction()) throw new TransactionLostError();
   const [changeCount, afterwardCount] = [changes.length, afterwards.length];
   database.run('SAVEPOINT work');
   try {
@@ -107,8 +130,10 @@ export function undoable<T>(transaction: Transaction, work: () => T): T {
     database.run('RELEASE work');
     return result;
   } catch (thrown) {
-    database.run('ROLLBACK TO work');
-    database.run('RELEASE work');
+    if (database.isInTransaction()) {
+      database.run('ROLLBACK TO work');
+      database.run('RELEASE work');
+    }
     changes.length = changeCount;
     settle(afterwards.splice(afterwardCount), toError(thrown));
     throw thrown;

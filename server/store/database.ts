@@ -24,6 +24,8 @@ export interface Database {
   run(sql: string, ...values: readonly SqlValue[]): number;
   /** Runs `work` as one transaction: all of it is durable when this returns, none of it when it throws. */
   transaction<T>(work: () => T): T;
+  /** Whether a transaction has begun and SQLite has not given it up. */
+  isInTransaction(): boolean;
   close(): void;
 }
 
@@ -102,6 +104,7 @@ function wrap(connection: InstanceType<typeof Sqlite>): Database {
     get: <Row>(sql: string, ...values: readonly SqlValue[]) => prepared(sql).get(values) as Row | undefined,
     run: (sql, ...values) => prepared(sql).run(values).changes,
     transaction: (work) => inTransaction(connection, work),
+    isInTransaction: () => connection.inTransaction,
     close() {
       if (!connection.open) return;
       // libsql keeps prepared statements, and the exclusive lock with them, until they are garbage; leaving WAL frees it.

@@ -25,7 +25,7 @@ describe('server backup', () => {
     expect((await stat(saved.path)).mode & 0o777).toBe(0o600);
     expect(bytes.includes(processId)).toBe(true);
     const names = await readdir(cli.colony.directory);
-    expect(names.sort()).toEqual(['monday.db', 'server.db', 'server.db-wal']);
+    expect(names.sort()).toEqual(['monday.db', 'server.db', 'server.db-wal', 'server.db.blobs']);
   });
 
   test('replaces an existing file with --force only', async () => {
