@@ -132,15 +132,28 @@ function runPublicTask(
       return undefined;
     case 'check':
       return check(ring, out, first, operation.refuseUnmasked);
-    case 'product':
-      return ring.product(out, first);
-    case 'multiExponentiate':
-      return signedMultiExponentiate(ring, out, count, [first, second, third]);
-    case 'dotColumns':
-      return dotColumns(ring, out, count, first, operation);
     case 'buildTable':
       return ring.buildTable(out, first, operation.exponentBits, operation.windowBits);
+    case 'product':
+    case 'multiExponentiate':
+    case 'dotColumns':
+      return runProducts(ring, operation, out, count, [first, second, third]);
   }
+}
+
+type Inputs = readonly [Uint8Array, Uint8Array, Uint8Array];
+
+/** Products over all bases. */
+function runProducts(
+  ring: SquareRing,
+  operation: Extract<Operation, { kind: 'product' | 'multiExponentiate' | 'dotColumns' }>,
+  out: Uint8Array,
+  count: number,
+  inputs: Inputs,
+): void {
+  if (operation.kind === 'product') ring.product(out, inputs[0]);
+  else if (operation.kind === 'multiExponentiate') signedMultiExponentiate(ring, out, count, inputs);
+  else dotColumns(ring, out, count, inputs[0], operation);
 }
 
 function threeInputs(inputs: readonly Uint8Array[]): [Uint8Array, Uint8Array, Uint8Array] {
@@ -266,7 +279,7 @@ function signedMultiExponentiate(
   ring: SquareRing,
   out: Uint8Array,
   count: number,
-  [bases, exponents, signs]: readonly [Uint8Array, Uint8Array, Uint8Array],
+  [bases, exponents, signs]: Inputs,
 ): void {
   const exponentBytes = count === 0 ? 1 : exponents.length / count;
   const [numerator, denominator] = [0, 1].map((sign) => {
