@@ -65,6 +65,8 @@ const NOTHING = new Uint8Array(0);
 
 type PrivateOperation = Extract<Operation, { kind: 'decrypt' | 'encryptAsOwner' | 'ownerBase' | 'buildOwnerTables' }>;
 
+type ProductOperation = Extract<Operation, { kind: 'product' | 'multiExponentiate' | 'dotColumns' }>;
+
 /** One operation on `count` items; each input is a flat buffer of `count` numbers. */
 export interface Task {
   readonly key: TaskKey;
@@ -116,6 +118,7 @@ function runPublicTask(
 ): void {
   const [first, second, third] = threeInputs(inputs);
   if ('masking' in operation) return runMasking(rings, ring, operation, out, first);
+  if (isProduct(operation)) return runProducts(ring, operation, out, count, [first, second, third]);
   switch (operation.kind) {
     case 'multiply':
       return ring.multiply(out, first, second);
@@ -134,19 +137,19 @@ function runPublicTask(
       return check(ring, out, first, operation.refuseUnmasked);
     case 'buildTable':
       return ring.buildTable(out, first, operation.exponentBits, operation.windowBits);
-    case 'product':
-    case 'multiExponentiate':
-    case 'dotColumns':
-      return runProducts(ring, operation, out, count, [first, second, third]);
   }
 }
 
 type Inputs = readonly [Uint8Array, Uint8Array, Uint8Array];
 
+function isProduct(operation: Operation): operation is ProductOperation {
+  return ['product', 'multiExponentiate', 'dotColumns'].includes(operation.kind);
+}
+
 /** Products over all bases. */
 function runProducts(
   ring: SquareRing,
-  operation: Extract<Operation, { kind: 'product' | 'multiExponentiate' | 'dotColumns' }>,
+  operation: ProductOperation,
   out: Uint8Array,
   count: number,
   inputs: Inputs,
