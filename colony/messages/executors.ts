@@ -10,6 +10,7 @@ import {
   nullableList,
   number,
   numbered,
+  optionalList,
   optionalText,
   passedOn,
   text,
@@ -75,7 +76,7 @@ const FunctionArgument = wireObject({
   type: field('type', text),
   description: field('description', optionalText),
   required: field('required', z.boolean().optional()),
-  enum: field('enum', z.array(z.string()).optional()),
+  enum: field('enum', optionalList(z.string())),
 });
 
 const registeredFunctionCodec = wireObject({
@@ -85,7 +86,7 @@ const registeredFunctionCodec = wireObject({
   colonyName: field('colonyname', text),
   functionName: field('funcname', text),
   description: field('description', optionalText),
-  args: field('args', z.array(FunctionArgument).optional()),
+  args: field('args', optionalList(FunctionArgument)),
   locationName: field('locationname', optionalText),
   counter: field('counter', integer),
   minWaitTimeSeconds: field('minwaittime', number),

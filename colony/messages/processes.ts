@@ -13,6 +13,7 @@ import {
   numbered,
   optionalId,
   optionalInteger,
+  optionalList,
   optionalText,
   passedOn,
   text,
@@ -101,7 +102,7 @@ const functionSpecCodec = wireObject({
   label: field('label', text),
   filesystem: field('fs', passedOn(Filesystem)),
   env: field('env', map(z.string())),
-  channels: field('channels', z.array(z.string()).optional()),
+  channels: field('channels', optionalList(z.string())),
 });
 /** What is to be run, where, and within which limits. */
 export interface FunctionSpec extends z.output<typeof functionSpecCodec> {}

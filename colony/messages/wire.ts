@@ -125,6 +125,14 @@ export function list<S extends z.ZodType>(schema: S) {
   });
 }
 
+/** A list that stands on the wire only when there is one; null means the same as a missing one. */
+export function optionalList<S extends z.ZodType>(schema: S) {
+  return z.codec(z.array(schema).nullish(), z.array(z.custom<z.output<S>>()).optional(), {
+    decode: (wire) => (wire ?? undefined) as z.output<S>[] | undefined,
+    encode: (value) => value as z.output<S>[] | undefined,
+  });
+}
+
 /** A list that stays null when it is null or missing, as Go writes one that was never made. */
 export function nullableList<S extends z.ZodType>(schema: S) {
   return z.codec(z.array(schema).nullish(), z.custom<readonly z.output<S>[] | null>(isListOrNull), {

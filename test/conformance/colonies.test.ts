@@ -59,9 +59,9 @@ const serverRows: readonly MessageRow[] = [
   {
     type: 'removecolonymsg',
     audience: 'serverOwner',
-    async request({ do: does }) {
+    async request(place) {
       const name = unique('gone');
-      await does('serverOwner', 'addcolonymsg', { colony: { colonyid: generateIdentity().id, name } });
+      await place.do('serverOwner', 'addcolonymsg', { colony: { colonyid: generateIdentity().id, name } });
       return { colonyname: name };
     },
     reply: Nothing,
@@ -157,9 +157,9 @@ const newUser = ({ colonyName }: World) => ({
   phone: '0',
 });
 
-async function addUser(world: World) {
-  const user = newUser(world);
-  await world.do('colonyOwner', 'addusermsg', { user });
+async function addUser(place: World) {
+  const user = newUser(place);
+  await place.do('colonyOwner', 'addusermsg', { user });
   return user;
 }
 
@@ -167,21 +167,21 @@ const userRows: readonly MessageRow[] = [
   {
     type: 'addusermsg',
     audience: 'colonyOwner',
-    request: (world) => ({ user: newUser(world) }),
+    request: (place) => ({ user: newUser(place) }),
     reply: User,
     texts: textsOf('Failed to add user'),
     missing: { user: [400, 'Failed to add user, executor is nil'] },
     cases: {
       'refuses a name that is taken': {
-        change: (world) => ({ user: { ...newUser(world), name: world.names.user } }),
+        change: (place) => ({ user: { ...newUser(place), name: place.names.user } }),
         expect: [400, 'A user with name <user> already exists in Colony with name <{colony}>'],
       },
       'refuses a colony that does not exist': {
-        change: (world) => ({ user: { ...newUser(world), colonyname: 'nowhere' } }),
+        change: (place) => ({ user: { ...newUser(place), colonyname: 'nowhere' } }),
         expect: [400, 'Colony with name <nowhere> does not exists'],
       },
       'refuses a user without colony': {
-        change: (world) => ({ user: { ...newUser(world), colonyname: '' } }),
+        change: (place) => ({ user: { ...newUser(place), colonyname: '' } }),
         expect: notNamed,
       },
     },
@@ -214,8 +214,8 @@ const userRows: readonly MessageRow[] = [
   {
     type: 'removeusermsg',
     audience: 'colonyOwner',
-    async request(world) {
-      const { colonyname, name } = await addUser(world);
+    async request(place) {
+      const { colonyname, name } = await addUser(place);
       return { colonyname, name };
     },
     reply: Nothing,

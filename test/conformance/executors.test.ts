@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { generateIdentity } from '../../colony/identity.ts';
 import { Executor, list, Nothing, UNSET } from './shapes.ts';
 import { conformsTo, differs, type Expectation, type MessageRow, textsOf } from './table.ts';
-import { type Inner, openWorld, type Role, unique, UNKNOWN_ID, type World } from './world.ts';
+import { type Inner, openWorld, type Role, type Signer, unique, UNKNOWN_ID, type World } from './world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -27,9 +27,9 @@ const newExecutor = ({ colonyName }: World) => ({
   executortype: unique('type'),
 });
 
-async function register(world: World) {
-  const executor = newExecutor(world);
-  await world.do('colonyOwner', 'addexecutormsg', { executor });
+async function register(place: World) {
+  const executor = newExecutor(place);
+  await place.do('colonyOwner', 'addexecutormsg', { executor });
   return { colonyname: executor.colonyname, executorname: executor.executorname };
 }
 
@@ -62,25 +62,25 @@ const registrationRows: readonly MessageRow[] = [
   {
     type: 'addexecutormsg',
     audience: 'colonyOwner',
-    request: (world) => ({ executor: newExecutor(world) }),
+    request: (place) => ({ executor: newExecutor(place) }),
     reply: Executor,
     texts: textsOf('Failed to add executor'),
     missing: { executor: [400, 'Failed to add executor, executor is nil'] },
     cases: {
       'refuses a name that is taken': {
-        change: (world) => ({ executor: { ...newExecutor(world), executorname: world.names.executor } }),
+        change: (place) => ({ executor: { ...newExecutor(place), executorname: place.names.executor } }),
         expect: [400, 'Executor with name <executor> in Colony <{colony}> already exists'],
       },
       'refuses a colony that does not exist': {
-        change: (world) => ({ executor: { ...newExecutor(world), colonyname: 'nowhere' } }),
+        change: (place) => ({ executor: { ...newExecutor(place), colonyname: 'nowhere' } }),
         expect: [403, 'Colony with name <nowhere> does not exists'],
       },
       'refuses an executor without colony': {
-        change: (world) => ({ executor: { ...newExecutor(world), colonyname: '' } }),
+        change: (place) => ({ executor: { ...newExecutor(place), colonyname: '' } }),
         expect: emptyName,
       },
       'refuses hardware that is no list': {
-        change: (world) => ({ executor: { ...newExecutor(world), capabilities: { hardware: {}, software: [] } } }),
+        change: (place) => ({ executor: { ...newExecutor(place), capabilities: { hardware: {}, software: [] } } }),
         expect: [400, 'Failed to add executor, invalid JSON'],
       },
     },
@@ -158,15 +158,16 @@ const readingRows: readonly MessageRow[] = [
 /** The name under which a role is registered; a role that is none is refused whatever it calls itself. */
 const ownName = ({ names }: World, caller: Role) => (caller === 'pending' ? names.pending : names.executor);
 
+const unknown = (name: string): Expectation => [400, `Executor with name <${name}> does not exist`];
+
 function reportRow(type: string, key: string, report: Inner, failure: string, notSelf: string): MessageRow {
-  const unknown = (name: string): Expectation => [400, `Executor with name <${name}> does not exist`];
   return {
     type,
     audience: 'looseMember',
     by: 'executor',
-    request: (world, caller) => ({
-      colonyname: world.colonyName,
-      executorname: ownName(world, caller),
+    request: (place, caller) => ({
+      colonyname: place.colonyName,
+      executorname: ownName(place, caller),
       [key]: report,
     }),
     reply: Nothing,
@@ -211,10 +212,10 @@ const selfRows: readonly MessageRow[] = [
 
 conformsTo(() => world, [...registrationRows, ...readingRows, ...selfRows]);
 
-describe('changeexecutoridmsg', () => {
-  const change = (signer: Parameters<World['ask']>[0], executorid: string) =>
-    world.ask(signer, 'changeexecutoridmsg', { colonyname: world.colonyName, executorid });
+const change = (signer: Signer, executorid: string) =>
+  world.ask(signer, 'changeexecutoridmsg', { colonyname: world.colonyName, executorid });
 
+describe('changeexecutoridmsg', () => {
   test('gives the caller another id, whose key then speaks for it', async () => {
     const executor = await world.addExecutor();
     const next = generateIdentity();
@@ -285,7 +286,12 @@ describe('an executor', () => {
     await world.do('colonyOwner', 'addexecutormsg', { executor });
     const named = { colonyname: executor.colonyname, executorname: executor.executorname };
     const read = await world.must('user', 'getexecutormsg', named, Executor);
-    expect(read).toMatchObject({ state: 0, requirefuncreg: true, locationname: 'Luleå', allocations: more.allocations });
+    expect(read).toMatchObject({
+      state: 0,
+      requirefuncreg: true,
+      locationname: 'Luleå',
+      allocations: more.allocations,
+    });
     expect(read.capabilities.software).toEqual(more.capabilities.software);
     expect(read.capabilities.hardware).toMatchObject([{ model: 'm', nodes: 1, cpu: '1000m', cores: 2 }]);
   });

@@ -15,8 +15,8 @@ const newFunction = ({ colonyName, names }: World) => ({
   funcname: unique('f'),
 });
 
-const addFunction = (world: World) =>
-  world.must('executor', 'addfunctionmsg', { fun: newFunction(world) }, RegisteredFunction);
+const addFunction = (place: World) =>
+  place.must('executor', 'addfunctionmsg', { fun: newFunction(place) }, RegisteredFunction);
 
 const notFound: Expectation = [404, 'Failed to remove function, function does not exist'];
 
@@ -25,22 +25,22 @@ const rows: readonly MessageRow[] = [
     type: 'addfunctionmsg',
     audience: 'member',
     by: 'executor',
-    request: (world) => ({ fun: newFunction(world) }),
+    request: (place) => ({ fun: newFunction(place) }),
     reply: RegisteredFunction,
     texts: textsOf('Failed to add function'),
     roles: { user: [403, 'Not allowed to add a function to another executor'] },
     missing: { fun: [400, 'Failed to add function, msg.Function is nil'] },
     cases: {
       'refuses an unknown executor': {
-        change: (world) => ({ fun: { ...newFunction(world), executorname: 'x' } }),
+        change: (place) => ({ fun: { ...newFunction(place), executorname: 'x' } }),
         expect: [400, 'Failed to add function, Executor with name <x> does not exist'],
       },
       'refuses the name of another executor': {
-        change: (world) => ({ fun: { ...newFunction(world), executorname: world.names.pending } }),
+        change: (place) => ({ fun: { ...newFunction(place), executorname: place.names.pending } }),
         expect: [403, 'Not allowed to add a function to another executor'],
       },
       'refuses a colony that does not exist': {
-        change: (world) => ({ fun: { ...newFunction(world), colonyname: 'nowhere' } }),
+        change: (place) => ({ fun: { ...newFunction(place), colonyname: 'nowhere' } }),
         expect: [403, 'Colony with name <nowhere> does not exists'],
       },
     },
@@ -57,7 +57,7 @@ const rows: readonly MessageRow[] = [
     type: 'removefunctionmsg',
     audience: 'member',
     by: 'executor',
-    request: async (world) => ({ functionid: (await addFunction(world)).functionid }),
+    request: async (place) => ({ functionid: (await addFunction(place)).functionid }),
     reply: Nothing,
     texts: textsOf('Failed to remove function'),
     roles: { user: [403, 'Not allowed to remove a function from another executor'] },

@@ -151,7 +151,10 @@ export const Executor = z.strictObject({
   commissiontime: Time,
   lastheardfromtime: Time,
   locationname: z.string().optional(),
-  capabilities: z.strictObject({ hardware: z.array(z.unknown()).nullable(), software: z.array(z.unknown()).nullable() }),
+  capabilities: z.strictObject({
+    hardware: z.array(z.unknown()).nullable(),
+    software: z.array(z.unknown()).nullable(),
+  }),
   allocations: z.strictObject({ projects: z.record(z.string(), z.unknown()).nullable() }),
   blueprintid: z.string().optional(),
   blueprintgen: Integer.optional(),

@@ -81,6 +81,15 @@ export type Graph = Readonly<Record<string, readonly string[]>>;
 /** An id that nobody and nothing has. */
 export const UNKNOWN_ID = 'f'.repeat(64);
 
+/** What the server at hand does, where the embedded one does something else on purpose. */
+export function differing<T>(
+  { isOfficial }: World,
+  _why: string,
+  { official, here }: Record<'official' | 'here', T>,
+): T {
+  return isOfficial ? official : here;
+}
+
 /** A text that no other run has used. */
 export function unique(prefix: string): string {
   return `${prefix}-${randomBytes(6).toString('hex')}`;
@@ -187,7 +196,8 @@ function describe(door: Door, people: Record<Role, Identity>, isOfficial: boolea
     submit: (fields, conditions) =>
       must('user', 'submitfuncspecmsg', { spec: specOf(colonyName, 'nobody', fields, conditions) }, Process),
     async running(fields) {
-      const spec = specOf(colonyName, executorType, fields);
+      // Before whatever else waits for the executor.
+      const spec = specOf(colonyName, executorType, { priority: 100, ...fields });
       const { processid } = await must('user', 'submitfuncspecmsg', { spec }, Process);
       const assigned = await world.assign('executor');
       if (assigned.processid !== processid) throw new Error('running: expected the process just submitted');
@@ -195,7 +205,8 @@ function describe(door: Door, people: Record<Role, Identity>, isOfficial: boolea
     },
     submitWorkflow: (graph, type = 'nobody') =>
       must('user', 'submitworkflowspecmsg', { spec: workflowSpecOf(colonyName, type, graph) }, Workflow),
-    assign: (executor, timeout = 10) => must(executor, 'assignprocessmsg', { colonyname: colonyName, timeout }, Process),
+    assign: (executor, timeout = 10) =>
+      must(executor, 'assignprocessmsg', { colonyname: colonyName, timeout }, Process),
     process: (processid) => must('user', 'getprocessmsg', { processid }, Process),
     async [Symbol.asyncDispose]() {
       for (const name of [colonyName, neighbourName]) await ask('serverOwner', 'removecolonymsg', { colonyname: name });
