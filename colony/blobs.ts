@@ -17,6 +17,8 @@ export type { BlobCallOptions, BlobStore, BlobStoreOptions } from './blobs/store
 export interface OpenBlobStoreOptions extends BlobStoreOptions, Omit<EmbeddedBlobs, 'stallMs'> {
   /** The bucket, where there is one; the Colonies server otherwise. */
   readonly s3?: S3Settings | undefined;
+  /** In the bucket, the object that is read, where another program has put the bytes there under a key of its own. */
+  readonly s3Object?: string | undefined;
   /** A transfer on which nothing moves for so long is given up, and tried again; 30 s unless given. */
   readonly stallMs?: number | undefined;
 }
@@ -29,8 +31,8 @@ const DEFAULT_STALL_MS = 30_000;
  * @example for await (const chunk of openBlobStore({ client, colonyName }).get(reference)) hash.update(chunk);
  */
 export function openBlobStore(options: OpenBlobStoreOptions): BlobStore {
-  const { s3, stallMs = DEFAULT_STALL_MS } = options;
-  const backend = s3 === undefined ? embeddedBackend({ ...options, stallMs }) : s3Backend(s3, stallMs);
+  const { s3, s3Object, stallMs = DEFAULT_STALL_MS } = options;
+  const backend = s3 === undefined ? embeddedBackend({ ...options, stallMs }) : s3Backend(s3, stallMs, s3Object);
   return createStore(asksOnce(backend), options);
 }
 

@@ -26,8 +26,10 @@ const EMPTY_DIGEST = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b78
 /**
  * Blobs as objects `sha256/<digest>` of a bucket, in the addressing by path that every implementation knows. Requests are
  * signed with Signature Version 4; the signature of an upload covers the digest of its content, which S3 checks.
+ *
+ * @param readFrom the object that is read instead, where another program has put the bytes there
  */
-export function s3Backend(settings: S3Settings, stallMs: number): BlobBackend {
+export function s3Backend(settings: S3Settings, stallMs: number, readFrom?: string): BlobBackend {
   const { endpoint, bucket, tls } = settings;
   const base = `${tls ? 'https' : 'http'}://${endpoint}/${bucket}`;
   const send = (request: S3Request): Promise<Answer> => sendSigned(settings, base, stallMs, request);
@@ -73,7 +75,8 @@ export function s3Backend(settings: S3Settings, stallMs: number): BlobBackend {
     },
     async download(reference, offset, signal) {
       const range: Record<string, string> = offset === 0 ? {} : { range: `bytes=${offset}-` };
-      const answer = await send({ method: 'GET', path: keyOf(reference), signal, headers: range });
+      const path = readFrom === undefined ? keyOf(reference) : pathTo(readFrom);
+      const answer = await send({ method: 'GET', path, signal, headers: range });
       if (answer.status === (offset === 0 ? 200 : 206)) return answer;
       throw await refusalIn(answer, settings);
     },
@@ -82,6 +85,17 @@ export function s3Backend(settings: S3Settings, stallMs: number): BlobBackend {
 
 function keyOf({ blob }: BlobReference): string {
   return `/sha256/${digestOf(blob)}`;
+}
+
+/** A key that somebody else chose. What looks like a way upwards would lead out of the bucket. */
+function pathTo(key: string): string {
+  const names = key.split('/');
+  if (key === '' || names.some((name) => name === '.' || name === '..')) {
+    throw new ColonyError(`blob: expected the key of an object in a bucket, got one of ${key.length} characters`, {
+      code: 'BLOB_NOT_FOUND',
+    });
+  }
+  return `/${names.map(encodeURIComponent).join('/')}`;
 }
 
 interface S3Request {
