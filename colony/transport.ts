@@ -30,10 +30,13 @@ export interface Post {
 export interface Answer {
   readonly status: number;
   readonly body: string;
+  /** The server has done nothing, and says when to ask again. */
+  readonly retryAfterMs: number | undefined;
 }
 
-/** The request never left, or was turned away before a Colonies server saw it. */
+/** The request never left, or was turned away before a Colonies server began with it. */
 const NOT_REACHED = new Set([
+  'BUSY',
   'ECONNREFUSED',
   'EAI_AGAIN',
   'EHOSTUNREACH',
@@ -61,7 +64,8 @@ export function isLostConnection(code: string): boolean {
 }
 
 /**
- * Posts a request until an answer arrives, with growing pauses, for as long as the policy allows.
+ * Posts a request until an answer arrives, with growing pauses, for as long as the policy allows. A server that asks for
+ * patience is asked again when it says; what it answers last is the answer.
  *
  * @throws ConnectionError when no answer arrived; its `code` says what happened last
  */
@@ -69,17 +73,33 @@ export async function post(request: Post): Promise<Answer> {
   const startedAt = performance.now();
   for (let attempt = 0; ; attempt++) {
     request.signal?.throwIfAborted();
-    try {
-      return await attemptPost(request);
-    } catch (thrown) {
-      request.signal?.throwIfAborted();
-      const error = connectionError(request, thrown);
-      const pause = pauseMs(request.retry, attempt);
-      const isTimeLeft = performance.now() - startedAt + pause < request.retry.forMs;
-      if (!isTimeLeft || !(await mayRepeat(error, request))) throw error;
-      request.onRetry?.(error);
-      await sleep(pause, request.signal);
+    const { answer, error } = await postOnce(request);
+    if (error === undefined) return answer;
+    // Many clients may have been told the same pause.
+    const pause = pauseMs(request.retry, attempt) + (answer?.retryAfterMs ?? 0);
+    const isTimeLeft = performance.now() - startedAt + pause < request.retry.forMs;
+    if (!isTimeLeft || !(await mayRepeat(error, request))) {
+      if (answer === undefined) throw error;
+      return answer;
     }
+    request.onRetry?.(error);
+    await sleep(pause, request.signal);
+  }
+}
+
+/** An answer, why there is none, or both: an answer that asks for patience. */
+type Outcome =
+  | { readonly answer: Answer; readonly error: undefined }
+  | { readonly answer: Answer | undefined; readonly error: ConnectionError };
+
+async function postOnce(request: Post): Promise<Outcome> {
+  try {
+    const answer = await attemptPost(request);
+    if (answer.retryAfterMs === undefined) return { answer, error: undefined };
+    return { answer, error: connectionError(request, askedForPatience(answer)) };
+  } catch (thrown) {
+    request.signal?.throwIfAborted();
+    return { answer: undefined, error: connectionError(request, thrown) };
   }
 }
 
@@ -101,7 +121,20 @@ async function attemptPost(request: Post): Promise<Answer> {
       code: response.status === 503 ? 'UNAVAILABLE' : 'BAD_GATEWAY',
     });
   }
-  return { status: response.status, body };
+  return { status: response.status, body, retryAfterMs: readRetryAfter(response) };
+}
+
+/** Too many requests, too busy, no room: with these the server has not begun, and may be better soon. */
+const MAY_PASS = new Set([429, 503, 507]);
+
+/** The pause that a refusal asks for in seconds (RFC 9110, section 10.2.3). */
+function readRetryAfter({ status, headers }: Response): number | undefined {
+  const seconds = headers.get('retry-after') ?? '';
+  return MAY_PASS.has(status) && /^\d{1,6}$/u.test(seconds) ? Number(seconds) * 1000 : undefined;
+}
+
+function askedForPatience({ status, retryAfterMs = 0 }: Answer): ConnectionError {
+  return new ConnectionError(`${status} and the wish to be asked again in ${retryAfterMs / 1000} s`, { code: 'BUSY' });
 }
 
 /**

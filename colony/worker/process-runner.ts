@@ -155,14 +155,14 @@ async function closeOnce({ process, session, signal }: Run, result: Result): Pro
 
 const TOO_LARGE = 413;
 /** The server says itself that it takes the request later; others, who fill it, must not make a result be dropped. */
-const TOO_BUSY = 503;
+const TOO_BUSY: ReadonlySet<number> = new Set([429, 503, 507]);
 const ATTEMPTS_AT_A_FAILING_SERVER = 5;
 
 /** What stands between may answer nonsense for a while, and a server may fail for a moment. */
 function isWorthAnotherCall(error: unknown, attempt: number): boolean {
   if (error instanceof ConnectionError) return true;
   if (!(error instanceof ServerError)) return false;
-  return error.status === TOO_BUSY || (error.status >= 500 && attempt < ATTEMPTS_AT_A_FAILING_SERVER);
+  return TOO_BUSY.has(error.status) || (error.status >= 500 && attempt < ATTEMPTS_AT_A_FAILING_SERVER);
 }
 
 function drop(run: Run): Outcome {

@@ -55,9 +55,9 @@ export function answer(messageType: string, inner: unknown): Step {
 }
 
 /** Refuses in a Colonies envelope. */
-export function refuse(status: number, message: string): Step {
+export function refuse(status: number, message: string, headers: Readonly<Record<string, string>> = {}): Step {
   return (response) => {
-    response.writeHead(status).end(JSON.stringify(sealFailure(status, message)));
+    response.writeHead(status, headers).end(JSON.stringify(sealFailure(status, message)));
   };
 }
 
