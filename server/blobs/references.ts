@@ -49,3 +49,28 @@ function hold({ database }: Transaction, digest: string, processId: string): voi
     processId,
   );
 }
+
+/** How the metadata of a file names the blob that holds its bytes. */
+const OBJECT = /^sha256:([0-9a-f]{64})$/u;
+
+/**
+ * Lets a revision of a file hold the blob that its metadata names, until it is removed. Other objects lie elsewhere.
+ *
+ * @param object the name of the object in the file's reference
+ */
+export function holdBlobOfFile({ database }: Transaction, fileId: string, object: string): void {
+  const [, digest] = OBJECT.exec(object) ?? [];
+  if (digest === undefined) return;
+  database.run(
+    `INSERT OR IGNORE INTO blob_references (colony_name, digest, file_id)
+     SELECT colony_name, ?, file_id FROM files WHERE file_id = ?`,
+    digest,
+    fileId,
+  );
+  database.run(
+    `UPDATE blobs SET idle_since_ms = NULL WHERE digest = ?
+       AND colony_name = (SELECT colony_name FROM files WHERE file_id = ?)`,
+    digest,
+    fileId,
+  );
+}

@@ -58,13 +58,16 @@ async function refusing(
   }
 }
 
+const STALLED = 408;
+
 function refuse({ services }: BlobParts, request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
   // Whoever has gone reads no refusal.
   if (request.socket.destroyed) return;
   const refusal = asRefusal(thrown);
   if (refusal === undefined) throw thrown;
   services.log.debug({ method: request.method, status: refusal.status, reason: refusal.message }, 'refused');
-  respondFailure(response, refusal.status, refusal.message, leaveBody(request));
+  const ending: Readonly<Record<string, string>> = refusal.status === STALLED ? { connection: 'close' } : {};
+  respondFailure(response, refusal.status, refusal.message, { ...leaveBody(request), ...ending });
 }
 
 function asRefusal(thrown: unknown): Refusal | undefined {

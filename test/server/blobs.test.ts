@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { authorizationFor } from '../../colony/blobs/token.ts';
 import { generateIdentity } from '../../colony/identity.ts';
@@ -72,7 +72,6 @@ test('a blob whose file has been lost counts as missing, and can be stored again
   await using colony = await startTestColony();
   const content = freshBytes(1000);
   await put(colony, content);
-  const { rm } = await import('node:fs/promises');
   for (const file of await filesOf(colony)) await rm(`${colony.databasePath}.blobs/${file}`);
   expect((await get(colony, nameOf(content))).status).toBe(404);
   expect((await put(colony, content)).status).toBe(201);
@@ -126,7 +125,7 @@ describe('who may', () => {
         [known, unknown].map((blob) => getBlob(colony.address, user, colonyName, blob)),
       );
       expect(answers.map(({ status }) => status)).toEqual(colonyName === 'test' ? [403, 403] : [404, 404]);
-      expect(wordsOf(answers[0] ?? expect.fail())).toBe(wordsOf(answers[1] ?? expect.fail()));
+      expect(new Set(answers.map(wordsOf)).size).toBe(1);
     }
     // Storing the same bytes takes as long and says the same as storing any.
     expect((await putBlob(colony.address, user, 'other', content)).status).toBe(201);
