@@ -11,6 +11,7 @@ import {
   removeFile,
   removeSnapshot,
 } from '../../colony/messages/files.ts';
+import { holdBlobOfFile } from '../blobs/references.ts';
 import { faultTexts, type Handler, reads, writes } from '../handler.ts';
 import { MAX_FILE_NAME_CHARACTERS, MAX_FILES_PER_LIST } from '../limits.ts';
 import { Refusal, required } from '../refusal.ts';
@@ -41,11 +42,13 @@ export const fileHandlers: readonly Handler[] = [
     message: addFile,
     texts: faultTexts('Failed to add log', NOT_ADDED, { file: 'Failed to add file, msg.File is nil' }),
     role: ({ file }, call) => requireMember(call, file.colonyName),
-    handle({ file }, _member, { database, nowMs }) {
+    handle({ file }, _member, call) {
+      const { database, nowMs } = call;
       requireFile(file);
       const { protocol } = file.reference;
       const reference = { ...file.reference, protocol: protocol === '' ? 's3' : protocol };
       const fileId = insertFile(database, nowMs, { ...file, reference });
+      holdBlobOfFile(call, fileId, reference.s3Object.object);
       return toColonyFile(required(findFile(database, file.colonyName, fileId), 500, NOT_ADDED));
     },
   }),
