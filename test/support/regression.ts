@@ -14,15 +14,12 @@ import {
 import type { CiphertextMessage } from '../../executors/regression/messages.ts';
 import type { PadSeeds } from '../../executors/regression/pads.ts';
 import { aggregateRound } from '../../executors/regression/rounds/aggregate.ts';
-import {
-  forwardRound,
-  gradientRound,
-  initialFeatureState,
-  stepRound,
-} from '../../executors/regression/rounds/feature.ts';
-import type { FeatureParty, FeatureState } from '../../executors/regression/rounds/feature.ts';
-import { INITIAL_LABEL_STATE, labelBase, labelsRound, openRound } from '../../executors/regression/rounds/label.ts';
-import type { LabelParty, LabelState } from '../../executors/regression/rounds/label.ts';
+import { initialFeatureState, INITIAL_LABEL_STATE } from '../../executors/regression/parties.ts';
+import type { FeatureParty, FeatureState, LabelParty, LabelState } from '../../executors/regression/parties.ts';
+import { forwardRound } from '../../executors/regression/rounds/forward.ts';
+import { gradientRound } from '../../executors/regression/rounds/gradient.ts';
+import { labelBase, labelsRound, openRound } from '../../executors/regression/rounds/label.ts';
+import { stepRound } from '../../executors/regression/rounds/step.ts';
 
 /** A table of numbers with named columns. */
 export type Table = ReadonlyMap<string, Float64Array>;

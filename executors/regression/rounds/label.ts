@@ -13,36 +13,13 @@ import type { CiphertextMessage, OpeningMessage } from '../messages.ts';
 import { isCubic } from '../parameters.ts';
 import type { RunParameters } from '../parameters.ts';
 import { chunksOf } from '../pads.ts';
+import type { LabelParty, LabelState } from '../parties.ts';
 import { refusal } from '../refusal.ts';
 import { headerFor, validChunks, validVector } from '../streams.ts';
-import type { RunKey } from '../streams.ts';
 import { requireOneOfEach } from './aggregate.ts';
 import type { RoundOptions } from './aggregate.ts';
 
 /** What the label party computes. In single-key mode it holds the private key. */
-
-/** The label party's view of a run: its prepared labels, and the key where one party holds it. */
-export interface LabelParty extends RunKey {
-  /** E0 in plain: −(y − mean) for a linear model, 1/2 − y for a logistic one; one for each aligned row. */
-  readonly base: Float64Array;
-  /** What was subtracted from the labels; added to predictions. */
-  readonly mean: number;
-  /** In single-key mode only. */
-  readonly privateKey?: PrivateKey;
-}
-
-/** What the label party remembers between rounds; plain JSON. */
-export interface LabelState {
-  /** The iteration that is open. */
-  readonly iteration: number;
-  /** How many openings each party has had. */
-  readonly opened: Readonly<Record<string, number>>;
-  /** SHA-256 of what was opened in this iteration, by context. */
-  readonly answered: Readonly<Record<string, string>>;
-}
-
-/** The state before the first iteration. */
-export const INITIAL_LABEL_STATE: LabelState = { iteration: 0, opened: {}, answered: {} };
 
 /**
  * S2: E0 of one batch, [[−ŷ_i]] or [[1/2 − ŷ_i]], chunk by chunk.
@@ -206,15 +183,16 @@ export async function predictionRound(
   options: RoundOptions = {},
 ): Promise<Float64Array> {
   const expected = expectPredictionSum(party.parameters, turn, rows);
-  const results = new Float64Array(rows);
-  let row = 0;
+  const sums: bigint[] = [];
   for await (const chunk of validChunks(party, expected, predictions, options.signal)) {
-    for (const value of await decryptVector(requirePrivateKey(party), chunk, options)) {
-      results[row] = Number(value) / 2 ** party.parameters.scaleBits + party.mean;
-      row += 1;
-    }
+    sums.push(...(await decryptVector(requirePrivateKey(party), chunk, options)));
   }
-  return results;
+  return predictionsOf(party, sums);
+}
+
+/** Predictions from their decrypted sums: for a logistic model the log-odds. */
+export function predictionsOf({ parameters, mean }: LabelParty, sums: readonly bigint[]): Float64Array {
+  return Float64Array.from(sums, (sum) => Number(sum) / 2 ** parameters.scaleBits + mean);
 }
 
 /** E0 in plain. */

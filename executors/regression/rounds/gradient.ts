@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import { dotColumns } from '../../../crypto/paillier/index.ts';
+import type { CiphertextVector } from '../../../crypto/paillier/index.ts';
+import { mod } from '../../../crypto/modular/number-theory.ts';
+import { CHUNK_ROWS, rowsOfIteration } from '../batches.ts';
+import { contextOf, NOBODY } from '../contexts.ts';
+import type { Turn } from '../contexts.ts';
+import { expectAggregate, expectGradient } from '../expectations.ts';
+import { addProducts, drawMasks, maskGradient } from '../gradients.ts';
+import { toMantissas } from '../mantissas.ts';
+import type { CiphertextMessage } from '../messages.ts';
+import { padsOf, requireTurn } from '../parties.ts';
+import type { FeatureParty, FeatureState } from '../parties.ts';
+import { refusal } from '../refusal.ts';
+import { headerFor, oneAhead, validChunks } from '../streams.ts';
+import type { RoundOptions } from './aggregate.ts';
+
+/** A feature party's gradient on its way to the opening. */
+
+/**
+ * A3: this party's gradient from the padded residuals, one pass over their ciphertexts for all columns; pads taken out,
+ * packed, masked with M_j. The state that comes back holds M_j: store it before the message leaves.
+ *
+ * A repetition of the turn with the same aggregate gives the same bytes.
+ *
+ * @param source SHA-256 of the aggregate's bytes, which the caller knows of its blob
+ * @throws TerminalError `TWO_PLAINTEXTS` when another aggregate comes under a context that was answered, or as the checks
+ *   of messages
+ */
+export async function gradientRound(
+  party: FeatureParty,
+  state: FeatureState,
+  turn: Turn,
+  aggregate: CiphertextMessage,
+  options: RoundOptions = {},
+): Promise<{ state: FeatureState; message: CiphertextMessage }> {
+  requireTurn(state, turn);
+  const { parameters, publicKey, name } = party;
+  const expected = expectGradient(parameters, turn, name);
+  const header = headerFor(party, expected);
+  const hash = createHash('sha256');
+  const { products, corrections } = await gradientProducts(party, turn, hashed(aggregate, hash), options);
+  const source = hash.digest('hex');
+  const { pending } = state;
+  if (pending?.context === header.context) {
+    if (pending.source !== source) throw twoPlaintexts(header.context);
+    return { state, message: { header, chunks: [Buffer.from(pending.data, 'base64')] } };
+  }
+  const masks = drawMasks(parameters, name, publicKey.n);
+  const data = Buffer.from(await maskGradient(party, products, corrections, masks));
+  const next = {
+    context: header.context,
+    source,
+    masks: masks.map((mask) => mask.toString(16)),
+    data: data.toString('base64'),
+  };
+  return { state: { ...state, pending: next }, message: { header, chunks: [data] } };
+}
+
+function hashed(message: CiphertextMessage, hash: ReturnType<typeof createHash>): CiphertextMessage {
+  return { header: message.header, chunks: hashChunks(message.chunks, hash) };
+}
+
+async function* hashChunks(
+  chunks: CiphertextMessage['chunks'],
+  hash: ReturnType<typeof createHash>,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    yield chunk;
+  }
+}
+
+/** Σ x̂·(r̂ + s) under encryption and Σ x̂·s in plain, for every column. */
+async function gradientProducts(
+  party: FeatureParty,
+  turn: Turn,
+  aggregate: CiphertextMessage,
+  { signal }: RoundOptions,
+): Promise<{ products: CiphertextVector; corrections: bigint[] }> {
+  const { parameters, publicKey, columns } = party;
+  const { scaleBits } = parameters;
+  const pads = padsOf(party, contextOf(parameters, { round: 'forward', ...turn, party: NOBODY }));
+  const corrections = columns.map(() => 0n);
+  const first = rowsOfIteration(parameters, turn.iteration).from;
+  const multiplyChunk = async (part: CiphertextVector, chunk: number): Promise<CiphertextVector> => {
+    const row = first + chunk * CHUNK_ROWS;
+    const mantissas = columns.map((column) => toMantissas(column.subarray(row, row + part.count), scaleBits));
+    const sums = dotColumns(publicKey, part, mantissas, { scalarScaleBits: scaleBits, signal });
+    // The threads get their work first.
+    const [products] = await Promise.all([
+      sums,
+      setImmediate().then(() => pads && addCorrections(corrections, mantissas, pads.group(chunk, part.count))),
+    ]);
+    return products;
+  };
+  let products: CiphertextVector | undefined;
+  const parts = validChunks(party, expectAggregate(parameters, turn), aggregate, signal);
+  for await (const part of oneAhead(parts, multiplyChunk)) {
+    products = await addProducts(publicKey, products, part, signal);
+  }
+  if (!products) throw refusal('WRONG_COUNT', 'gradient: expected at least one row, got none');
+  return { products, corrections: corrections.map((correction) => mod(correction, publicKey.n)) };
+}
+
+function addCorrections(corrections: bigint[], columns: readonly Float64Array[], pads: readonly bigint[]): void {
+  for (const [index, column] of columns.entries()) {
+    let sum = corrections[index] ?? 0n;
+    for (const [row, mantissa] of column.entries()) sum += BigInt(mantissa) * (pads[row] ?? 0n);
+    corrections[index] = sum;
+  }
+}
+
+function twoPlaintexts(context: string): Error {
+  return refusal(
+    'TWO_PLAINTEXTS',
+    `gradient: expected the aggregate that was answered under "${context}", got another; begin a new attempt`,
+  );
+}

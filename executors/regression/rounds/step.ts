@@ -1,0 +1,92 @@
+import { keyId } from '../../../crypto/paillier/index.ts';
+import { byteLength } from '../../../crypto/modular/bytes.ts';
+import { batchIndexOf, gradientCiphertexts, rowsOfIteration } from '../batches.ts';
+import { contextOf, requireContext } from '../contexts.ts';
+import type { Turn } from '../contexts.ts';
+import { readResidues, unmaskGradient } from '../gradients.ts';
+import type { OpeningMessage, ProgressMessage } from '../messages.ts';
+import { requireTurn } from '../parties.ts';
+import type { FeatureParty, FeatureState, PendingGradient } from '../parties.ts';
+import { refusal } from '../refusal.ts';
+
+/** A feature party's step, from its opened gradient. */
+
+/** How often in a row a gradient grows until the run counts as diverging. */
+const GROWTHS = 5;
+
+/** What a step gives: the state after it, the public bits, and the gradient sums before it. */
+export interface StepResult {
+  readonly state: FeatureState;
+  readonly message: ProgressMessage;
+  /** Σ_i r_i·x_ic of every column, before the step. */
+  readonly gradientSums: readonly number[];
+}
+
+/**
+ * A5: θ_j ← θ_j − α(g/n + λθ_j) from the opened gradient.
+ *
+ * @throws TerminalError `STALE_CONTEXT` when no gradient of this turn waits, `WRONG_PARTY`, `WRONG_KEY`, `WRONG_COUNT` or
+ *   `DAMAGED_OPENING`
+ */
+export function stepRound(party: FeatureParty, state: FeatureState, turn: Turn, opening: OpeningMessage): StepResult {
+  const { parameters, publicKey, name } = party;
+  requireContext(parameters, { round: 'opening', ...turn, party: parameters.label }, opening.context);
+  if (opening.party !== name) {
+    throw refusal('WRONG_PARTY', `opening: expected that of ${name}, got that of ${opening.party}`);
+  }
+  if (opening.key !== keyId(publicKey)) throw refusal('WRONG_KEY', 'opening: expected the key of the run, got another');
+  const count = gradientCiphertexts(parameters, name);
+  const residues = readResidues(opening.residues, count, byteLength(publicKey.n), publicKey.n);
+  return stepWith(party, state, turn, residues);
+}
+
+/** The step from opened residues, however they were opened. @throws TerminalError as {@link stepRound} */
+export function stepWith(
+  party: FeatureParty,
+  state: FeatureState,
+  turn: Turn,
+  residues: readonly bigint[],
+): StepResult {
+  requireTurn(state, turn);
+  const pending = requirePending(party, state, turn);
+  const masks = pending.masks.map((mask) => BigInt(`0x${mask}`));
+  const sums = unmaskGradient(party, party.name, residues, masks);
+  return stepOf(party, state, turn, sums);
+}
+
+/** The step from gradient sums, whichever protocol they came from. */
+export function stepOf(party: FeatureParty, state: FeatureState, turn: Turn, sums: Float64Array): StepResult {
+  const { parameters, name } = party;
+  const { from, to } = rowsOfIteration(parameters, turn.iteration);
+  const theta = state.theta.map((value, index) => {
+    const shrinking = party.penalised[index] === true ? parameters.lambda * value : 0;
+    return value - parameters.alpha * ((sums[index] ?? 0) / (to - from) + shrinking);
+  });
+  const moved = Math.max(...theta.map((value, index) => Math.abs(value - (state.theta[index] ?? 0))));
+  const growth = batchIndexOf(parameters, turn.iteration) === 0 ? growthOf(state, sums) : state.growth;
+  const gradientSums = Array.from(sums);
+  const message = {
+    v: 1,
+    kind: 'progress',
+    context: contextOf(parameters, { round: 'progress', ...turn, party: name }),
+    converged: parameters.toleranceBits !== undefined && moved < 2 ** -parameters.toleranceBits,
+    diverged: growth.times >= GROWTHS || !theta.every(Number.isFinite),
+  } as const;
+  const firstGradient = state.firstGradient ?? gradientSums;
+  const next = { iteration: turn.iteration + 1, theta, growth, firstGradient, gradient: gradientSums, pending: null };
+  return { state: next, message, gradientSums };
+}
+
+function growthOf({ growth, firstGradient }: FeatureState, sums: Float64Array): FeatureState['growth'] {
+  const norm = Math.hypot(...sums);
+  return { norm, times: firstGradient !== null && norm > growth.norm ? growth.times + 1 : 0 };
+}
+
+function requirePending(party: FeatureParty, state: FeatureState, turn: Turn): PendingGradient {
+  const context = contextOf(party.parameters, { round: 'gradient', ...turn, party: party.name });
+  if (state.pending?.context === context) return state.pending;
+  throw refusal(
+    'STALE_CONTEXT',
+    `step: expected a gradient that waits under "${context}", got none; repeat the gradient`,
+  );
+}
