@@ -1,5 +1,3 @@
-import { BLOB_NAME, digestOf } from '../../colony/blobs/reference.ts';
-import type { Database } from '../store/database.ts';
 import { MAX_BLOB_REFERENCES } from './limits.ts';
 import { Refusal } from '../refusal.ts';
 import type { Transaction } from '../transaction.ts';
@@ -75,17 +73,4 @@ export function holdBlobOfFile({ database }: Transaction, fileId: string, object
     digest,
     fileId,
   );
-}
-
-/** Lets a revision of a file hold its bytes, where they lie in a blob, until it is removed. */
-export function holdBlobOfFile(database: Database, colonyName: string, fileId: string, object: string): void {
-  if (!BLOB_NAME.test(object)) return;
-  const digest = digestOf(object);
-  database.run(
-    'INSERT INTO blob_references (colony_name, digest, file_id) VALUES (?, ?, ?)',
-    colonyName,
-    digest,
-    fileId,
-  );
-  database.run('UPDATE blobs SET idle_since_ms = NULL WHERE colony_name = ? AND digest = ?', colonyName, digest);
 }

@@ -1,5 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
+import { addFile, ColonyFile, removeFile } from '../../colony/messages/files.ts';
 import { removeProcess } from '../../colony/messages/processes.ts';
 import { blobsNamedIn } from '../../server/blobs/references.ts';
 import { freshBytes, getBlob, nameOf, putBlob } from '../support/blob-requests.ts';
@@ -118,6 +120,25 @@ describe('a process holds what it names until it is removed', () => {
     expect((await getBlob(colony.address, colony.user, 'test', blob)).status).toBe(404);
   });
 });
+
+test('a file holds its bytes until its last revision with them is removed', async () => {
+  await using setup = await startColony();
+  const { colony, pass } = setup;
+  const blob = await store(colony);
+  const { fileId } = await colony.call(colony.user, addFile, { file: fileIn('test', blob) });
+  pass(5 * HOUR_MS);
+  await sweeps(setup);
+  expect(await filesOf(colony)).toHaveLength(1);
+  await colony.call(colony.user, removeFile, { colonyName: 'test', fileId, label: '', name: '' });
+  await sweeps(setup);
+  pass(HOUR_MS + 1);
+  await until(isGone(colony));
+});
+
+function fileIn(colonyName: string, object: string) {
+  const open = z.decode(ColonyFile, { ref: { protocol: 's3', s3object: { object } } });
+  return { ...open, colonyName, label: '/data', name: 'table.csv', sizeBytes: 100 };
+}
 
 describe('names of blobs in JSON', () => {
   const [blob, hex] = [`sha256:${'ab'.repeat(32)}`, 'ab'.repeat(32)];

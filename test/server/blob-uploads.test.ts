@@ -96,9 +96,10 @@ describe('of an upload that does not end well nothing is left', () => {
     try {
       const first = await spawnServer(options);
       expect((await putBlob(first.address, user, 'test', stored)).status).toBe(201);
-      await using _upload = await beginUpload(first.address, user, half, 200_000);
+      await using upload = await beginUpload(first.address, user, half, 200_000);
       await until(async () => (await filesIn(databasePath)).length === 2);
       await first.end('SIGKILL');
+      expect(upload.heard()).toBe('');
       expect(await filesIn(databasePath)).toHaveLength(2);
       await using second = await spawnServer(options);
       expect(await filesIn(databasePath)).toHaveLength(1);
