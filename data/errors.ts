@@ -13,6 +13,8 @@
  * - `NOT_NUMERIC`: a cell is neither missing nor a decimal number
  * - `EMPTY`: the selection has no value at all
  * - `TOO_FEW_ROWS`: fewer values than the operator's `minimumRows`
+ * - `MISSING_VALUE`: a row that is used has no value in a column that needs one
+ * - `MISSING_ID`, `DUPLICATE_ID`: rows cannot be told apart, or a common id has no row
  */
 export type DataErrorCode =
   | 'CONFIG_INVALID'
@@ -28,7 +30,10 @@ export type DataErrorCode =
   | 'SOURCE_FAILED'
   | 'NOT_NUMERIC'
   | 'EMPTY'
-  | 'TOO_FEW_ROWS';
+  | 'TOO_FEW_ROWS'
+  | 'MISSING_VALUE'
+  | 'MISSING_ID'
+  | 'DUPLICATE_ID';
 
 /**
  * An error about private data whose message may be shown to anybody: it holds no cell, no row number and no password.
