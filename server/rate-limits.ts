@@ -82,7 +82,7 @@ export function createRateLimiter(
     const [key, nowMs] = [networkOf(address), clock()];
     const bucket = recall(strangers, key, () => ({ tokens: strangerRate * STRANGER_BURST_SECONDS, atMs: nowMs }));
     if (take(bucket, strangerRate, STRANGER_BURST_SECONDS, nowMs)) return;
-    recall(suspects, key, () => ({ tokens: strangerRate, atMs: nowMs }));
+    recall(suspects, key, () => ({ tokens: 0, atMs: nowMs }));
     throw tooMany('from this address by nobody this server knows', strangerRate);
   };
   const findMember = (callerId: string, nowMs: number): MemberBucket | undefined => {
