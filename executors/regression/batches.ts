@@ -10,6 +10,14 @@ export const CHUNK_ROWS = 4096;
 /** The cubic form opens predictions under a pad that is 2^80 times longer than this bound on |u|, an exponent of two. */
 export const CUBIC_PREDICTION_BITS = 8;
 
+/** Bits by which the pad of the cubic form is longer than what it hides. */
+const STATISTICAL_BITS = 80;
+
+/** Length of the pad under which the cubic form opens predictions. */
+export function cubicPadBits({ scaleBits }: RunParameters): number {
+  return scaleBits + CUBIC_PREDICTION_BITS + STATISTICAL_BITS;
+}
+
 /** A range of aligned rows: `from` is the first, `to` follows the last. */
 export interface RowRange {
   readonly from: number;

@@ -61,8 +61,10 @@ export const RunParameters = z
     residualBoundBits: z.int().min(0).max(24).default(12),
     keyBits: z.int().min(512).max(6144).multipleOf(2).default(3072),
     retries: z.int().min(0).max(1000).default(8),
-    /** Whether the label party learns the loss of every iteration. */
+    /** Whether the label party learns the loss of every iteration (full batches, not the cubic form). */
     loss: z.boolean().default(true),
+    /** How many rows may be predicted in all: predictions tell about features (Luo et al. 2021). */
+    predictionRows: z.int().min(0).max(65_536).default(1000),
     guards: z.enum(['strict', 'standard', 'demonstration']).default('standard'),
   })
   .superRefine((parameters, context) => {
@@ -103,6 +105,13 @@ function* contradictions(parameters: {
 /** Whether the run evaluates the cubic form, which needs a padded opening of the predictions. */
 export function isCubic({ model, activation }: { readonly model: string; readonly activation: string }): boolean {
   return model === 'logistic' && activation === 'cubic';
+}
+
+/**
+ * Whether the label party learns the loss: it takes the gradient at θ = 0 over the same rows, and no cubes.
+ */
+export function hasLoss(parameters: RunParameters): boolean {
+  return parameters.loss && parameters.batchRows === 0 && !isCubic(parameters);
 }
 
 /**

@@ -62,6 +62,10 @@ export interface FeatureState {
   readonly firstGradient: readonly number[] | null;
   /** The last gradient sums. */
   readonly gradient: readonly number[] | null;
+  /** This party's part of the loss before the last step. */
+  readonly lossPart: number | null;
+  /** The last request for predictions that was answered, and rows predicted in all. */
+  readonly predictions: { readonly request: number; readonly fingerprint: string; readonly rows: number };
   readonly pending: PendingGradient | null;
 }
 
@@ -69,7 +73,9 @@ export interface FeatureState {
 export function initialFeatureState(columns: number): FeatureState {
   const theta = Array.from({ length: columns }, () => 0);
   const growth = { norm: 0, times: 0 };
-  return { iteration: 0, theta, growth, firstGradient: null, gradient: null, pending: null };
+  const predictions = { request: -1, fingerprint: '', rows: 0 };
+  const nothing = { firstGradient: null, gradient: null, lossPart: null, pending: null };
+  return { iteration: 0, theta, growth, predictions, ...nothing };
 }
 
 /** @throws TerminalError `STALE_CONTEXT` when the state is not at this iteration */

@@ -2,12 +2,15 @@ import { createHash } from 'node:crypto';
 import { encryptResidues, encryptVector } from '../../../crypto/paillier/index.ts';
 import { byteLength, elementAt, writeBigInt } from '../../../crypto/modular/bytes.ts';
 import { mod } from '../../../crypto/modular/number-theory.ts';
-import { rowsOfIteration } from '../batches.ts';
+import { CUBIC_PREDICTION_BITS, cubicPadBits, rowsOfIteration } from '../batches.ts';
+import type { RowRange } from '../batches.ts';
 import { contextOf, NOBODY } from '../contexts.ts';
 import type { Turn } from '../contexts.ts';
 import { expectForward } from '../expectations.ts';
 import { requireBounded, toMantissas } from '../mantissas.ts';
 import type { CiphertextMessage } from '../messages.ts';
+import { isCubic } from '../parameters.ts';
+import type { RunParameters } from '../parameters.ts';
 import { chunksOf } from '../pads.ts';
 import type { ChunkRange, Pads } from '../pads.ts';
 import { padsOf, requireTurn } from '../parties.ts';
@@ -32,12 +35,18 @@ export function forwardRound(
 ): CiphertextMessage {
   requireTurn(state, turn);
   const { parameters } = party;
-  const { from, to } = rowsOfIteration(parameters, turn.iteration);
-  const predictions = predict(party, state.theta, from, to);
-  requireBounded(predictions, parameters.residualBoundBits, 'predictions', parameters.features.length + 1);
+  const predictions = predict(party, state.theta, rowsOfIteration(parameters, turn.iteration));
+  if (isCubic(parameters))
+    requireBounded(predictions, CUBIC_PREDICTION_BITS, 'predictions', parameters.features.length);
+  else requireBounded(predictions, parameters.residualBoundBits, 'predictions', parameters.features.length + 1);
   const header = headerFor(party, expectForward(parameters, turn, party.name));
-  const padContext = contextOf(parameters, { round: 'forward', ...turn, party: NOBODY });
-  return { header, chunks: encryptPadded(party, predictions, padContext, true, options) };
+  const pads = padsOf(party, contextOf(parameters, { round: 'forward', ...turn, party: NOBODY }));
+  const first = party.seeds?.place === 0;
+  const groupPad = (chunk: number, rows: number): readonly bigint[] => {
+    if (!pads || !first) return [];
+    return isCubic(parameters) ? pads.groupBits(chunk, rows, cubicPadBits(parameters)) : pads.group(chunk, rows);
+  };
+  return { header, chunks: encryptPadded(party, predictions, pads, groupPad, options) };
 }
 
 /** SHA-256 over everything that the plaintexts of a forward message follow from, but for the columns. */
@@ -46,59 +55,65 @@ export function forwardFingerprint(party: FeatureParty, state: FeatureState, tur
   return createHash('sha256').update(context).update(Float64Array.from(state.theta)).digest('hex');
 }
 
-/** The scaled predictions of some rows: Xθ, or Xθ/4 in the Taylor form. */
-export function predict(
+/** What a prediction Xθ is multiplied by before it is sent: the Taylor form sends u/4. */
+export function predictionFactor(parameters: RunParameters): number {
+  return parameters.model === 'logistic' && !isCubic(parameters) ? 0.25 : 1;
+}
+
+/** The scaled predictions of a range of rows. */
+function predict(
   { columns, parameters }: FeatureParty,
   theta: readonly number[],
+  { from, to }: RowRange,
+): Float64Array {
+  return weightedSum(columns, theta, predictionFactor(parameters), from, to);
+}
+
+/** factor·Xθ for the rows from `from` to `to`. */
+export function weightedSum(
+  columns: readonly Float64Array[],
+  theta: readonly number[],
+  factor: number,
   from: number,
   to: number,
 ): Float64Array {
-  const predictions = new Float64Array(to - from);
-  const factor = parameters.model === 'logistic' && parameters.activation === 'taylor' ? 0.25 : 1;
+  const sums = new Float64Array(to - from);
   for (const [index, column] of columns.entries()) {
     const weight = (theta[index] ?? 0) * factor;
-    for (let row = from; row < to; row += 1) {
-      predictions[row - from] = (predictions[row - from] ?? 0) + (column[row] ?? 0) * weight;
-    }
+    for (let row = from; row < to; row += 1) sums[row - from] = (sums[row - from] ?? 0) + (column[row] ?? 0) * weight;
   }
-  return predictions;
+  return sums;
 }
 
 /** Encrypts chunk by chunk; the next one is padded while the threads encrypt the one before. */
-async function* encryptPadded(
-  party: FeatureParty,
+export async function* encryptPadded(
+  { publicKey, parameters: { scaleBits } }: FeatureParty,
   predictions: Float64Array,
-  padContext: string,
-  withGroupPad: boolean,
+  pads: Pads | undefined,
+  groupPad: (chunk: number, rows: number) => readonly bigint[],
   options: RoundOptions,
 ): AsyncGenerator<Uint8Array> {
-  const pads = padsOf(party, padContext);
   const encryptChunk = async ({ chunk, from, rows }: ChunkRange): Promise<Uint8Array> => {
-    const { publicKey, parameters } = party;
-    const { scaleBits } = parameters;
     const mantissas = toMantissas(predictions.subarray(from, from + rows), scaleBits);
     if (!pads) return (await encryptVector(publicKey, Array.from(mantissas, BigInt), { scaleBits, ...options })).data;
-    const residues = paddedResidues(party, mantissas, pads, chunk, withGroupPad);
+    const residues = paddedResidues(publicKey.n, mantissas, pads.zeroSum(chunk, rows), groupPad(chunk, rows));
     return (await encryptResidues(publicKey, residues, { scaleBits, ...options })).data;
   };
   yield* oneAhead(chunksOf(predictions.length), encryptChunk);
 }
 
-/** û + z_j, and s for the first party, modulo n. */
+/** û + z_j + s modulo n. */
 function paddedResidues(
-  { publicKey: { n }, seeds }: FeatureParty,
+  modulus: bigint,
   mantissas: Float64Array,
-  pads: Pads,
-  chunk: number,
-  withGroupPad: boolean,
+  zeroSum: readonly bigint[],
+  group: readonly bigint[],
 ): Uint8Array {
-  const width = byteLength(n);
+  const width = byteLength(modulus);
   const residues = new Uint8Array(new SharedArrayBuffer(mantissas.length * width));
-  const zeroSum = pads.zeroSum(chunk, mantissas.length);
-  const group = withGroupPad && seeds?.place === 0 ? pads.group(chunk, mantissas.length) : [];
   for (const [row, mantissa] of mantissas.entries()) {
     const padded = BigInt(mantissa) + (zeroSum[row] ?? 0n) + (group[row] ?? 0n);
-    writeBigInt(elementAt(residues, row, width), mod(padded, n));
+    writeBigInt(elementAt(residues, row, width), mod(padded, modulus));
   }
   return residues;
 }

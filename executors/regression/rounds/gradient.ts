@@ -24,7 +24,6 @@ import type { RoundOptions } from './aggregate.ts';
  *
  * A repetition of the turn with the same aggregate gives the same bytes.
  *
- * @param source SHA-256 of the aggregate's bytes, which the caller knows of its blob
  * @throws TerminalError `TWO_PLAINTEXTS` when another aggregate comes under a context that was answered, or as the checks
  *   of messages
  */
@@ -36,12 +35,34 @@ export async function gradientRound(
   options: RoundOptions = {},
 ): Promise<{ state: FeatureState; message: CiphertextMessage }> {
   requireTurn(state, turn);
-  const { parameters, publicKey, name } = party;
-  const expected = expectGradient(parameters, turn, name);
-  const header = headerFor(party, expected);
   const hash = createHash('sha256');
-  const { products, corrections } = await gradientProducts(party, turn, hashed(aggregate, hash), options);
-  const source = hash.digest('hex');
+  const gradient = await gradientProducts(party, turn, hashed(aggregate, hash), options);
+  return maskedGradient(party, state, turn, gradient, hash.digest('hex'));
+}
+
+/** A gradient that is encrypted and still padded. */
+export interface PaddedGradient {
+  /** One ciphertext for each column. */
+  readonly products: CiphertextVector;
+  /** What pads added to each column's sum, modulo n. */
+  readonly corrections: readonly bigint[];
+}
+
+/**
+ * Takes pads out, packs and masks; or repeats what was sent.
+ *
+ * @param source SHA-256 of what the gradient was computed from
+ * @throws TerminalError `TWO_PLAINTEXTS`
+ */
+export async function maskedGradient(
+  party: FeatureParty,
+  state: FeatureState,
+  turn: Turn,
+  { products, corrections }: PaddedGradient,
+  source: string,
+): Promise<{ state: FeatureState; message: CiphertextMessage }> {
+  const { parameters, publicKey, name } = party;
+  const header = headerFor(party, expectGradient(parameters, turn, name));
   const { pending } = state;
   if (pending?.context === header.context) {
     if (pending.source !== source) throw twoPlaintexts(header.context);
@@ -58,7 +79,8 @@ export async function gradientRound(
   return { state: { ...state, pending: next }, message: { header, chunks: [data] } };
 }
 
-function hashed(message: CiphertextMessage, hash: ReturnType<typeof createHash>): CiphertextMessage {
+/** A message whose bytes are hashed while they are read. */
+export function hashed(message: CiphertextMessage, hash: ReturnType<typeof createHash>): CiphertextMessage {
   return { header: message.header, chunks: hashChunks(message.chunks, hash) };
 }
 
@@ -78,7 +100,7 @@ async function gradientProducts(
   turn: Turn,
   aggregate: CiphertextMessage,
   { signal }: RoundOptions,
-): Promise<{ products: CiphertextVector; corrections: bigint[] }> {
+): Promise<PaddedGradient> {
   const { parameters, publicKey, columns } = party;
   const { scaleBits } = parameters;
   const pads = padsOf(party, contextOf(parameters, { round: 'forward', ...turn, party: NOBODY }));

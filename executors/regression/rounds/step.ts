@@ -5,9 +5,12 @@ import { contextOf, requireContext } from '../contexts.ts';
 import type { Turn } from '../contexts.ts';
 import { readResidues, unmaskGradient } from '../gradients.ts';
 import type { OpeningMessage, ProgressMessage } from '../messages.ts';
+import { hasLoss } from '../parameters.ts';
+import type { RunParameters } from '../parameters.ts';
 import { requireTurn } from '../parties.ts';
 import type { FeatureParty, FeatureState, PendingGradient } from '../parties.ts';
 import { refusal } from '../refusal.ts';
+import { predictionFactor } from './forward.ts';
 
 /** A feature party's step, from its opened gradient. */
 
@@ -73,8 +76,27 @@ export function stepOf(party: FeatureParty, state: FeatureState, turn: Turn, sum
     diverged: growth.times >= GROWTHS || !theta.every(Number.isFinite),
   } as const;
   const firstGradient = state.firstGradient ?? gradientSums;
-  const next = { iteration: turn.iteration + 1, theta, growth, firstGradient, gradient: gradientSums, pending: null };
+  const lossPart = hasLoss(parameters) ? lossPartOf(parameters, state.theta, gradientSums, firstGradient) : null;
+  const iteration = turn.iteration + 1;
+  const next = { ...state, iteration, theta, growth, firstGradient, gradient: gradientSums, lossPart, pending: null };
   return { state: next, message, gradientSums };
+}
+
+/**
+ * Q_j = Σ_i v_ij(r_i + e_i) before the step, v_j = X_jθ_j the scaled predictions and e = E0: this party knows both sums in
+ * plain, because X_jᵀr is its gradient, and X_jᵀe the one at θ = 0.
+ */
+function lossPartOf(
+  parameters: RunParameters,
+  theta: readonly number[],
+  gradient: readonly number[],
+  firstGradient: readonly number[],
+): number {
+  const factor = predictionFactor(parameters);
+  return theta.reduce(
+    (sum, value, index) => sum + factor * value * ((gradient[index] ?? 0) + (firstGradient[index] ?? 0)),
+    0,
+  );
 }
 
 function growthOf({ growth, firstGradient }: FeatureState, sums: Float64Array): FeatureState['growth'] {
