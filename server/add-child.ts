@@ -5,8 +5,9 @@ import { MAX_NODE_DEPENDENCIES, MAX_WORKFLOW_NODES } from './limits.ts';
 import { insertProcess, requireAttempt } from './process-lifecycle.ts';
 import { Refusal } from './refusal.ts';
 import { findProcessRow, type ProcessRow } from './store/processes.ts';
+import { findWorkflow, nodeCountOf } from './store/workflows.ts';
 import type { Transaction } from './transaction.ts';
-import { insertEdge, memberSpec, refreshWorkflow } from './workflow-lifecycle.ts';
+import { insertEdge, memberSpec, recountParents } from './workflow-lifecycle.ts';
 
 /**
  * Adds a node below a running one. With `insert` it takes over all present children of the parent; otherwise it stands
@@ -35,7 +36,7 @@ export function addChildProcess(
   }
   insertEdge(transaction, processId, 0, parent.process_id);
   for (const childId of childIds) insertEdge(transaction, childId, nextPosition(transaction, childId), processId);
-  refreshWorkflow(transaction, workflowId);
+  for (const changedId of [processId, ...childIds]) recountParents(transaction, changedId);
   return processId;
 }
 
@@ -82,11 +83,8 @@ function followers(
 
 /** The limits of a submitted workflow hold for one that grows, too. */
 function requireRoom({ database }: Transaction, workflowId: string, childIds: readonly string[]): void {
-  const nodes = database.get<{ count: number }>(
-    'SELECT count(*) AS count FROM processes WHERE workflow_id = ?',
-    workflowId,
-  );
-  if ((nodes?.count ?? 0) > MAX_WORKFLOW_NODES) {
+  const workflow = findWorkflow(database, workflowId);
+  if (workflow !== undefined && nodeCountOf(workflow) > MAX_WORKFLOW_NODES) {
     throw new Refusal(400, `Failed to add child, expected at most ${MAX_WORKFLOW_NODES} nodes in a workflow`);
   }
   for (const childId of childIds) {

@@ -2,7 +2,6 @@ import { requeue } from './process-lifecycle.ts';
 import { EXECUTOR_STATE, type ExecutorRow } from './store/members.ts';
 import { type ProcessRow, specOf } from './store/processes.ts';
 import type { Transaction } from './transaction.ts';
-import { refreshWorkflow } from './workflow-lifecycle.ts';
 
 /** Unregisters an executor: its name stays taken, its functions are forgotten, what it was running waits again. */
 export function unregisterExecutor(transaction: Transaction, executor: ExecutorRow): void {
@@ -16,7 +15,6 @@ export function unregisterExecutor(transaction: Transaction, executor: ExecutorR
   database.run('DELETE FROM functions WHERE colony_name = ? AND executor_name = ?', colonyName, executorName);
   for (const process of runningProcesses(transaction, executor)) {
     requeue(transaction, process, specOf(process).maxWaitTimeSeconds, process.retries);
-    refreshWorkflow(transaction, process.workflow_id);
   }
 }
 

@@ -135,11 +135,6 @@ export function isFinalState(state: number): boolean {
   return state >= STATE.success;
 }
 
-/** Whether a node may run: every parent has succeeded. A node without parents is ready from the start. */
-export function isReady(parentStates: readonly number[]): boolean {
-  return parentStates.every((state) => state === STATE.success);
-}
-
 /** The state of a workflow, from how many of its processes are in which state. */
 export function workflowState(countByState: ReadonlyMap<number, number>): number {
   const count = (state: number): number => countByState.get(state) ?? 0;

@@ -9,8 +9,12 @@ import { insertAttribute, type ProcessRow } from './store/processes.ts';
 import { requireAcceptable } from './submission.ts';
 import { randomId } from './store/values.ts';
 import type { Transaction } from './transaction.ts';
+import { countAdded, countChange } from './workflow-counts.ts';
 
-/** The state changes of a single process. What they mean for its workflow is in workflow-lifecycle.ts. */
+/** The state changes of a single process. What they mean for other nodes of its workflow is in workflow-lifecycle.ts. */
+
+/** What a state change needs to know of a process. */
+export type ProcessState = Pick<ProcessRow, 'process_id' | 'colony_name' | 'workflow_id' | 'executor_type' | 'state'>;
 
 /** Who submits. */
 export interface Initiator {
@@ -70,7 +74,15 @@ export function insertProcess(transaction: Transaction, submitted: NewProcess): 
   );
   holdBlobs(transaction, processId, storedSpec);
   for (const [key, value] of Object.entries(spec.env)) insertEnvironment(transaction, spec, processId, key, value);
-  announce(transaction, processId);
+  countAdded(transaction, submitted.workflowId ?? null);
+  const { colonyName, executorType } = conditions;
+  transaction.changes.push({
+    processId,
+    colonyName,
+    executorType,
+    state: STATE.waiting,
+    isAssignable: !submitted.waitsForParents,
+  });
   return processId;
 }
 
@@ -136,7 +148,7 @@ function deadline(nowMs: number, limitSeconds: number): number | null {
 /** Hands a waiting process to an executor. `input` is what its parents gave it, the JSON text of an array. */
 export function markRunning(
   transaction: Transaction,
-  process: ProcessRow,
+  process: ProcessState,
   executorId: string,
   input: string,
   maxExecTimeSeconds: number,
@@ -152,7 +164,7 @@ export function markRunning(
     process.process_id,
   );
   holdBlobs(transaction, process.process_id, input);
-  announce(transaction, process.process_id);
+  change(transaction, process, STATE.running);
 }
 
 /** How a process ends. */
@@ -164,21 +176,23 @@ export interface Ending {
 }
 
 /** Ends a process that is not final yet. */
-export function markFinal(transaction: Transaction, processId: string, ending: Ending): void {
+export function markFinal(transaction: Transaction, process: ProcessState, ending: Ending): void {
   const { database, nowMs } = transaction;
   const { state, output = [], errors = [] } = ending;
-  if (output.length > 0) storeOutput(transaction, processId, output);
+  const stored = output.length > 0 ? JSON.stringify(output) : null;
   database.run(
-    'UPDATE processes SET state = ?, end_ms = ?, errors = ? WHERE process_id = ?',
+    'UPDATE processes SET state = ?, end_ms = ?, errors = ?, output = ifnull(?, output) WHERE process_id = ?',
     state,
     nowMs,
     JSON.stringify(errors),
-    processId,
+    stored,
+    process.process_id,
   );
-  announce(transaction, processId);
+  if (stored !== null) holdBlobs(transaction, process.process_id, stored);
+  change(transaction, process, state);
 }
 
-/** Stores what a process has produced. */
+/** Stores what a process has produced without ending it. */
 export function storeOutput(transaction: Transaction, processId: string, output: readonly unknown[]): void {
   const stored = JSON.stringify(output);
   transaction.database.run('UPDATE processes SET output = ? WHERE process_id = ?', stored, processId);
@@ -188,7 +202,7 @@ export function storeOutput(transaction: Transaction, processId: string, output:
 /** Lets a running process wait again; `retries` counts the attempts that ran out of time. */
 export function requeue(
   transaction: Transaction,
-  process: ProcessRow,
+  process: ProcessState,
   maxWaitTimeSeconds: number,
   retries: number,
 ): void {
@@ -200,28 +214,24 @@ export function requeue(
     retries,
     process.process_id,
   );
-  announce(transaction, process.process_id);
+  change(transaction, process, STATE.waiting);
 }
 
 /** Lets a process that was waiting for its parents be taken. */
-export function markReady(transaction: Transaction, processId: string): void {
-  transaction.database.run('UPDATE processes SET waits_for_parents = 0 WHERE process_id = ?', processId);
-  announce(transaction, processId);
+export function markReady(transaction: Transaction, process: ProcessState): void {
+  transaction.database.run('UPDATE processes SET waits_for_parents = 0 WHERE process_id = ?', process.process_id);
+  change(transaction, process, STATE.waiting);
 }
 
-/** Adds a process, in the state it has now, to what is told after the commit. */
-function announce({ database, changes }: Transaction, processId: string): void {
-  const row = database.get<Pick<ProcessRow, 'colony_name' | 'executor_type' | 'state' | 'waits_for_parents'>>(
-    'SELECT colony_name, executor_type, state, waits_for_parents FROM processes WHERE process_id = ?',
-    processId,
-  );
-  if (row === undefined) throw new Error(`process ${processId}: expected it in the store, got nothing`);
-  changes.push({
-    processId,
-    colonyName: row.colony_name,
-    executorType: row.executor_type,
-    state: row.state,
-    isAssignable: row.state === STATE.waiting && row.waits_for_parents === 0,
+/** Counts a process in its new state, and tells of it. What enters state waiting so waits for no parents. */
+function change(transaction: Transaction, process: ProcessState, state: number): void {
+  countChange(transaction, process.workflow_id, process.state, state);
+  transaction.changes.push({
+    processId: process.process_id,
+    colonyName: process.colony_name,
+    executorType: process.executor_type,
+    state,
+    isAssignable: state === STATE.waiting,
   });
 }
 

@@ -8,7 +8,7 @@ import { Refusal } from './refusal.ts';
 import { EXECUTOR_STATE, type ExecutorRow, findColony, findExecutor } from './store/members.ts';
 import { findProcessRow, type ProcessRow, specOf, toProcess } from './store/processes.ts';
 import { type Transaction, type Transactor, undoable } from './transaction.ts';
-import { assignTo, finish, InputTooLargeError, refreshWorkflow } from './workflow-lifecycle.ts';
+import { assignTo, finish, InputTooLargeError } from './workflow-lifecycle.ts';
 
 /** What an executor asks for. */
 interface Want {
@@ -190,7 +190,6 @@ function returnToQueue(transaction: Transaction, { processId, attempt }: Process
   const row = findProcessRow(transaction.database, processId);
   if (row?.state !== STATE.running || row.attempt !== attempt) return;
   requeue(transaction, row, specOf(row).maxWaitTimeSeconds, row.retries);
-  refreshWorkflow(transaction, row.workflow_id);
 }
 
 /** Why somebody who waited, or did not want to, got nothing. */

@@ -6,7 +6,7 @@ import { forgetOldAnswers } from './repeats.ts';
 import { EXECUTOR_STATE, type ExecutorRow } from './store/members.ts';
 import { type ProcessRow, specOf } from './store/processes.ts';
 import type { Transaction } from './transaction.ts';
-import { finish, refreshWorkflow } from './workflow-lifecycle.ts';
+import { finish } from './workflow-lifecycle.ts';
 
 /** What time alone does: deadlines, stale executors, forgetting. Run about once a second. */
 export function sweep(transaction: Transaction, presence: Presence, staleAfterMs: number): void {
@@ -28,7 +28,6 @@ function expireRunning(transaction: Transaction): void {
       finish(transaction, process, { state: STATE.failed, errors: ['Maximum execution time limit exceeded'] });
     } else {
       requeue(transaction, process, maxWaitTimeSeconds, process.retries + 1);
-      refreshWorkflow(transaction, process.workflow_id);
     }
   }
 }

@@ -1,20 +1,21 @@
 import type { FunctionSpec } from '../colony/messages/processes.ts';
 import type { WorkflowSpec } from '../colony/messages/workflows.ts';
+import { descendants, InvalidGraphError, isFinalState, joinOutputs, STATE, validateGraph } from './graph.ts';
 import {
-  descendants,
-  InvalidGraphError,
-  isFinalState,
-  isReady,
-  joinOutputs,
-  STATE,
-  validateGraph,
-  workflowState,
-} from './graph.ts';
-import { type Ending, type Initiator, insertProcess, markFinal, markReady, markRunning } from './process-lifecycle.ts';
+  type Ending,
+  type Initiator,
+  insertProcess,
+  markFinal,
+  markReady,
+  markRunning,
+  type ProcessState,
+} from './process-lifecycle.ts';
 import { Refusal } from './refusal.ts';
-import { childrenOf, findProcessRow, type ProcessRow, specOf } from './store/processes.ts';
+import { childrenOf, type ProcessRow, specOf } from './store/processes.ts';
 import { randomId } from './store/values.ts';
+import type { WorkflowRow } from './store/workflows.ts';
 import type { Transaction } from './transaction.ts';
+import { setWorkflowState } from './workflow-counts.ts';
 
 /** What happens to workflows when their processes are submitted, assigned, closed and cancelled. */
 
@@ -74,9 +75,28 @@ function linkParents(
   { nodeName, conditions }: FunctionSpec,
   processIds: ReadonlyMap<string, string>,
 ): void {
-  for (const [position, dependency] of conditions.dependencies.entries()) {
-    insertEdge(transaction, processIds.get(nodeName) ?? '', position, processIds.get(dependency) ?? '');
+  const [processId, { dependencies }] = [processIds.get(nodeName) ?? '', conditions];
+  for (const [position, dependency] of dependencies.entries()) {
+    insertEdge(transaction, processId, position, processIds.get(dependency) ?? '');
   }
+  if (dependencies.length > 0) expectParents(transaction, processId, dependencies.length);
+}
+
+function expectParents({ database }: Transaction, processId: string, missingCount: number): void {
+  database.run(
+    'INSERT OR REPLACE INTO missing_parents (process_id, missing_count) VALUES (?, ?)',
+    processId,
+    missingCount,
+  );
+}
+
+/** Counts the parents again that a process waits for, after it has got others. */
+export function recountParents(transaction: Transaction, processId: string): void {
+  const missing = transaction.database.get<{ count: number }>(
+    `SELECT count(DISTINCT edges.parent_id) AS count ${PARENTS} AND processes.state <> ${STATE.success}`,
+    processId,
+  );
+  expectParents(transaction, processId, missing?.count ?? 0);
 }
 
 /** Makes one process the parent of another, at a position of the child's input. */
@@ -85,10 +105,6 @@ export function insertEdge({ database }: Transaction, childId: string, position:
 }
 
 const PARENTS = 'FROM edges JOIN processes ON processes.process_id = edges.parent_id WHERE edges.child_id = ?';
-
-function parentStates({ database }: Transaction, processId: string): number[] {
-  return database.all<{ state: number }>(`SELECT processes.state ${PARENTS}`, processId).map(({ state }) => state);
-}
 
 /** A process gets more input from its parents than the server hands out. */
 export class InputTooLargeError extends Error {
@@ -110,10 +126,10 @@ export function assignTo(
   const { maxExecTimeSeconds } = specOf(process);
   const input = process.workflow_id === null ? process.input : inputOf(transaction, process, maxInputBytes);
   markRunning(transaction, process, executorId, input, maxExecTimeSeconds);
-  refreshWorkflow(transaction, process.workflow_id);
 }
 
-function inputOf({ database }: Transaction, { process_id: processId }: ProcessRow, maxInputBytes: number): string {
+function inputOf({ database }: Transaction, process: ProcessRow, maxInputBytes: number): string {
+  const { process_id: processId } = process;
   // Asked before anything is read: what is too long for an answer can be too long for the memory, too.
   const byteCount =
     database.get<{ bytes: number | null }>(`SELECT sum(octet_length(processes.output)) AS bytes ${PARENTS}`, processId)
@@ -127,25 +143,34 @@ function inputOf({ database }: Transaction, { process_id: processId }: ProcessRo
     `SELECT processes.output ${PARENTS} ORDER BY edges.position`,
     processId,
   );
-  return joinOutputs(parents.map(({ output }) => output));
+  // What begins a workflow has no parents, and may have got its input from a cron.
+  return parents.length === 0 ? process.input : joinOutputs(parents.map(({ output }) => output));
 }
 
 /** Ends a process and does what that means for its workflow: children become ready, or fail with it. */
 export function finish(transaction: Transaction, process: ProcessRow, ending: Ending): void {
-  markFinal(transaction, process.process_id, ending);
+  markFinal(transaction, process, ending);
   if (process.workflow_id === null) return;
   if (ending.state === STATE.success) readyChildren(transaction, process.process_id);
   if (ending.state === STATE.failed) failDescendants(transaction, process);
-  refreshWorkflow(transaction, process.workflow_id);
 }
 
+/** What {@link ProcessState} says, as columns. */
+const PROCESS_STATE = `processes.process_id, processes.colony_name, processes.workflow_id, processes.executor_type,
+  processes.state`;
+
 function readyChildren(transaction: Transaction, processId: string): void {
-  for (const childId of childrenOf(transaction.database, processId)) {
-    const child = findProcessRow(transaction.database, childId);
-    const isWaiting = child?.state === STATE.waiting && child.waits_for_parents === 1;
-    if (isWaiting && isReady(parentStates(transaction, childId))) {
-      markReady(transaction, childId);
-    }
+  const { database } = transaction;
+  const children = 'process_id IN (SELECT child_id FROM edges WHERE parent_id = ?)';
+  database.run(`UPDATE missing_parents SET missing_count = missing_count - 1 WHERE ${children}`, processId);
+  const ready = database.all<ProcessState>(
+    `SELECT ${PROCESS_STATE} FROM missing_parents JOIN processes USING (process_id)
+     WHERE ${children} AND missing_count = 0 AND state = ${STATE.waiting} AND waits_for_parents = 1 ORDER BY sequence`,
+    processId,
+  );
+  for (const child of ready) {
+    database.run('DELETE FROM missing_parents WHERE process_id = ?', child.process_id);
+    markReady(transaction, child);
   }
 }
 
@@ -153,45 +178,23 @@ function failDescendants(transaction: Transaction, failed: ProcessRow): void {
   const { database } = transaction;
   const errors = [`Not run: node ${failed.node_name} (process ${failed.process_id}), which it depends on, has failed`];
   for (const processId of descendants(failed.process_id, (nodeId) => childrenOf(database, nodeId))) {
-    const descendant = findProcessRow(database, processId);
+    const descendant = database.get<ProcessState>(
+      `SELECT ${PROCESS_STATE} FROM processes WHERE process_id = ?`,
+      processId,
+    );
     if (descendant !== undefined && !isFinalState(descendant.state)) {
-      markFinal(transaction, processId, { state: STATE.failed, errors });
+      markFinal(transaction, descendant, { state: STATE.failed, errors });
     }
   }
 }
 
-/** Derives a workflow's state and times from its processes. Nothing for a process outside workflows. */
-export function refreshWorkflow(transaction: Transaction, workflowId: string | null): void {
-  if (workflowId === null) return;
-  const { database, nowMs } = transaction;
-  const counts = database.all<{ state: number; count: number }>(
-    'SELECT state, count(*) AS count FROM processes WHERE workflow_id = ? GROUP BY state',
-    workflowId,
-  );
-  setWorkflowState(transaction, workflowId, workflowState(new Map(counts.map(({ state, count }) => [state, count]))));
-  database.run(
-    'UPDATE workflows SET start_ms = ? WHERE workflow_id = ? AND start_ms IS NULL AND state > 0',
-    nowMs,
-    workflowId,
-  );
-}
-
-function setWorkflowState({ database, nowMs }: Transaction, workflowId: string, state: number): void {
-  database.run(
-    'UPDATE workflows SET state = ?, end_ms = ? WHERE workflow_id = ? AND state <> ?',
-    state,
-    isFinalState(state) ? nowMs : null,
-    workflowId,
-    state,
-  );
-}
-
 /** Cancels what is waiting or running in a workflow; one in which nothing is keeps its state. */
-export function cancelWorkflow(transaction: Transaction, workflowId: string): void {
-  const open = transaction.database.all<{ process_id: string }>(
-    `SELECT process_id FROM processes WHERE workflow_id = ? AND state IN (${STATE.waiting}, ${STATE.running}) ORDER BY sequence`,
-    workflowId,
+export function cancelWorkflow(transaction: Transaction, workflow: WorkflowRow): void {
+  const open = transaction.database.all<ProcessState>(
+    `SELECT ${PROCESS_STATE} FROM processes
+     WHERE workflow_id = ? AND state IN (${STATE.waiting}, ${STATE.running}) ORDER BY sequence`,
+    workflow.workflow_id,
   );
-  for (const { process_id } of open) markFinal(transaction, process_id, { state: STATE.cancelled });
-  if (open.length > 0) setWorkflowState(transaction, workflowId, STATE.cancelled);
+  for (const process of open) markFinal(transaction, process, { state: STATE.cancelled });
+  if (open.length > 0) setWorkflowState(transaction, workflow, STATE.cancelled);
 }

@@ -75,7 +75,7 @@ export const workflowHandlers: readonly Handler[] = [
     message: cancelWorkflow,
     texts: faultTexts('Failed to cancel processgraph'),
     role: memberOfWorkflow('Failed to cancel processgraph, graph is nil'),
-    handle: (_request, workflow, call) => cancel(call, workflow.workflow_id),
+    handle: (_request, workflow, call) => cancel(call, workflow),
   }),
   writes({
     message: addChild,

@@ -15,6 +15,12 @@ export interface WorkflowRow {
   readonly submission_ms: number;
   readonly start_ms: number | null;
   readonly end_ms: number | null;
+  /** How many of its processes wait, and so on. */
+  readonly waiting_count: number;
+  readonly running_count: number;
+  readonly success_count: number;
+  readonly failed_count: number;
+  readonly cancelled_count: number;
 }
 
 interface NodeRow {
@@ -61,16 +67,20 @@ function describe(row: WorkflowRow, nodes: readonly NodeRow[], edges: readonly E
 
 /** Workflows in one state, newest first, as far as they fit into one answer; without their pictures. */
 export function listWorkflows(database: Database, colonyName: string, state: number, count: number): Workflow[] {
-  const found = database.all<WorkflowRow & { readonly node_count: number }>(
-    `SELECT *, (SELECT count(*) FROM processes WHERE processes.workflow_id = workflows.workflow_id) AS node_count
-     FROM workflows WHERE colony_name = ? AND state = ? ORDER BY sequence DESC LIMIT ?`,
+  const found = database.all<WorkflowRow>(
+    'SELECT * FROM workflows WHERE colony_name = ? AND state = ? ORDER BY sequence DESC LIMIT ?',
     colonyName,
     state,
     count,
   );
-  return fitting(found, (row) => row.node_count * BYTES_PER_NODE).map((row) =>
+  return fitting(found, (row) => nodeCountOf(row) * BYTES_PER_NODE).map((row) =>
     describe(row, nodesOf(database, row.workflow_id), edgesOf(database, row.workflow_id), false),
   );
+}
+
+/** How many nodes a workflow has. */
+export function nodeCountOf(row: WorkflowRow): number {
+  return row.waiting_count + row.running_count + row.success_count + row.failed_count + row.cancelled_count;
 }
 
 function nodesOf(database: Database, workflowId: string): NodeRow[] {

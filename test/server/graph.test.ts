@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import {
   descendants,
   type GraphNodeSpec,
-  isReady,
   joinOutputs,
   layOut,
   STATE,
@@ -90,26 +89,6 @@ test('a DAG with one edge turned back into an ancestor is refused', () => {
         each.nodeName === parentName ? node(each.nodeName, ...each.dependencies, child?.nodeName ?? '') : each,
       );
       expect(() => validateGraph(cyclic)).toThrow('the dependencies form a cycle');
-    }),
-    seeded,
-  );
-});
-
-test('a node becomes ready exactly when its last parent has succeeded', () => {
-  fc.assert(
-    fc.property(dags, fc.infiniteStream(fc.nat()), (nodes, picks) => {
-      const states = new Map<string, number>(nodes.map(({ nodeName }) => [nodeName, STATE.waiting]));
-      const ready = () =>
-        nodes.filter(({ nodeName, dependencies }) => {
-          const parentStates = dependencies.map((name) => states.get(name) ?? STATE.waiting);
-          return states.get(nodeName) === STATE.waiting && isReady(parentStates);
-        });
-      for (let runnable = ready(); runnable.length > 0; runnable = ready()) {
-        const chosen = runnable[Number(picks.next().value) % runnable.length];
-        for (const name of chosen?.dependencies ?? []) expect(states.get(name)).toBe(STATE.success);
-        states.set(chosen?.nodeName ?? '', STATE.success);
-      }
-      expect([...states.values()].every((state) => state === STATE.success)).toBe(true);
     }),
     seeded,
   );
