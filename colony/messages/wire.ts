@@ -68,6 +68,7 @@ export const optionalText = z.codec(z.string().nullish(), z.string().optional(),
 });
 
 /** An object that may be missing or null on the wire; everything in it is missing then. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the result carries the types of the schema
 export function nested<S extends z.ZodType>(schema: S) {
   return z.codec(z.looseObject({}).nullish(), schema, {
     decode: (wire) => (wire ?? {}) as z.input<S>,
