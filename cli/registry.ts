@@ -69,6 +69,7 @@ export const COMMANDS: Group = {
     fs: {
       describe: 'Share files in the colony',
       commands: {
+        get: async () => (await import('./fs/get.ts')).fsGet,
         info: async () => (await import('./fs/info.ts')).fsInfo,
         label: {
           describe: 'Manage the directories of files',
@@ -83,12 +84,14 @@ export const COMMANDS: Group = {
           describe: 'Keep the state of files under a name',
           commands: {
             create: async () => (await import('./fs/snapshot/create.ts')).fsSnapshotCreate,
+            download: async () => (await import('./fs/snapshot/download.ts')).fsSnapshotDownload,
             info: async () => (await import('./fs/snapshot/info.ts')).fsSnapshotInfo,
             ls: async () => (await import('./fs/snapshot/ls.ts')).fsSnapshotLs,
             remove: async () => (await import('./fs/snapshot/remove.ts')).fsSnapshotRemove,
             removeall: async () => (await import('./fs/snapshot/removeall.ts')).fsSnapshotRemoveAll,
           },
         },
+        sync: async () => (await import('./fs/sync.ts')).fsSync,
       },
     },
     function: {

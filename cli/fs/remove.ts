@@ -16,7 +16,7 @@ export const fsRemove = defineCommand({
     const key = readFileKey(args, ['fs', 'remove']);
     const { client, colonyName } = await context.connect('member', args);
     // Servers say nothing about files that they do not have.
-    await findRevisions(client, colonyName, key, true);
+    await findRevisions(client, colonyName, key, { latest: true });
     await client.removeFile({ colonyName, ...key });
     const what = describeKey(key);
     return doneReport(`F${what.slice(1)} removed`, { colonyName, ...key });

@@ -68,9 +68,11 @@ export async function findRevisions(
   client: ColoniesClient,
   colonyName: string,
   key: FileKey,
-  latest = false,
+  { latest = false, signal }: { readonly latest?: boolean; readonly signal?: AbortSignal } = {},
 ): Promise<readonly [ColonyFile, ...ColonyFile[]]> {
-  const [newest, ...older] = await client.getFile({ colonyName, ...key, latest }).catch(explainMissing(key));
+  const [newest, ...older] = await client
+    .getFile({ colonyName, ...key, latest }, { signal })
+    .catch(explainMissing(key));
   if (newest !== undefined) return [newest, ...older];
   throw new UserError(`${describeKey(key)}: unknown to the server`);
 }

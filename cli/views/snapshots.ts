@@ -38,6 +38,11 @@ export function describeSnapshot({ snapshotId, name }: SnapshotKey): string {
 }
 
 /** @throws UserError when the server has none of that id or name */
-export function findSnapshot(client: ColoniesClient, colonyName: string, key: SnapshotKey): Promise<Snapshot> {
-  return client.getSnapshot({ colonyName, ...key }).catch(unknownToServer(describeSnapshot(key)));
+export function findSnapshot(
+  client: ColoniesClient,
+  colonyName: string,
+  key: SnapshotKey,
+  signal?: AbortSignal,
+): Promise<Snapshot> {
+  return client.getSnapshot({ colonyName, ...key }, { signal }).catch(unknownToServer(describeSnapshot(key)));
 }
