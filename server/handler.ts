@@ -15,6 +15,8 @@ export interface ServerFacts {
   /** Known once the server listens. */
   readonly port: () => number;
   readonly tls: boolean;
+  /** How often crons and generators are looked at, at the least. */
+  readonly checkerPeriodMs: number;
 }
 
 /** One call: a unit of work, who asks for it, and the parts of the server it may use. */

@@ -45,6 +45,30 @@ export const MAX_WORKFLOW_DEPENDENCIES = 50_000;
  * request can be, it makes an answer that our client still reads (64 MiB of base64).
  */
 export const DEFAULT_MAX_INPUT_BYTES = 32 * 1024 * 1024;
+/** What the nodes that begin a workflow may get together from its cron or generator, in bytes. */
+export const MAX_GIVEN_TO_ROOTS_BYTES = 32 * 1024 * 1024;
+/** At most so many crons, and so many generators, in one colony. */
+export const MAX_TRIGGERS = 1000;
+/** So many nodes are submitted by crons and generators before others get their turn. */
+export const TRIGGERED_NODES_PER_TURN = 1000;
+/** At most so many texts wait in a generator, so that no batch can be larger either. */
+export const MAX_GENERATOR_QUEUE = 10_000;
+/** At most so many channels of one process. */
+export const MAX_CHANNELS = 100;
+/** The largest payload of an entry of a channel, in bytes. */
+export const MAX_ENTRY_BYTES = 10 * 1024 * 1024;
+/** At most so many entries in one channel. */
+export const MAX_CHANNEL_ENTRIES = 10_000;
+/** What the channels of one process may hold together, in bytes. */
+export const MAX_PROCESS_CHANNEL_BYTES = 128 * 1024 * 1024;
+/** What all channels may hold together by default, in bytes. */
+export const DEFAULT_MAX_CHANNEL_BYTES = 1024 * 1024 * 1024;
+/** How many entries a process may get at once, and how many more it may get every second. */
+export const CHANNEL_RATE = { burst: 500, perSecond: 100 } as const;
+/** An answer or frame with entries of a channel ends early, after one entry at least, when it would hold more bytes. */
+export const MAX_ENTRIES_BYTES = 16 * 1024 * 1024;
+/** A subscriber to a channel who has not taken a frame after so long is cut off. */
+export const SLOW_SUBSCRIBER_MS = 30_000;
 /** The largest HTTP body by default, in bytes. */
 export const DEFAULT_MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** What all bodies that are being received may hold together by default, in bytes. */

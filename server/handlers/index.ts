@@ -2,11 +2,13 @@ import type { Handler } from '../handler.ts';
 import { attributeHandlers } from './attributes.ts';
 import { blueprintHandlers } from './blueprints.ts';
 import { colonyHandlers, userHandlers } from './colonies.ts';
+import { cronHandlers } from './crons.ts';
 import { executorHandlers, selfReportHandlers } from './executors.ts';
 import { fileHandlers, snapshotHandlers } from './files.ts';
 import { functionHandlers } from './functions.ts';
 import { identityHandlers } from './identities.ts';
 import { locationHandlers } from './locations.ts';
+import { generatorHandlers } from './generators.ts';
 import { logHandlers } from './logs.ts';
 import { processHandlers, processListHandlers } from './processes.ts';
 import { serverInfoHandlers } from './server-info.ts';
@@ -25,6 +27,8 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
     processListHandlers,
     attributeHandlers,
     workflowHandlers,
+    cronHandlers,
+    generatorHandlers,
     logHandlers,
     identityHandlers,
     locationHandlers,
