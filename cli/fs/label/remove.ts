@@ -1,4 +1,5 @@
-import { defineCommand, UsageError } from '../../command.ts';
+import { UserError } from '../../../colony/errors.ts';
+import { defineCommand } from '../../command.ts';
 import { confirm } from '../../framework/confirmation.ts';
 import type { Connection } from '../../framework/context.ts';
 import { memberKey, yesOption } from '../../framework/global-options.ts';
@@ -18,7 +19,7 @@ export const fsLabelRemove = defineCommand({
     const label = normalizeLabel(written);
     const connection = await context.connect('member', { prvkey });
     const files = await filesWithin(connection, label);
-    if (files.length === 0) throw new UsageError(`--label: expected one with files, got "${label}" without any`, PATH);
+    if (files.length === 0) throw new UserError(`label "${label}": unknown to the server`);
     const what = `${files.length} ${files.length === 1 ? 'file' : 'files'} with label "${label}"`;
     await confirm(`Remove ${what}?`, yes, context.io, PATH);
     const { client, colonyName } = connection;
