@@ -38,6 +38,21 @@ export function expectAggregate(parameters: RunParameters, turn: Turn): Expected
   };
 }
 
+/** The powers of padded predictions that the cubic form takes. */
+export const CUBIC_POWERS = [1, 2, 3] as const;
+/** @see {@link CUBIC_POWERS} */
+export type CubicPower = (typeof CUBIC_POWERS)[number];
+
+/** A power of the padded predictions, encrypted again by the label party. */
+export function expectPower(parameters: RunParameters, turn: Turn, power: CubicPower): Expected {
+  return {
+    place: { round: `power-${power}`, ...turn, party: parameters.label },
+    scaleBits: power * parameters.scaleBits,
+    count: length(rowsOfIteration(parameters, turn.iteration)),
+    summands: 1,
+  };
+}
+
 /** A party's masked gradient: residues that are uniform to everybody else. */
 export function expectGradient(parameters: RunParameters, turn: Turn, party: string): Expected {
   return {

@@ -93,3 +93,12 @@ export function padsOf(party: FeatureParty, context: string): Pads | undefined {
   if (!party.seeds) throw refusal('WRONG_KEY', 'pads: expected the seeds of this run, got none; run the set-up first');
   return new Pads(party.seeds, context, party.publicKey.n);
 }
+
+/** The private key of a single-key run. @throws TerminalError `WRONG_KEY` where there is none */
+export function requirePrivateKey({ privateKey, parameters }: LabelParty): PrivateKey {
+  if (privateKey) return privateKey;
+  throw refusal(
+    'WRONG_KEY',
+    `open: expected the private key of a single-key run, got none in mode "${parameters.mode}"`,
+  );
+}

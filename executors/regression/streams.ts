@@ -141,6 +141,22 @@ export async function* oneAhead<Item, Result>(
   if (pending) yield await pending;
 }
 
+/** The chunks of several streams of equal length, side by side. */
+export async function* inStep(
+  streams: readonly AsyncGenerator<CiphertextVector>[],
+): AsyncGenerator<CiphertextVector[]> {
+  try {
+    for (;;) {
+      const results = await Promise.all(streams.map((stream) => stream.next()));
+      const chunks = results.flatMap((result): CiphertextVector[] => (result.done === true ? [] : [result.value]));
+      if (chunks.length < streams.length) return;
+      yield chunks;
+    }
+  } finally {
+    await Promise.all(streams.map((stream) => stream.return(undefined)));
+  }
+}
+
 async function validate(
   publicKey: PublicKey,
   vector: CiphertextVector,

@@ -1,5 +1,4 @@
 import { addVectors } from '../../../crypto/paillier/index.ts';
-import type { CiphertextVector } from '../../../crypto/paillier/index.ts';
 import { batchIndexOf } from '../batches.ts';
 import { contextOf } from '../contexts.ts';
 import type { Turn } from '../contexts.ts';
@@ -15,7 +14,7 @@ import {
 import type { CiphertextMessage } from '../messages.ts';
 import { isCubic } from '../parameters.ts';
 import { refusal } from '../refusal.ts';
-import { headerFor, requireHeader, validChunks } from '../streams.ts';
+import { headerFor, inStep, requireHeader, validChunks } from '../streams.ts';
 import type { Expected, RunKey } from '../streams.ts';
 
 /** What an aggregator computes: sums of what it cannot read. It holds no key and no secret. */
@@ -95,15 +94,8 @@ async function* sumChunks(
 ): AsyncGenerator<Uint8Array> {
   const context = contextOf(run.parameters, expected.place);
   const streams = inputs.flatMap(({ message, expected: own }) => (own ? validChunks(run, own, message, signal) : []));
-  try {
-    for (;;) {
-      const results = await Promise.all(streams.map((stream) => stream.next()));
-      const chunks = results.flatMap((result): CiphertextVector[] => (result.done === true ? [] : [result.value]));
-      if (chunks.length < streams.length) return;
-      yield (await addVectors(run.publicKey, chunks, { context, signal })).data;
-    }
-  } finally {
-    await Promise.all(streams.map((stream) => stream.return(undefined)));
+  for await (const chunks of inStep(streams)) {
+    yield (await addVectors(run.publicKey, chunks, { context, signal })).data;
   }
 }
 

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { PrivateKey } from 'paillier-bigint';
 import { decryptVector, encryptVector, encryptVectorAsOwner, keyId } from '../../../crypto/paillier/index.ts';
 import type { CiphertextVector } from '../../../crypto/paillier/index.ts';
 import { byteLength, fromBigInts } from '../../../crypto/modular/bytes.ts';
@@ -13,6 +12,7 @@ import type { CiphertextMessage, OpeningMessage } from '../messages.ts';
 import { isCubic } from '../parameters.ts';
 import type { RunParameters } from '../parameters.ts';
 import { chunksOf } from '../pads.ts';
+import { requirePrivateKey } from '../parties.ts';
 import type { LabelParty, LabelState } from '../parties.ts';
 import { refusal } from '../refusal.ts';
 import { headerFor, validChunks, validVector } from '../streams.ts';
@@ -199,12 +199,4 @@ export function predictionsOf({ parameters, mean }: LabelParty, sums: readonly b
 export function labelBase(parameters: RunParameters, labels: Float64Array, mean: number): Float64Array {
   if (isCubic(parameters) || parameters.model === 'logistic') return labels.map((label) => 0.5 - label);
   return labels.map((label) => mean - label);
-}
-
-function requirePrivateKey({ privateKey, parameters }: LabelParty): PrivateKey {
-  if (privateKey) return privateKey;
-  throw refusal(
-    'WRONG_KEY',
-    `open: expected the private key of a single-key run, got none in mode "${parameters.mode}"`,
-  );
 }
