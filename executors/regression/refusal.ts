@@ -22,6 +22,7 @@ export type RefusalCode =
   | 'OVERFLOW_POSSIBLE'
   | 'PREDICTION_BUDGET'
   | 'RANK_DEFICIENT'
+  | 'ROWS_DIFFER'
   | 'REPLAYED'
   | 'STALE_CONTEXT'
   | 'TWO_PLAINTEXTS'

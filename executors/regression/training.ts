@@ -1,0 +1,170 @@
+import * as z from 'zod';
+import { parseJson } from '../../colony/json-text.ts';
+import { isCubic, partiesOf, readParameters, RunParameters } from './parameters.ts';
+import { refusal } from './refusal.ts';
+
+/** What a training is beyond its parameters: how it is asked for, and how it is cut into workflows. */
+
+const DEFAULT_AGGREGATOR = 'regression-aggregator';
+const DEFAULT_BLOCK_ITERATIONS = 10;
+
+const {
+  rows: _rows,
+  idsDigest: _idsDigest,
+  features: _features,
+  v: _version,
+  ...chosen
+} = RunParameters.unwrap().shape;
+
+const howItRuns = {
+  /** The executor type of the daemon that adds what it cannot read. */
+  aggregator: chosen.run.default(DEFAULT_AGGREGATOR),
+  /** Iterations in one workflow. */
+  blockIterations: z.int().min(1).max(100).default(DEFAULT_BLOCK_ITERATIONS),
+  /** Every so-manieth aligned row, from the first, is kept apart to judge the model by; 0 for none. */
+  holdoutEvery: z.union([z.literal(0), z.int().min(2).max(1000)]).default(0),
+};
+
+/**
+ * What somebody asks for: the parameters, without what only the parties know (rows, columns, ids). Parties are the
+ * executor types of their daemons.
+ */
+export const TrainingRequest = z.strictObject({
+  ...chosen,
+  features: z.array(chosen.label).min(1).max(32),
+  ...howItRuns,
+});
+/** @see {@link TrainingRequest} */
+export type TrainingRequest = z.output<typeof TrainingRequest>;
+
+/** What all parties agree on when a training begins; public. */
+export const Training = z.strictObject({
+  v: z.literal(1).default(1),
+  parameters: RunParameters,
+  ...howItRuns,
+  /** Rows of every party, those held out included. */
+  totalRows: z.int().min(1),
+});
+/** @see {@link Training} */
+export type Training = z.output<typeof Training>;
+
+/** What a party says of its table before a run. */
+export const Survey = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal('survey'),
+  party: z.string().max(64),
+  rows: z.int().min(0),
+  /** SHA-256 of the aligned ids; null where rows meet by position. */
+  idsDigest: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable(),
+  /** Columns that it would train with; 0 for the label party. */
+  columns: z.int().min(0).max(4096),
+});
+/** @see {@link Survey} */
+export type Survey = z.output<typeof Survey>;
+
+/** Reads the text of a request. @throws TerminalError `BAD_PARAMETERS` naming the first field that is wrong */
+export function readTrainingRequest(text: string): TrainingRequest {
+  return readAs(TrainingRequest, text, 'request');
+}
+
+/** Reads the text of a training. @throws TerminalError `BAD_PARAMETERS` naming the first field that is wrong */
+export function readTraining(text: string): Training {
+  return readAs(Training, text, 'training');
+}
+
+function readAs<Codec extends z.ZodType>(codec: Codec, text: string, where: string): z.output<Codec> {
+  const result = codec.safeParse(jsonOf(text, where));
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw refusal('BAD_PARAMETERS', `${where}: ${issue?.path.join('.') || 'value'}: ${issue?.message ?? 'wrong'}`);
+}
+
+function jsonOf(text: string, where: string): unknown {
+  try {
+    return parseJson(text, where);
+  } catch (error) {
+    throw refusal('BAD_PARAMETERS', `${where}: expected JSON text, got ${text.length} other characters`, error);
+  }
+}
+
+/**
+ * Puts request and surveys together.
+ *
+ * @param surveys of the label party, then of the feature parties in their order
+ * @throws TerminalError `ROWS_DIFFER` when the parties' rows are not the same, `WRONG_PARTY`, `BAD_PARAMETERS`
+ */
+export function agreeOn(request: TrainingRequest, surveys: readonly Survey[]): Training {
+  const { features, aggregator, blockIterations, holdoutEvery, ...parameters } = request;
+  const [labels, ...others] = surveys;
+  const names = [request.label, ...features];
+  if (
+    labels === undefined ||
+    surveys.some(({ party }, index) => party !== names[index]) ||
+    surveys.length !== names.length
+  ) {
+    throw refusal(
+      'WRONG_PARTY',
+      `start: expected surveys of ${names.join(', ')}, got those of ${surveys.map(({ party }) => party).join(', ')}`,
+    );
+  }
+  requireSameRows(surveys);
+  const totalRows = labels.rows;
+  const agreed = readParameters({
+    ...parameters,
+    features: others.map(({ party, columns }) => ({ name: party, columns })),
+    rows: totalRows - heldOutRows(totalRows, holdoutEvery),
+    ...(labels.idsDigest === null ? {} : { idsDigest: labels.idsDigest }),
+  });
+  return { v: 1, parameters: agreed, aggregator, blockIterations, holdoutEvery, totalRows };
+}
+
+function requireSameRows(surveys: readonly Survey[]): void {
+  const [first] = surveys;
+  for (const { party, rows, idsDigest } of surveys) {
+    if (rows !== first?.rows) {
+      throw refusal(
+        'ROWS_DIFFER',
+        `start: expected ${first?.rows} rows as ${first?.party} has, got ${rows} of ${party}; give every daemon the same list of common ids`,
+      );
+    }
+    if (idsDigest !== first.idsDigest) {
+      throw refusal(
+        'ROWS_DIFFER',
+        `start: expected the ids of ${first.party}, got others of ${party}; give every daemon the same list of common ids`,
+      );
+    }
+  }
+}
+
+/** How many of the aligned rows are kept apart. */
+export function heldOutRows(totalRows: number, holdoutEvery: number): number {
+  return holdoutEvery === 0 ? 0 : Math.ceil(totalRows / holdoutEvery);
+}
+
+/** Divides a column into the rows to train with and those held out. */
+export function divideRows(column: Float64Array, holdoutEvery: number): { train: Float64Array; heldOut: Float64Array } {
+  if (holdoutEvery === 0) return { train: column, heldOut: new Float64Array(0) };
+  return {
+    train: column.filter((_, row) => row % holdoutEvery !== 0),
+    heldOut: column.filter((_, row) => row % holdoutEvery === 0),
+  };
+}
+
+/** What the workflows of a training are built from. */
+export function graphOf(training: Training) {
+  const { parameters, aggregator } = training;
+  const { run, label, mode } = parameters;
+  return {
+    run,
+    label,
+    features: parameters.features.map(({ name }) => name),
+    aggregator,
+    training: JSON.stringify(z.encode(Training, training)),
+    openers: mode === 'threshold' ? partiesOf(parameters) : [label],
+    hasPowers: isCubic(parameters),
+    hasDealer: mode === 'threshold',
+  };
+}
