@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
+import type { ColoniesClient } from '../colony/client.ts';
 import { UserError } from '../colony/errors.ts';
 import type { Process } from '../colony/messages/processes.ts';
 import type { HospitalResult } from '../executors/hospital/result.ts';
 import { defineCommand } from './command.ts';
-import type { Connection } from './framework/context.ts';
 import { memberKey } from './framework/global-options.ts';
 import { isEntryPoint, runAsProgram } from './framework/program.ts';
 import { lineReport, type Report } from './framework/report.ts';
@@ -26,16 +26,20 @@ export const decrypt = defineCommand({
   async run({ processid, key, prvkey }, context): Promise<Report> {
     const keyPath = resolve(context.io.cwd, key);
     const { p, q } = await loadPrivateKey(keyPath, context.say);
-    const process = await getSuccessful(await context.connect('member', { prvkey }), processid);
+    const { client, colonyName } = await context.connect('member', { prvkey });
+    const process = await getSuccessful(client, processid);
     const { privateKeyFromPrimes } = await import('../crypto/paillier/keys.ts');
     const { readResult } = await import('../executors/hospital/result.ts');
     // Executors refuse short keys; whoever made one for a trial may still read with it.
     const privateKey = await explainRefusal(keyPath, () => privateKeyFromPrimes(p, q, { minimumBits: 256 }));
-    return resultReport(process, await readResult(process, privateKey));
+    const { loadS3Settings, openBlobStore, withBlobs } = await import('../colony/blobs.ts');
+    const { signal } = context.io;
+    const blobs = openBlobStore({ client, colonyName, s3: loadS3Settings(context.io.env), signal });
+    return resultReport(process, await withBlobs(blobs, () => readResult(process, privateKey)));
   },
 });
 
-async function getSuccessful({ client }: Connection, processId: string): Promise<Process> {
+async function getSuccessful(client: ColoniesClient, processId: string): Promise<Process> {
   const process = await client.getProcess({ processId }).catch(unknownToServer(`process ${processId}`));
   const { state, errors } = process;
   if (state !== 'success') {

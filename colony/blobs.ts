@@ -10,6 +10,8 @@ import { type BlobBackend, type BlobStore, type BlobStoreOptions, createStore } 
 export { getFile, putFile } from './blobs/local-files.ts';
 export { BlobReference } from './blobs/reference.ts';
 export type { S3Settings } from './blobs/s3.ts';
+export { withBlobs } from './blobs/scope.ts';
+export { loadS3Settings } from './blobs/settings.ts';
 export type { BlobSource } from './blobs/source.ts';
 export type { BlobCallOptions, BlobStore, BlobStoreOptions } from './blobs/store.ts';
 

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import * as z from 'zod';
+import type { BlobStore } from './blobs/store.ts';
 
 /** What a function's body receives besides its values. */
 export interface CallContext {
@@ -13,6 +14,11 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** The daemon's own structured log. Never a key, a plaintext or a row. */
   readonly log: Logger;
+  /**
+   * Storage for values too large for a process: stream what a reference names, put what an output shall name. Until the
+   * deadline it waits for a storage that is away.
+   */
+  readonly blobs: BlobStore;
   /** Adds a line to the process's log on the server, where every member of the colony reads it. */
   readonly report: (message: string) => Promise<void>;
 }

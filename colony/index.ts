@@ -3,6 +3,20 @@
 export { addressFromUrl, DEFAULT_PORT, formatAddress, isLoopback, type ServerAddress } from './address.ts';
 export type { RetryPolicy } from './back-off.ts';
 export {
+  type BlobCallOptions,
+  BlobReference,
+  type BlobSource,
+  type BlobStore,
+  type BlobStoreOptions,
+  getFile,
+  loadS3Settings,
+  openBlobStore,
+  type OpenBlobStoreOptions,
+  putFile,
+  type S3Settings,
+  withBlobs,
+} from './blobs.ts';
+export {
   type CallOptions,
   type ClientOptions,
   type ColoniesClient,
@@ -74,4 +88,5 @@ export {
   waitForProcess,
   type WorkflowProgress,
 } from './subscription.ts';
+export { BLOB_THRESHOLD_BYTES, openVector, storeVector, VectorDocument } from './vector-text.ts';
 export { startWorker, type Worker, type WorkerOptions } from './worker.ts';

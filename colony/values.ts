@@ -1,6 +1,9 @@
 import { PublicKey } from 'paillier-bigint';
 import * as z from 'zod';
 import { CiphertextVector, isBlumKey, publicKeyFromModulus } from '../crypto/paillier/index.ts';
+import { type BlobsAtHand, blobsAtHand } from './blobs/scope.ts';
+import { ColonyError } from './errors.ts';
+import { BLOB_THRESHOLD_BYTES, fetchVector, findReference, vectorProblem, writeVector } from './vector-text.ts';
 
 /**
  * What goes into and comes out of processes: the tutorial's forms, which the Python example shares, and ciphertext
@@ -50,19 +53,39 @@ export const TutorialCiphertext = z.codec(z.base64().min(1), z.bigint(), {
   encode: (ciphertext) => toBase64(ciphertext.toString()),
 });
 
-/** A vector of ciphertexts: JSON text that names key, scale, count and packing, with the numbers in base64url. */
+/**
+ * A vector of ciphertexts: JSON text that names key, scale, count and packing, with the numbers in base64url. Above
+ * {@link BLOB_THRESHOLD_BYTES} a blob holds the numbers, where a storage is at hand (`withBlobs`): then reading and
+ * writing are asynchronous, and whoever uses the codec sees nothing of it.
+ */
 export const CiphertextVectorText = z.codec(z.string().min(1), z.instanceof(CiphertextVector), {
   decode: (text, context) => {
-    try {
-      return CiphertextVector.parse(text);
-    } catch (error) {
-      const message = error instanceof RangeError || error instanceof TypeError ? error.message : 'expected a ctvec';
-      context.issues.push({ code: 'custom', input: text, message });
+    const refuse = (error: unknown): never => {
+      if (error instanceof ColonyError) throw error;
+      context.issues.push({ code: 'custom', input: text, message: vectorProblem(error) });
       return z.NEVER;
+    };
+    try {
+      const referring = findReference(text);
+      if (referring === undefined) return CiphertextVector.parse(text);
+      return fetchVector(requireBlobs(), referring).catch(refuse);
+    } catch (error) {
+      return refuse(error);
     }
   },
-  encode: (vector) => vector.toJson(),
+  encode: (vector) => {
+    const blobs = vector.data.length > BLOB_THRESHOLD_BYTES ? blobsAtHand() : undefined;
+    return blobs === undefined ? vector.toJson() : writeVector(blobs, vector);
+  },
 });
+
+function requireBlobs(): BlobsAtHand {
+  const blobs = blobsAtHand();
+  if (blobs !== undefined) return blobs;
+  throw new RangeError(
+    'ctvec: expected the ciphertexts themselves, got a reference to a blob where no storage is at hand',
+  );
+}
 
 function fromBase64(text: string): string {
   return Buffer.from(text, 'base64').toString();

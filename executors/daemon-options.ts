@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { loadS3Settings } from '../colony/blobs.ts';
 import { type Environment, requireColonyName } from '../colony/environment.ts';
 import type { WorkerOptions } from '../colony/worker.ts';
 import { describeEngine } from '../crypto/paillier/index.ts';
@@ -30,6 +31,7 @@ export function workerOptions(options: DaemonOptions): WorkerOptions {
     server: environment.server,
     colonyName: requireColonyName(environment),
     colonyIdentity: environment.colonyIdentity,
+    s3: loadS3Settings(),
     log,
   };
 }

@@ -32,9 +32,8 @@ const EMPTY_DIGEST = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b78
 
 /** Opens the storage of the colony: the bucket that `AWS_S3_ENDPOINT` and its like name, or the Colonies server. */
 export async function openFileTransfer(connection: Connection, context: Context): Promise<FileTransfer> {
-  const { readS3Settings } = await import('../../colony/blobs/settings.ts');
-  const { io } = context;
-  const s3 = readS3Settings((name) => io.env[name]?.trim() || undefined);
+  const { loadS3Settings } = await import('../../colony/blobs/settings.ts');
+  const s3 = loadS3Settings(context.io.env);
   return {
     upload: (path, label, name) => upload(connection, context, s3, { path, label, name }),
     async download(file, directory, below = []) {

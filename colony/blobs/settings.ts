@@ -11,7 +11,9 @@ type Reader = (name: string) => string | undefined;
  * @returns undefined without AWS_S3_ENDPOINT
  * @throws UserError that names the variable; it never shows a key
  */
-export function readS3Settings(read: Reader): S3Settings | undefined {
+export function loadS3Settings(env: NodeJS.ProcessEnv = process.env): S3Settings | undefined {
+  // An empty variable counts as not set, as shells and compose files leave them behind.
+  const read = (name: string): string | undefined => env[name]?.trim() || undefined;
   const endpoint = read('AWS_S3_ENDPOINT');
   if (endpoint === undefined) return undefined;
   return {

@@ -1,5 +1,8 @@
 import type { Logger } from 'pino';
 import { DEFAULT_RETRY, pauseMs, RETRY_FOREVER, sleep } from '../back-off.ts';
+import { openBlobStore } from '../blobs.ts';
+import { withBlobs } from '../blobs/scope.ts';
+import type { BlobStore } from '../blobs/store.ts';
 import { ConnectionError, ColonyError, RetryableError, ServerError, TerminalError, toError } from '../errors.ts';
 import type { ColonyFunction } from '../executor.ts';
 import { unlessAborted } from '../limited-signal.ts';
@@ -20,6 +23,7 @@ interface Run {
   readonly process: Process;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  readonly blobs: BlobStore;
 }
 
 /**
@@ -40,9 +44,28 @@ export async function runProcess(
   void watchProcess(session, process, settings.watchMs, runSignal);
   const startedAt = performance.now();
   log.info({ nodeName: spec.nodeName, retries: process.retries }, 'assigned');
-  const outcome = await runAndClose({ settings, session, process, log, signal: runSignal.signal });
+  const { signal } = runSignal;
+  const outcome = await runAndClose({
+    settings,
+    session,
+    process,
+    log,
+    signal,
+    blobs: blobsFor(settings, session, log, signal),
+  });
   log.info({ outcome, durationMs: Math.round(performance.now() - startedAt) }, 'done');
   return outcome;
+}
+
+/** Waits for a storage that is away as long as the process may run: what is computed shall not be lost to it. */
+function blobsFor(
+  { colonyName, s3 }: WorkerSettings,
+  { client }: Session,
+  log: Logger,
+  signal: AbortSignal,
+): BlobStore {
+  const onRetry = ({ code }: ConnectionError): void => log.warn({ code }, 'the storage of blobs is away; trying again');
+  return openBlobStore({ client, colonyName, s3, signal, retry: RETRY_FOREVER, onRetry });
 }
 
 /** How a run ended, as far as the server is to hear of it. */
@@ -87,12 +110,14 @@ function notForMe(what: string, mine: string): TerminalError {
  * told once in the process's log: when time runs out, the server itself only says so.
  */
 async function callUntilDone(run: Run): Promise<string> {
-  const { colonyFunction, values } = await decodeCall(run.settings.definition, run.process.spec, run.process.input);
+  const { definition } = run.settings;
+  const { spec, input } = run.process;
+  const { colonyFunction, values } = await withBlobs(run.blobs, () => decodeCall(definition, spec, input));
   let told = '';
   for (let attempt = 0; ; attempt++) {
     try {
       const output = await unlessAborted(callOnce(run, colonyFunction, values), run.signal);
-      return await encodeOutput(colonyFunction, output);
+      return await withBlobs(run.blobs, () => encodeOutput(colonyFunction, output));
     } catch (error) {
       if (!(error instanceof RetryableError)) throw error;
       const pause = error.retryAfterMs ?? pauseMs(DEFAULT_RETRY, attempt);
@@ -118,8 +143,8 @@ async function report({ process, session, log, signal }: Run, message: string): 
 async function callOnce(run: Run, colonyFunction: ColonyFunction, values: Call['values']) {
   const { processId, workflowId, retries, spec } = run.process;
   const { nodeName } = spec;
-  const { signal, log } = run;
-  const context = { processId, workflowId, nodeName, retries, signal, log };
+  const { signal, log, blobs } = run;
+  const context = { processId, workflowId, nodeName, retries, signal, log, blobs };
   return colonyFunction.run({ ...values, ...context, report: (message) => report(run, message) });
 }
 

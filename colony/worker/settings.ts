@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { addressFromUrl, type ServerAddress } from '../address.ts';
+import type { S3Settings } from '../blobs.ts';
 import type { RetryPolicy } from '../back-off.ts';
 import { UserError } from '../errors.ts';
 import type { ExecutorDefinition } from '../executor.ts';
@@ -27,6 +28,8 @@ export interface WorkerOptions {
   /** The executor type, where it is not the definition's. */
   readonly type?: string | undefined;
   readonly locationName?: string | undefined;
+  /** The bucket for values that are too large for a process; without one the Colonies server, where it stores them. */
+  readonly s3?: S3Settings | undefined;
   /** How many processes run at a time; 1 unless given. */
   readonly concurrency?: number | undefined;
   /** How long one request waits for work: 1 to 10 s, 5 unless given. Short, since the official server may wake the wrong waiter. */
@@ -52,6 +55,7 @@ export interface WorkerSettings {
   readonly type: string;
   readonly colonyIdentity: Identity | undefined;
   readonly locationName: string | undefined;
+  readonly s3: S3Settings | undefined;
   readonly chosenName: string | undefined;
   /** The operator's key for the executor; undefined: a fresh one for every registration. */
   readonly lastingIdentity: Identity | undefined;
@@ -81,6 +85,7 @@ export function settleOptions(definition: ExecutorDefinition, options: WorkerOpt
     log: options.log,
     colonyIdentity: options.colonyIdentity,
     locationName: options.locationName,
+    s3: options.s3,
     chosenName: options.name,
     lastingIdentity: options.identity ?? identityFromFile(options.identityFile),
     ...settleNumbers(options),

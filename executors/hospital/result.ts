@@ -27,7 +27,7 @@ export type HospitalResult =
   | { readonly kind: 'statistics'; readonly rows: readonly StatisticsRow[] };
 
 /**
- * Decrypts the output of a finished process.
+ * Decrypts the output of a finished process. An output that lies in a blob is fetched, so this is run `withBlobs`.
  *
  * @param process a successful process whose first output is a number or a vector of statistics
  * @throws UserError when the output is neither, was made under another key, or decrypts to what cannot be a result
@@ -51,7 +51,7 @@ async function readSum(process: Process, output: unknown, privateKey: PrivateKey
 
 async function readStatistics(process: Process, output: string, privateKey: PrivateKey): Promise<HospitalResult> {
   const request = decode(StatisticsRequest, process.spec.kwargs, process, 'kwargs');
-  const vector = decode(EncryptedStatistics, output, process, 'output');
+  const vector = valueOf(await EncryptedStatistics.safeParseAsync(output), output, process, 'output');
   requireAnswer(process, request, vector);
   const mantissas = await explain(process, async () => {
     await validateVector(privateKey.publicKey, vector, 'output', { refuseUnmasked: true });
@@ -81,7 +81,10 @@ function requireAnswer(process: Process, request: StatisticsRequest, vector: Cip
 }
 
 function decode<S extends z.ZodType>(schema: S, wire: unknown, process: Process, where: string): z.output<S> {
-  const parsed = schema.safeParse(wire);
+  return valueOf(schema.safeParse(wire), wire, process, where);
+}
+
+function valueOf<T>(parsed: z.ZodSafeParseResult<T>, wire: unknown, process: Process, where: string): T {
   if (parsed.success) return parsed.data;
   throw new UserError(`process ${process.processId}: ${formatIssues(parsed.error, wire, where)}`);
 }
