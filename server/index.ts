@@ -26,6 +26,7 @@ import { isKnownId } from './store/members.ts';
 import { serverOwnerOf, settleServerOwner } from './store/server-owner.ts';
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
 import { forgiveDowntime, sweep } from './sweep.ts';
+import { requireUsable, type TlsPair } from './tls.ts';
 import { createTransactor, type Transactor } from './transaction.ts';
 import { startTriggers } from './triggers.ts';
 
@@ -46,8 +47,8 @@ export interface ServerOptions {
   readonly serverId: string;
   /** A colony and users to create if they are missing. */
   readonly bootstrap?: Bootstrap;
-  /** PEM texts; with them the server speaks HTTPS. */
-  readonly tls?: { readonly key: string; readonly cert: string };
+  /** With it the server speaks HTTPS, of version 1.2 or newer of TLS. */
+  readonly tls?: TlsPair;
   /** Allows plain HTTP on an address that others can reach, for a proxy that adds TLS. */
   readonly allowInsecure?: boolean;
   /** Larger requests are refused with status 413. */
@@ -84,21 +85,33 @@ export interface ServerOptions {
 export interface RunningServer extends AsyncDisposable {
   readonly port: number;
   readonly address: { readonly host: string; readonly port: number; readonly tls: boolean };
+  /**
+   * Shows another certificate to whoever connects from now on.
+   *
+   * @throws UserError when it cannot be served; the former one stays then
+   */
+  renewCertificate(pair: TlsPair): void;
   /** Ends polls and sockets, then closes the database. May be called again. */
   stop(): Promise<void>;
 }
 
 const DEFAULT_SWEEP_INTERVAL_MS = 1000;
+const DAY_MS = 86_400_000;
+/** Whose certificate expires within so many days is warned. */
+const WARNED_DAYS = 14;
 
 /**
  * Starts an embedded Colonies server; resolves when it listens.
  *
- * @throws UserError when the address would expose plain HTTP, or the database belongs to a running server
+ * @throws UserError when the address would expose plain HTTP, the certificate cannot be served, or the database is
+ *   damaged or belongs to a running server
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { host = '127.0.0.1' } = options;
   requireProtectedAddress(host, options);
   const log = options.log ?? pino({ name: 'colonies-server', level: 'warn' }, pino.destination(2));
+  const requirePair = (pair: TlsPair): void => warnOfExpiry(pair, (options.clock ?? Date.now)(), log);
+  if (options.tls !== undefined) requirePair(options.tls);
   const database = openDatabase(options.databasePath);
   const parts = assemble({ ...options, host, log }, database);
   const { services, subscriptions, listener } = parts;
@@ -135,7 +148,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopping ??= shutDown());
-  return { port, address: { host, port, tls }, stop, [Symbol.asyncDispose]: stop };
+  const renewCertificate = (pair: TlsPair): void => {
+    requirePair(pair);
+    listener.renew(pair);
+  };
+  return { port, address: { host, port, tls }, renewCertificate, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** @throws UserError when the certificate cannot be served */
+function warnOfExpiry(pair: TlsPair, nowMs: number, log: Logger): void {
+  const days = Math.floor((requireUsable(pair, nowMs) - nowMs) / DAY_MS);
+  if (days < WARNED_DAYS)
+    log.warn({ days }, 'the certificate expires soon; the server takes a renewed one while it runs');
 }
 
 /** The parts of a server; they know its port once it listens. */

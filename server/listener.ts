@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import type { Logger } from 'pino';
 import { createRequestHandler, pathOf, type Route } from './http.ts';
 import type { Subscriptions } from './subscriptions.ts';
+import { LEAST_TLS_VERSION, type TlsPair } from './tls.ts';
 
 /** What takes connections. */
 export interface Listener {
@@ -14,6 +15,8 @@ export interface Listener {
   onError(report: (error: Error) => void): void;
   /** How many connections are open. */
   connections(): Promise<number>;
+  /** Shows another certificate to whoever connects from now on. */
+  renew(pair: TlsPair): void;
   /** Lets answers that are on their way go out, then drops idle connections. */
   close(): Promise<void>;
 }
@@ -23,8 +26,8 @@ export interface ListenerOptions {
   /** The ways in over HTTP; the first one that fits a request answers it. */
   readonly routes: readonly Route[];
   readonly subscriptions: Subscriptions;
-  /** PEM texts; with them it speaks HTTPS. */
-  readonly tls: { readonly key: string; readonly cert: string } | undefined;
+  /** With it, it speaks HTTPS. */
+  readonly tls: TlsPair | undefined;
   /** Further connections are dropped. */
   readonly maxConnections: number;
   /** Hears of routes that failed. */
@@ -34,7 +37,8 @@ export interface ListenerOptions {
 /** Creates a listener that does not listen yet. */
 export function createListener({ routes, subscriptions, tls, maxConnections, log }: ListenerOptions): Listener {
   const onRequest = createRequestHandler(routes, log);
-  const server = tls === undefined ? createServer(onRequest) : createTlsServer(tls, onRequest);
+  const server =
+    tls === undefined ? createServer(onRequest) : createTlsServer({ ...tls, ...LEAST_TLS_VERSION }, onRequest);
   server.maxConnections = maxConnections;
   // The header must come soon. How long a body may take, whoever reads it decides. Answers may take long.
   server.headersTimeout = 10_000;
@@ -50,6 +54,9 @@ export function createListener({ routes, subscriptions, tls, maxConnections, log
     listen: (host, port) => listen(server, host, port),
     onError: (report) => server.on('error', report),
     connections: promisify(server.getConnections.bind(server)),
+    renew(pair) {
+      if (server instanceof TlsServer) server.setSecureContext({ ...pair, ...LEAST_TLS_VERSION });
+    },
     close: () => close(server, unused),
   };
 }

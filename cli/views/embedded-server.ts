@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, unwatchFile, watchFile } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { isLoopback, type ServerAddress } from '../../colony/address.ts';
@@ -44,13 +44,37 @@ export async function startEmbeddedServer(
   const tls = await readTls(listening, context);
   requireProtection(listening, tls);
   try {
-    return await listen(colony, listening, tls, context);
+    const server = await listen(colony, listening, tls, context);
+    return tls === undefined ? server : followCertificate(server, listening, context);
   } catch (thrown) {
     const refusal = explainListening(toError(thrown), listening);
     if (refusal === undefined) throw thrown;
     if (isNew) removeDatabase(colony.databasePath);
     throw refusal;
   }
+}
+
+const LOOKED_AT_EVERY_MS = 2000;
+
+/** Takes over a renewed certificate when its files change. While only one of them has, the former pair stays. */
+function followCertificate(server: RunningServer, listening: Listening, context: Context): RunningServer {
+  const paths = [listening.tlsCertificate, listening.tlsKey].map((path) => resolve(context.io.cwd, path ?? ''));
+  const renew = async (): Promise<void> => {
+    try {
+      const pair = await readTls(listening, context);
+      if (pair !== undefined) server.renewCertificate(pair);
+      context.say('The server shows the renewed certificate.');
+    } catch (thrown) {
+      context.say(`warning: the server keeps its former certificate: ${toError(thrown).message}`);
+    }
+  };
+  const onChange = (): void => void renew();
+  for (const path of paths) watchFile(path, { interval: LOOKED_AT_EVERY_MS }, onChange);
+  const stop = async (): Promise<void> => {
+    for (const path of paths) unwatchFile(path, onChange);
+    await server.stop();
+  };
+  return { ...server, stop, [Symbol.asyncDispose]: stop };
 }
 
 /** Where clients on this machine find a server: nobody can connect to "every address", its own name will do. */
@@ -125,5 +149,5 @@ function explainListening(error: Error, { host, port }: Listening): UserError | 
 
 /** Its colony has keys that nobody stored. */
 function removeDatabase(path: string): void {
-  for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
+  for (const suffix of ['', '-wal', '-shm', '.blobs']) rmSync(path + suffix, { recursive: true, force: true });
 }

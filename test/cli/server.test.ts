@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadDevelopmentColony } from '../../colony/development-colony.ts';
 import certificate from '../vectors/loopback-certificate.json' with { type: 'json' };
+import renewed from '../vectors/renewed-certificate.json' with { type: 'json' };
+import { until } from '../support/processes.ts';
 import { run, type Run, temporaryDirectory } from './support.ts';
 
 /** A server that runs until it is disposed of. */
@@ -151,6 +153,24 @@ describe('server start with a certificate', () => {
     const status = await run(['server', 'status'], { env: server.env });
     expect(status.stderr).toContain(`https://127.0.0.1:${port}`);
     expect(status.stderr).toContain('NODE_EXTRA_CA_CERTS');
+  });
+
+  test('shows a renewed one as soon as its files have changed', async () => {
+    await using directory = await temporaryDirectory();
+    const [, certPath = '', , keyPath = ''] = await writeCertificate(directory.path);
+    const home = join(directory.path, 'home');
+    await using server = await startServer(home, ['--tlscert', certPath, '--tlskey', keyPath]);
+    const { host, port } = loadDevelopmentColony(home)?.server ?? {};
+    await writeFile(certPath, renewed.cert);
+    await writeFile(keyPath, renewed.key);
+    await until(async () => {
+      const request = get({ host, port, path: '/health', ca: renewed.cert, agent: false });
+      return once(request, 'response').then(
+        ([response]) => response.resume().statusCode === 200,
+        () => false,
+      );
+    });
+    expect((await server.stop()).stderr).toContain('The server shows the renewed certificate.');
   });
 
   test.each([
