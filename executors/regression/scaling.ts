@@ -1,0 +1,133 @@
+import { totalColumns } from './parameters.ts';
+import type { RunParameters } from './parameters.ts';
+import { refusal } from './refusal.ts';
+
+/** What parties do to their own columns before a run, and undo after it. */
+
+/** How one column was scaled: x ↦ (x − mean) / deviation, then cut and divided where scores are bounded. */
+export interface ColumnScale {
+  readonly mean: number;
+  /** Population standard deviation. */
+  readonly deviation: number;
+}
+
+/** Scores are cut to ± this where they are bounded. */
+const CUT = 3;
+
+/** A feature party's columns, ready for the rounds. */
+export interface PreparedColumns {
+  /** A column of ones first where this party owns the intercept. */
+  readonly columns: readonly Float64Array[];
+  /** Whether ridge shrinks a column's coefficient. */
+  readonly penalised: readonly boolean[];
+  readonly scales: readonly ColumnScale[];
+}
+
+/**
+ * Scales a party's own columns as the run's parameters say, and adds the intercept's column of ones where it is this
+ * party's.
+ *
+ * @param party the first feature party owns the intercept
+ * @param columns raw numbers, one for each aligned row
+ */
+export function prepareColumns(
+  parameters: RunParameters,
+  party: string,
+  columns: readonly Float64Array[],
+): PreparedColumns {
+  const scales = columns.map((column) => scaleOf(parameters, column));
+  const scaled = scaleColumns(parameters, scales, columns);
+  const ownsIntercept = parameters.intercept === 'column' && parameters.features[0]?.name === party;
+  if (!ownsIntercept) return { columns: scaled, penalised: scaled.map(() => true), scales };
+  const ones = new Float64Array(columns[0]?.length ?? 0).fill(1);
+  return { columns: [ones, ...scaled], penalised: [false, ...scaled.map(() => true)], scales };
+}
+
+/**
+ * Prepares a party's columns of new rows with the scales of its training rows.
+ *
+ * @param withIntercept whether this party owns the column of ones
+ */
+export function prepareNewRows(
+  parameters: RunParameters,
+  prepared: PreparedColumns,
+  columns: readonly Float64Array[],
+): readonly Float64Array[] {
+  const scaled = scaleColumns(parameters, prepared.scales, columns);
+  const hasIntercept = prepared.columns.length > prepared.scales.length;
+  return hasIntercept ? [new Float64Array(columns[0]?.length ?? 0).fill(1), ...scaled] : scaled;
+}
+
+function scaleOf({ scaling }: RunParameters, column: Float64Array): ColumnScale {
+  if (scaling === 'none') return { mean: 0, deviation: 1 };
+  const mean = meanOf(column);
+  let squares = 0;
+  for (const value of column) squares += (value - mean) ** 2;
+  return { mean, deviation: Math.sqrt(squares / column.length) };
+}
+
+function scaleColumns(
+  parameters: RunParameters,
+  scales: readonly ColumnScale[],
+  columns: readonly Float64Array[],
+): Float64Array[] {
+  return columns.map((column, index) => {
+    const { mean, deviation } = scales[index] ?? { mean: 0, deviation: 1 };
+    if (parameters.scaling === 'none') return Float64Array.from(column);
+    const scores = column.map((value) => (value - mean) / deviation);
+    if (parameters.scaling === 'standard') return scores;
+    const divisor = Math.sqrt(totalColumns(parameters));
+    return scores.map((score) => Math.min(CUT, Math.max(-CUT, score)) / divisor);
+  });
+}
+
+/** The mean of a column, by two passes: the second takes out what rounding left. */
+export function meanOf(column: Float64Array): number {
+  let sum = 0;
+  for (const value of column) sum += value;
+  const rough = sum / column.length;
+  let rest = 0;
+  for (const value of column) rest += value - rough;
+  return rough + rest / column.length;
+}
+
+/** The label party's labels, ready for the rounds. */
+export interface PreparedLabels {
+  /** E0 in plain: mean − y for a linear model, 1/2 − y for a logistic one. */
+  readonly base: Float64Array;
+  /** What predictions are moved by: the mean of centred labels, else 0. */
+  readonly mean: number;
+}
+
+/**
+ * Centres the labels where the intercept is `centred`, and turns them into E0.
+ *
+ * @param labels one for each aligned row; 0 or 1 for a logistic model
+ * @throws TerminalError `BAD_LABELS` for another label of a logistic model
+ */
+export function prepareLabels(parameters: RunParameters, labels: Float64Array): PreparedLabels {
+  if (parameters.model === 'logistic') {
+    if (labels.every((label) => label === 0 || label === 1)) {
+      return { base: labels.map((label) => 0.5 - label), mean: 0 };
+    }
+    throw refusal('BAD_LABELS', 'labels: expected 0 or 1 for a logistic model, got another value');
+  }
+  const mean = parameters.intercept === 'centred' ? meanOf(labels) : 0;
+  return { base: labels.map((label) => mean - label), mean };
+}
+
+/**
+ * Coefficients in the columns' own units: those of z-scores divided by the deviations. Bounded scores are cut and have no
+ * such coefficients.
+ *
+ * @param theta without an intercept
+ * @returns undefined for bounded scores
+ */
+export function coefficientsInUnits(
+  parameters: RunParameters,
+  scales: readonly ColumnScale[],
+  theta: readonly number[],
+): number[] | undefined {
+  if (parameters.scaling === 'bounded') return undefined;
+  return theta.map((value, index) => value / (scales[index]?.deviation ?? 1));
+}
