@@ -81,6 +81,7 @@ export function createTransactor(database: Database, clock: () => number, listen
       database.transaction(() => {
         for (const queued of batch) queued.run(transaction);
         guarded(() => undoable(transaction, () => listener.beforeCommit(transaction)));
+        if (!database.isInTransaction()) throw new TransactionLostError();
       });
     } catch (thrown) {
       const failure = toError(thrown);
