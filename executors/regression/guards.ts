@@ -1,0 +1,239 @@
+import { batchCount, batchRange, gradientPacking } from './batches.ts';
+import { requireBounded } from './mantissas.ts';
+import { columnsOf, totalColumns } from './parameters.ts';
+import type { RunParameters } from './parameters.ts';
+import { refusal } from './refusal.ts';
+import type { RefusalCode } from './refusal.ts';
+
+/**
+ * What a run must satisfy so that its openings tell no single row: each guard stands against an attack that was measured
+ * against the protocol without it.
+ */
+
+/** Something that a guard found. */
+export interface Finding {
+  readonly code: RefusalCode;
+  readonly message: string;
+}
+
+const LEAST_KEY_BITS = 2048;
+/** Rows for each coefficient. */
+const ROWS_PER_COLUMN = 10;
+/** Rows of a column that differ from its most frequent value. */
+const LEAST_OFF_MODE = 10;
+/** Openings for each row of the table, above which a dishonest party could solve for residuals. */
+const OPENING_BUDGET = 0.1;
+/** A pivot below this share of the largest counts as none: the column follows from the others. */
+const PIVOT = 1e-10;
+
+/** Coefficients of a run: all columns, and the intercept's where a party owns it. */
+export function coefficientsOf(parameters: RunParameters): number {
+  return totalColumns(parameters) + (parameters.intercept === 'column' ? 1 : 0);
+}
+
+/**
+ * Openings that a party may ask for, times its columns, for each row of the table: a dishonest party could make each of
+ * them another functional of the residuals, and solve for all residuals at 1. Protocol B+ fixes the functionals at set-up.
+ */
+export function openingBudget(parameters: RunParameters, party: string): number {
+  return ((parameters.iterations + parameters.retries) * columnsOf(parameters, party)) / parameters.rows;
+}
+
+/**
+ * Checks what follows from the public parameters alone.
+ *
+ * @returns what a demonstration goes on in spite of
+ * @throws TerminalError `KEY_TOO_SHORT`, `FEW_ROWS`, `BATCH_TOO_SMALL`, `OPENING_BUDGET` (strict only),
+ *   `OVERFLOW_POSSIBLE`
+ */
+export function guardParameters(parameters: RunParameters): readonly Finding[] {
+  if (parameters.mode !== 'additive') gradientPacking(parameters);
+  return judge(parameters, [...findInParameters(parameters)]);
+}
+
+function* findInParameters(parameters: RunParameters): Generator<Finding> {
+  const { keyBits, rows, guards, mode } = parameters;
+  if (keyBits < LEAST_KEY_BITS) {
+    yield found('KEY_TOO_SHORT', `keyBits: expected at least ${LEAST_KEY_BITS}, got ${keyBits}; use 3072`);
+  }
+  const needed = ROWS_PER_COLUMN * coefficientsOf(parameters);
+  if (rows < needed) {
+    yield found(
+      'FEW_ROWS',
+      `rows: expected at least ${needed} (${ROWS_PER_COLUMN} for each coefficient), got ${rows}; use fewer columns`,
+    );
+  }
+  const smallest = Math.floor(rows / batchCount(parameters));
+  if (batchCount(parameters) > 1 && smallest < needed) {
+    yield found(
+      'BATCH_TOO_SMALL',
+      `batchRows: expected batches of at least ${needed} rows (${ROWS_PER_COLUMN} for each coefficient), got ${smallest}; ` +
+        'small batches give labels away; use larger ones or full batches',
+    );
+  }
+  if (guards !== 'strict' || mode === 'additive') return;
+  for (const { name } of parameters.features) {
+    const budget = openingBudget(parameters, name);
+    if (budget > OPENING_BUDGET) {
+      yield found(
+        'OPENING_BUDGET',
+        `openings of ${name}: expected at most ${OPENING_BUDGET} for each row, got ${budget.toFixed(3)}; use fewer iterations, ` +
+          'more rows, mode "additive", or guards "standard"',
+      );
+    }
+  }
+}
+
+/**
+ * Checks a feature party's own prepared columns; no other party sees them.
+ *
+ * @param columns without the intercept's column of ones
+ * @param names of the columns, for messages
+ * @returns what a demonstration goes on in spite of
+ * @throws TerminalError `WRONG_COUNT`, `NOT_FINITE`, `MAGNITUDE_EXCEEDED`, `CONSTANT_COLUMN`, `INDICATOR_COLUMN` or
+ *   `RANK_DEFICIENT`, naming the column but no value and no row
+ */
+export function guardColumns(
+  parameters: RunParameters,
+  names: readonly string[],
+  columns: readonly Float64Array[],
+): readonly Finding[] {
+  const labelOf = (index: number): string => `column ${names[index] ?? index}`;
+  for (const [index, column] of columns.entries()) {
+    if (column.length !== parameters.rows) {
+      throw refusal('WRONG_COUNT', `${labelOf(index)}: expected ${parameters.rows} rows, got ${column.length}`);
+    }
+    requireFiniteScores(parameters, column, labelOf(index));
+  }
+  const support = columns.flatMap((column, index) => [...findInSupport(parameters, column, labelOf(index))]);
+  if (support.some(({ code }) => code === 'CONSTANT_COLUMN')) return judge(parameters, support);
+  return judge(parameters, [...support, ...findInRank(columns, labelOf)]);
+}
+
+/** A constant column has scores of 0/0, which its own guard names better. */
+function requireFiniteScores(parameters: RunParameters, column: Float64Array, label: string): void {
+  if (column.every(Number.isNaN)) throw refusal('CONSTANT_COLUMN', constantMessage(label));
+  requireBounded(column, parameters.columnBoundBits, label);
+}
+
+function* findInSupport(parameters: RunParameters, column: Float64Array, label: string): Generator<Finding> {
+  for (let batch = 0; batch < batchCount(parameters); batch += 1) {
+    const { from, to } = batchRange(parameters, batch);
+    const offMode = to - from - modeCount(column.subarray(from, to));
+    if (offMode === 0 && batchCount(parameters) === 1) {
+      yield found('CONSTANT_COLUMN', constantMessage(label));
+      return;
+    }
+    if (offMode < LEAST_OFF_MODE) {
+      const where = batchCount(parameters) === 1 ? '' : ` in batch ${batch}`;
+      yield found(
+        'INDICATOR_COLUMN',
+        `${label}: expected at least ${LEAST_OFF_MODE} rows that differ from its most frequent value${where}, got fewer; ` +
+          'its gradient would be about these few rows, so drop or merge it',
+      );
+      return;
+    }
+  }
+}
+
+function constantMessage(label: string): string {
+  return `${label}: expected different values, got one value in all rows; drop it`;
+}
+
+/** How often the most frequent value occurs. */
+function modeCount(column: Float64Array): number {
+  const sorted = Float64Array.from(column).sort();
+  let longest = 0;
+  for (let start = 0; start < sorted.length;) {
+    let end = start + 1;
+    while (end < sorted.length && sorted[end] === sorted[start]) end += 1;
+    longest = Math.max(longest, end - start);
+    start = end;
+  }
+  return longest;
+}
+
+function* findInRank(columns: readonly Float64Array[], labelOf: (index: number) => string): Generator<Finding> {
+  for (const index of dependentColumns(correlations(columns))) {
+    yield found(
+      'RANK_DEFICIENT',
+      `${labelOf(index)}: expected columns of which none follows from the others, got one that does; drop it`,
+    );
+  }
+}
+
+/** Correlations of centred columns. */
+function correlations(columns: readonly Float64Array[]): number[][] {
+  const centred = columns.map((column) => {
+    let sum = 0;
+    for (const value of column) sum += value;
+    const mean = sum / column.length;
+    let squares = 0;
+    for (const value of column) squares += (value - mean) ** 2;
+    const length = Math.sqrt(squares);
+    return column.map((value) => (value - mean) / length);
+  });
+  return centred.map((left, row) => centred.map((right, column) => (column < row ? 0 : dot(left, right))));
+}
+
+function dot(left: Float64Array, right: Float64Array): number {
+  let sum = 0;
+  for (let row = 0; row < left.length; row += 1) sum += (left[row] ?? 0) * (right[row] ?? 0);
+  return sum;
+}
+
+/** The columns that elimination leaves nothing of, by Cholesky's method on the upper triangle. */
+function dependentColumns(upper: number[][]): number[] {
+  const dependent: number[] = [];
+  for (const [pivot, row] of upper.entries()) {
+    const size = row[pivot] ?? 0;
+    if (size < PIVOT) {
+      dependent.push(pivot);
+      continue;
+    }
+    for (let below = pivot + 1; below < upper.length; below += 1) {
+      const factor = (row[below] ?? 0) / size;
+      const target = upper[below] ?? [];
+      for (let column = below; column < upper.length; column += 1) {
+        target[column] = (target[column] ?? 0) - factor * (row[column] ?? 0);
+      }
+    }
+  }
+  return dependent;
+}
+
+/**
+ * Checks the label party's prepared labels.
+ *
+ * @throws TerminalError `WRONG_COUNT`, `NOT_FINITE` or `MAGNITUDE_EXCEEDED`
+ */
+export function guardLabels(parameters: RunParameters, base: Float64Array): void {
+  if (base.length !== parameters.rows) {
+    throw refusal('WRONG_COUNT', `labels: expected ${parameters.rows} rows, got ${base.length}`);
+  }
+  requireBounded(base, parameters.residualBoundBits, 'labels', parameters.features.length + 1);
+}
+
+/**
+ * Checks the ids by which rows are aligned: each once.
+ *
+ * @throws TerminalError `DUPLICATE_IDS`
+ */
+export function guardIds(ids: readonly string[]): void {
+  const distinct = new Set(ids).size;
+  if (distinct === ids.length) return;
+  throw refusal(
+    'DUPLICATE_IDS',
+    `ids: expected every id once, got ${ids.length - distinct} more than once; remove the repetitions`,
+  );
+}
+
+function judge(parameters: RunParameters, findings: readonly Finding[]): readonly Finding[] {
+  const [first] = findings;
+  if (!first || parameters.guards === 'demonstration') return findings;
+  throw refusal(first.code, first.message);
+}
+
+function found(code: RefusalCode, message: string): Finding {
+  return { code, message };
+}
