@@ -129,8 +129,8 @@ export function list<S extends z.ZodType>(schema: S) {
 /** A list that stands on the wire only when there is one; null means the same as a missing one. */
 export function optionalList<S extends z.ZodType>(schema: S) {
   return z.codec(z.array(schema).nullish(), z.array(z.custom<z.output<S>>()).optional(), {
-    decode: (wire) => (wire ?? undefined) as z.output<S>[] | undefined,
-    encode: (value) => value as z.output<S>[] | undefined,
+    decode: (wire) => wire ?? undefined,
+    encode: (value) => value,
   });
 }
 

@@ -196,6 +196,8 @@ const STATISTICS = [
 ] as const;
 /** Counts over a colony or a server. */
 export const Statistics = z.record(z.enum(STATISTICS), Integer);
+/** @see {@link Statistics} */
+export type Statistics = z.output<typeof Statistics>;
 
 /** One line of a log. */
 export const Log = z.strictObject({

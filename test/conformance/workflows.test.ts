@@ -318,7 +318,7 @@ describe('a submitted workflow', () => {
     const { a, b, sum } = await nodesOf(processgraphid);
     const byLabel = Object.fromEntries(nodes.map((node) => [node.data.label, node]));
     expect(byLabel['sum']).toMatchObject({ type: 'output', position: { x: 100, y: 80 } });
-    expect([byLabel['a']?.position.x, byLabel['b']?.position.x].toSorted()).toEqual([0, 200]);
+    expect(new Set([byLabel['a']?.position.x, byLabel['b']?.position.x])).toEqual(new Set([0, 200]));
     expect(byLabel['a']).toMatchObject({ type: 'input', style: { background: '#eee8d8' } });
     const ids = [a, b].map((parent) => `${parent?.processid}-${sum?.processid}`);
     expect(edges.map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
@@ -440,20 +440,20 @@ describe('removing', () => {
   });
 });
 
-describe('adding a child to a running node', () => {
-  const add = async (parent: Process, more: object) => {
-    const { processgraphid, processid: parentprocessid } = parent;
-    const spec = specOf(world.colonyName, world.executorType, { nodename: 'new' });
-    const request = { processgraphid, parentprocessid, childprocessid: '', spec, insert: false, ...more };
-    return world.must('executor', 'addchildmsg', request, Process);
-  };
+const add = async (parent: Process, more: object) => {
+  const { processgraphid, processid: parentprocessid } = parent;
+  const spec = specOf(world.colonyName, world.executorType, { nodename: 'new' });
+  const request = { processgraphid, parentprocessid, childprocessid: '', spec, insert: false, ...more };
+  return world.must('executor', 'addchildmsg', request, Process);
+};
 
+describe('adding a child to a running node', () => {
   test('puts it beside the children that the node has', async () => {
     const parent = await started(world);
     const added = await add(parent, {});
     expect(added).toMatchObject({ waitforparents: true, parents: [parent.processid], initiatorid: '' });
     const { a, b } = await nodesOf(parent.processgraphid);
-    expect(a?.children.toSorted()).toEqual([b?.processid, added.processid].toSorted());
+    expect(new Set(a?.children)).toEqual(new Set([b?.processid, added.processid]));
     expect(b?.parents).toEqual([parent.processid]);
   });
 
