@@ -2,6 +2,7 @@
 import { toError } from '../colony/errors.ts';
 import { isMendable } from '../executors/failures.ts';
 import { EXIT_CODES, UsageError } from './command.ts';
+import { COMPLETE_FLAG, completionsOf } from './framework/completion.ts';
 import { createContext } from './framework/context.ts';
 import type { Io, TextStream } from './framework/io.ts';
 import { type Parsed, parseCommandLine } from './framework/parser.ts';
@@ -22,6 +23,10 @@ const HELP_WIDTH = 100;
 export async function main(argv: readonly string[], outer: Io): Promise<number> {
   const { io, hasPrinted } = watchOutput(outer);
   try {
+    if (argv[0] === COMPLETE_FLAG) {
+      for (const candidate of await completionsOf(COMMANDS, argv.slice(1))) io.stdout.write(`${candidate}\n`);
+      return EXIT_CODES.success;
+    }
     const words = argv[0] === '--version' ? ['version', ...argv.slice(1)] : argv;
     const parsed = await parseCommandLine(COMMANDS, words, Math.min(io.stdout.columns || HELP_WIDTH, 120));
     if (parsed.kind === 'help') {

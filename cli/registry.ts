@@ -28,6 +28,7 @@ export const COMMANDS: Group = {
         stats: async () => (await import('./colony/stats.ts')).colonyStats,
       },
     },
+    completion: async () => (await import('./completion.ts')).completion,
     cron: {
       describe: 'Submit workflows again and again',
       commands: {

@@ -4,6 +4,7 @@ import { packageVersion } from './framework/version.ts';
 /** `colonies version` */
 export const version = defineCommand({
   describe: 'Print the versions of this program and of what it runs on',
+  examples: [['version --json', 'for a report of a bug']],
   async run() {
     const { describeEngine } = await import('../crypto/paillier/index.ts');
     const engine = describeEngine();

@@ -6,6 +6,7 @@ import { tableReport } from '../framework/report.ts';
 export const colonyLs = defineCommand({
   describe: 'List all colonies; needs the key of the server',
   options: serverKey,
+  examples: [['colony ls', 'their names, and the ids of their owners']],
   async run(args, context) {
     const { Colony } = await import('../../colony/messages/colonies.ts');
     const { listToWire } = await import('../views/wire.ts');

@@ -4,5 +4,6 @@ import { defineExecutorChange } from '../views/executor-change.ts';
 export const executorReject = defineExecutorChange({
   describe: 'Keep an executor from working',
   done: 'Executor rejected',
+  example: ['executor reject r1', 'r1 gets no more work, until it is approved'],
   apply: (client, executor) => client.rejectExecutor(executor),
 });

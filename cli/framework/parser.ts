@@ -43,6 +43,8 @@ interface Visit {
   /** The words of the command line. */
   readonly words: ReadonlySet<string>;
   path: readonly string[];
+  /** The options of the command at `path`. */
+  options: readonly string[];
   selection?: Selection;
 }
 
@@ -58,27 +60,31 @@ const EPILOGUE = [
  * @throws UsageError for unknown commands and options, missing or wrong values
  */
 export async function parseCommandLine(root: Group, argv: readonly string[], widthCharacters: number): Promise<Parsed> {
-  const visit: Visit = { path: [], words: new Set(argv) };
+  const visit: Visit = { path: [], options: [], words: new Set(argv) };
   try {
     return await parseVisiting(visit, root, argv, widthCharacters);
   } catch (thrown) {
     if (!(thrown instanceof UsageError)) throw thrown;
-    throw new UsageError(thrown.message + suggestionFor(thrown.message, root, visit.path), visit.path);
+    throw new UsageError(thrown.message + suggestionFor(thrown.message, root, visit), visit.path);
   }
 }
 
-/** For a command that does not exist: the one that was probably meant. */
-function suggestionFor(message: string, root: Group, path: readonly string[]): string {
-  const written = /^Unknown command: (\S+)$/u.exec(message)?.[1];
-  if (written === undefined) return '';
+/** For a command or option that does not exist: the one that was probably meant. */
+function suggestionFor(message: string, root: Group, { path, options }: Visit): string {
+  // Of an option with dashes, yargs also names the form in camel case.
+  const [, kind, written = ''] = /^Unknown (command|argument)s?: ([^\s,]+)/u.exec(message) ?? [];
+  const meant = closestWord(written, kind === 'command' ? commandsAt(root, path) : options);
+  return meant === undefined ? '' : `. Did you mean ${kind === 'command' ? '' : '--'}${meant}?`;
+}
+
+function commandsAt(root: Group, path: readonly string[]): readonly string[] {
   let group = root;
   for (const name of path) {
     const next = group.commands[name];
-    if (next === undefined || typeof next === 'function' || 'load' in next) return '';
+    if (next === undefined || typeof next === 'function' || 'load' in next) return [];
     group = next;
   }
-  const meant = closestWord(written, Object.keys(group.commands));
-  return meant === undefined ? '' : `. Did you mean ${meant}?`;
+  return Object.keys(group.commands);
 }
 
 async function parseVisiting(
@@ -155,6 +161,7 @@ function addCommand(parser: Argv, command: Command, path: readonly string[], vis
     command.describe,
     (inner) => {
       visit.path = path;
+      visit.options = [positional, options, GLOBAL_OPTIONS].flatMap(Object.keys);
       // What follows a command is an argument, so it is not called an unknown command.
       inner.strictCommands(false);
       for (const [name, option] of Object.entries(positional)) inner.positional(name, positionalOptions(option));

@@ -14,6 +14,7 @@ export const functionSubmit = defineCommand({
     ...stayOptions,
     ...memberKey,
   },
+  examples: [['function submit --spec function.json --out', 'submit, wait, and print the output']],
   async run(args, context) {
     const { reportSubmitted } = await import('../views/process-wait.ts');
     // The file first: what is wrong with it can be told without a server or a key.

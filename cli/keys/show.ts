@@ -13,6 +13,7 @@ import {
 /** `colonies keys show` */
 export const keysShow = defineCommand({
   describe: 'Print what may be known of the local Paillier key pair, and check it',
+  examples: [['keys show', 'the id by which hospitals accept the key']],
   options: {
     dir: { type: 'string', describe: 'directory of the files', default: '.' },
   },

@@ -10,6 +10,7 @@ export const processCancel = defineCommand({
     processid: { type: 'string', alias: 'p', describe: 'id of the process', required: true },
   },
   options: memberKey,
+  examples: [['process cancel <processid>', 'nobody works on it any more']],
   async run({ processid: processId, prvkey }, context) {
     const { client } = await context.connect('member', { prvkey });
     await client.cancelProcess({ processId }).catch(unknownToServer(`process ${processId}`));

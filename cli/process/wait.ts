@@ -14,6 +14,7 @@ export const processWait = defineCommand({
     out: { type: 'boolean', describe: 'print its output instead of its id' },
     ...memberKey,
   },
+  examples: [['process wait <processid> --timeout 60 --out', 'its output, if that comes within a minute']],
   async run({ processid, timeout, out, prvkey }, context) {
     const { finishedReport, outputReport } = await import('../views/process-wait.ts');
     const { keepCompanyWith } = await import('../views/company.ts');

@@ -16,6 +16,7 @@ const SOURCES: Readonly<Record<Environment['source'], string>> = {
 export const serverStatus = defineCommand({
   describe: 'Say which server answers, and how much work its colony has',
   options: memberKey,
+  examples: [['server status', 'its address and version, and whose keys are in use']],
   async run(args, context) {
     const { formatAddress } = await import('../../colony/address.ts');
     const connection = await context.connect('anyone', args);

@@ -6,6 +6,7 @@ import { tableReport } from '../framework/report.ts';
 export const userLs = defineCommand({
   describe: 'List the users of the colony',
   options: memberKey,
+  examples: [['user ls', 'who may submit']],
   async run(args, context) {
     const { User } = await import('../../colony/messages/colonies.ts');
     const { listToWire } = await import('../views/wire.ts');

@@ -8,6 +8,7 @@ import { doneReport, type Report } from '../framework/report.ts';
 interface Change {
   readonly describe: string;
   readonly done: string;
+  readonly example: readonly [command: string, meaning: string];
   apply(client: ColoniesClient, executor: { colonyName: string; executorName: string }): Promise<unknown>;
 }
 
@@ -17,6 +18,7 @@ export function defineExecutorChange(change: Change) {
     describe: `${change.describe}; needs the key of the colony`,
     positional: { name: { type: 'string', describe: 'name of the executor', required: true } },
     options: colonyKey,
+    examples: [change.example],
     async run(args, context): Promise<Report> {
       const { client, colonyName } = await context.connect('colony', args);
       await change

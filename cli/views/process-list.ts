@@ -9,6 +9,8 @@ import { formatCell, formatKwargs } from './process.ts';
 
 /** Which processes a list shows, and the time that matters for them. */
 interface ListKind {
+  /** The third word of the command. */
+  readonly command: string;
   readonly state: ProcessState;
   readonly adjective: string;
   readonly timeTitle: string;
@@ -16,7 +18,7 @@ interface ListKind {
 }
 
 /** Declares `process psw`, `ps`, `pss`, `psf` or `psc`. */
-export function defineProcessList({ state, adjective, timeTitle, time }: ListKind) {
+export function defineProcessList({ command, state, adjective, timeTitle, time }: ListKind) {
   return defineCommand({
     describe: `List ${adjective} processes`,
     options: {
@@ -27,6 +29,7 @@ export function defineProcessList({ state, adjective, timeTitle, time }: ListKin
       ids: { type: 'boolean', alias: 'i', describe: 'show the process ids, too' },
       ...memberKey,
     },
+    examples: [[`process ${command} --ids --count 5`, `five ${adjective} processes, with their ids`]],
     async run(args, context): Promise<Report> {
       const { Process } = await import('../../colony/messages/processes.ts');
       const { listToWire } = await import('./wire.ts');

@@ -6,6 +6,8 @@ import { formatTime } from '../framework/text.ts';
 
 /** Which workflows a list shows, and the time that matters for them. */
 interface ListKind {
+  /** The third word of the command. */
+  readonly command: string;
   readonly state: ProcessState;
   readonly adjective: string;
   readonly timeTitle: string;
@@ -13,13 +15,14 @@ interface ListKind {
 }
 
 /** Declares `workflow psw`, `ps`, `pss`, `psf` or `psc`. */
-export function defineWorkflowList({ state, adjective, timeTitle, time }: ListKind) {
+export function defineWorkflowList({ command, state, adjective, timeTitle, time }: ListKind) {
   return defineCommand({
     describe: `List ${adjective} workflows`,
     options: {
       count: { type: 'number', describe: 'at most so many', default: 20, minimum: 1, maximum: 100 },
       ...memberKey,
     },
+    examples: [[`workflow ${command} --json`, `the newest ${adjective} workflows as a JSON document`]],
     async run(args, context): Promise<Report> {
       const { Workflow } = await import('../../colony/messages/workflows.ts');
       const { listToWire } = await import('./wire.ts');

@@ -8,6 +8,7 @@ export const workflowCancel = defineCommand({
   describe: 'Cancel everything of a workflow that has not finished',
   positional: { workflowid: { type: 'string', describe: 'id of the workflow', required: true } },
   options: memberKey,
+  examples: [['workflow cancel <workflowid>', 'finished nodes stay as they are']],
   async run({ workflowid: workflowId, prvkey }, context) {
     const { client } = await context.connect('member', { prvkey });
     await client.cancelWorkflow({ workflowId }).catch(unknownToServer(`workflow ${workflowId}`));

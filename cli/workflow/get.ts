@@ -7,6 +7,7 @@ export const workflowGet = defineCommand({
   describe: 'Print a workflow and the state of its nodes',
   positional: { workflowid: { type: 'string', describe: 'id of the workflow', required: true } },
   options: memberKey,
+  examples: [['workflow get <workflowid>', 'which node runs where, and what went wrong']],
   async run({ workflowid: workflowId, prvkey }, context) {
     const { Process } = await import('../../colony/messages/processes.ts');
     const { Workflow } = await import('../../colony/messages/workflows.ts');

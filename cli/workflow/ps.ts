@@ -2,6 +2,7 @@ import { defineWorkflowList } from '../views/workflow-list.ts';
 
 /** `colonies workflow ps` */
 export const workflowPs = defineWorkflowList({
+  command: 'ps',
   state: 'running',
   adjective: 'running',
   timeTitle: 'STARTTIME (UTC)',

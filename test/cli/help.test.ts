@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import type { Command, Option } from '../../cli/command.ts';
 import type { Group } from '../../cli/framework/parser.ts';
@@ -41,6 +42,7 @@ describe('the help', () => {
       expect(meaning.length).toBeGreaterThan(5);
       expect(stdout).toContain(option);
     }
+    expect(command.examples ?? []).not.toEqual([]);
     for (const [line] of command.examples ?? []) expect(stdout).toContain(`colonies ${line.slice(0, 20)}`);
   });
 });
@@ -54,7 +56,11 @@ describe('wrong usage ends with exit code 2 and a pointer to the help', () => {
     [['workflow', 'sumbit'], 'Did you mean submit?', 'colonies workflow --help'],
     [['workflow', 'ls-all'], 'Unknown command', 'colonies workflow --help'],
     [['workflow', 'submit'], 'spec: expected a value, got none', 'colonies workflow submit --help'],
-    [['workflow', 'submit', '--spce', 'x'], 'Unknown argument: spce', 'colonies workflow submit --help'],
+    [
+      ['workflow', 'submit', '--spce', 'x'],
+      'Unknown argument: spce. Did you mean --spec?',
+      'colonies workflow submit --help',
+    ],
     [
       ['process', 'wait', 'x', '--timeout', 'abc'],
       '--timeout: expected a number of at least 0, got "abc"',
@@ -140,4 +146,33 @@ test('a bug of ours shows its stack and ends with exit code 70', async () => {
   const { code, stdout, stderr } = await run(['server', 'env'], { env });
   expect({ code, stdout }).toEqual({ code: 70, stdout: '' });
   expect(stderr).toMatch(/^This is a bug of sealed-colonies, please report it:\nTypeError: [^]*\n {4}at /u);
+});
+
+describe('a shell completes', () => {
+  test.each([
+    [['proc'], ['process']],
+    [
+      ['process', 're'],
+      ['remove', 'removeall', 'resume'],
+    ],
+    [['fs', 'snapshot', 'd'], ['download']],
+    [['--json', 'workflow', 'sub'], ['submit']],
+    [['process', 'removeall', '--f'], ['--failed']],
+    [['demo', '--co'], ['--column']],
+    [['fs', 'sync', '-d', 'dat'], []],
+    [['constructor', 'toString'], []],
+  ])('%j', async (words, expected) => {
+    const { code, stdout, stderr } = await run(['--complete', ...words]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.split('\n').slice(0, -1)).toEqual(expected);
+  });
+
+  test('with a script that bash understands', async () => {
+    const { stdout } = await run(['completion']);
+    const script = `${stdout}
+colonies() { printf "asked:"; printf " <%s>" "$@"; }
+COMP_WORDS=(colonies process "r m"); COMP_CWORD=2; _colonies_complete; echo "\${COMPREPLY[0]}"`;
+    const { status, output } = spawnSync('bash', ['-euc', script], { encoding: 'utf8' });
+    expect({ status, output }).toEqual({ status: 0, output: [null, 'asked: <--complete> <process> <r m>\n', ''] });
+  });
 });
