@@ -322,19 +322,23 @@ const migrations: readonly string[] = [
   `,
 ];
 
+/** The version of the schema that this server writes. */
+export const NEWEST_VERSION = migrations.length;
+
 /**
  * Brings a database to the newest version of the schema, one transaction per step.
  *
+ * @param target an earlier version to stop at, to see that later ones continue from there
  * @throws UserError when the database is newer than this server
  */
-export function migrate(database: Database, path: string): void {
+export function migrate(database: Database, path: string, target: number = NEWEST_VERSION): void {
   const version = database.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
   if (version > migrations.length) {
     throw new UserError(
       `server database: expected version ${migrations.length} or older in ${path}, got ${version}; use the newer server that wrote it`,
     );
   }
-  for (const [index, step] of migrations.entries()) {
+  for (const [index, step] of migrations.slice(0, target).entries()) {
     if (index >= version) database.transaction(() => applyStep(database, step, index + 1));
   }
 }
