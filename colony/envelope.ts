@@ -39,6 +39,12 @@ export function sealReply(messageType: string, inner: unknown): ReplyEnvelope {
   return { payloadtype: messageType, payload: toBase64(inner), error: false };
 }
 
+/** The JSON text of what {@link sealReply} makes, from the JSON text of an answer. */
+export function sealReplyText(messageType: string, inner: string): string {
+  const payload = Buffer.from(inner).toString('base64');
+  return `{"payloadtype":${JSON.stringify(messageType)},"payload":"${payload}","error":false}`;
+}
+
 /** Wraps a refusal for the client: `status` is the HTTP status as well. */
 export function sealFailure(status: number, message: string): ReplyEnvelope {
   return { payloadtype: 'error', payload: toBase64({ status, message }), error: true };

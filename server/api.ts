@@ -26,9 +26,9 @@ export function createApiRoute(services: Services, bodies: BodyReader, maxBodyBy
 }
 
 /** Sends an answer, with when to try again where that may help. */
-export function respondAnswer(response: ServerResponse, { status, envelope, retryAfterSeconds }: Answer): void {
+export function respondAnswer(response: ServerResponse, { status, body, retryAfterSeconds }: Answer): void {
   const headers = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) };
-  respond(response, status, JSON.stringify(envelope), headers);
+  respond(response, status, body, headers);
 }
 
 /** Fires when the answer cannot reach the client any more. */

@@ -64,7 +64,7 @@ async function admit(services: Services, body: string, address: string): Promise
     if (recallAnswer(transaction, digest, inner) !== undefined) {
       throw new Refusal(403, 'Failed to back up, this request was answered before');
     }
-    rememberAnswer(transaction, digest, {});
+    rememberAnswer(transaction, digest, '{}');
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { type ReplyEnvelope, type RequestEnvelope, sealFailure, sealReply } from '../colony/envelope.ts';
+import { type RequestEnvelope, sealFailure, sealReplyText } from '../colony/envelope.ts';
 import { toError } from '../colony/errors.ts';
 import type { Call, Handler, ServerFacts, WireRequest } from './handler.ts';
 import { handlers } from './handlers/index.ts';
@@ -19,7 +19,8 @@ import type { Transaction, Transactor } from './transaction.ts';
 export interface Answer {
   /** The HTTP status; the envelope of a failure repeats it. */
   readonly status: number;
-  readonly envelope: ReplyEnvelope;
+  /** The envelope, as JSON text. */
+  readonly body: string;
   /** When asking again may help. */
   readonly retryAfterSeconds?: number | undefined;
 }
@@ -70,7 +71,7 @@ async function answerSafely(
       return handlers.get(found.payloadtype)?.kind === 'unsigned' ? '' : callerOf(found);
     });
     const { replyType, reply } = await answer(services, envelope, callerId, disconnected);
-    return { status: 200, envelope: sealReply(replyType, reply) };
+    return { status: 200, body: sealReplyText(replyType, reply) };
   } catch (thrown) {
     return toFailure(services.log, seen.messageType, thrown);
   }
@@ -108,15 +109,20 @@ export function toFailure(log: Logger, messageType: string, thrown: unknown): An
   if (refusal !== undefined) {
     const { status, message, retryAfterSeconds } = refusal;
     log.debug({ messageType, status, reason: message }, 'refused');
-    return { status, envelope: sealFailure(status, message), retryAfterSeconds };
+    return { ...failure(status, message), retryAfterSeconds };
   }
   log.error({ messageType, err: toError(thrown) }, 'a handler failed');
-  return { status: 500, envelope: sealFailure(500, 'Internal server error; the server has logged what happened') };
+  return failure(500, 'Internal server error; the server has logged what happened');
+}
+
+function failure(status: number, message: string): Answer {
+  return { status, body: JSON.stringify(sealFailure(status, message)) };
 }
 
 interface Answered {
   readonly replyType: string;
-  readonly reply: unknown;
+  /** JSON text. */
+  readonly reply: string;
 }
 
 async function answer(
@@ -161,20 +167,21 @@ async function run(
   callerId: string,
   payload: string,
   disconnected: AbortSignal,
-): Promise<unknown> {
+): Promise<string> {
   const { transactor, recorder } = services;
-  const invoke = (transaction: Transaction): unknown =>
-    handler.answer(inner, toCall(services, transaction, callerId), disconnected);
   if (handler.kind === 'poll') {
     const ended = recorder.onPoll();
-    return await Promise.resolve(transactor.read(invoke)).finally(ended);
+    const poll = (transaction: Transaction): Promise<string> =>
+      handler.answer(inner, toCall(services, transaction, callerId), disconnected);
+    return await transactor.read(poll).finally(ended);
   }
-  if (handler.kind !== 'write') return await transactor.read(invoke);
+  const invoke = (transaction: Transaction): string => handler.answer(inner, toCall(services, transaction, callerId));
+  if (handler.kind !== 'write') return transactor.read(invoke);
   const digest = digestOf(inner, callerId, payload);
   return await transactor.write((transaction) => {
     if (digest !== undefined) requireRecent(inner, transaction.nowMs);
     const recalled = recallAnswer(transaction, digest, inner);
-    if (recalled !== undefined) return recalled.reply;
+    if (recalled !== undefined) return recalled;
     const reply = invoke(transaction);
     rememberAnswer(transaction, digest, reply);
     return reply;

@@ -1,6 +1,6 @@
 import { requeue } from './process-lifecycle.ts';
 import { EXECUTOR_STATE, type ExecutorRow } from './store/members.ts';
-import { type ProcessRow, specOf } from './store/processes.ts';
+import { type ProcessRow, termsOf } from './store/processes.ts';
 import type { Transaction } from './transaction.ts';
 
 /** Unregisters an executor: its name stays taken, its functions are forgotten, what it was running waits again. */
@@ -14,7 +14,7 @@ export function unregisterExecutor(transaction: Transaction, executor: ExecutorR
   );
   database.run('DELETE FROM functions WHERE colony_name = ? AND executor_name = ?', colonyName, executorName);
   for (const process of runningProcesses(transaction, executor)) {
-    requeue(transaction, process, specOf(process).maxWaitTimeSeconds, process.retries);
+    requeue(transaction, process, termsOf(process).maxWaitTimeSeconds, process.retries);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import * as z from 'zod';
 import type { Message } from '../colony/messages/message.ts';
+import { JsonText } from './json-text.ts';
 import { Refusal } from './refusal.ts';
 import type { RoleContext } from './roles.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -31,27 +32,40 @@ export interface Call extends Transaction, RoleContext {
 /** The inner JSON of a request. */
 export type WireRequest = Readonly<Record<string, unknown>>;
 
-/** How one kind of message is answered. */
-export interface Handler {
+/** What the handlers of all kinds of messages have in common. */
+interface HandlerFacts {
   /** The message's type, such as `getprocessmsg`. */
   readonly type: string;
   /** The type in the reply's envelope. */
   readonly replyType: string;
   readonly texts: FaultTexts;
-  /**
-   * `read` changes nothing; `write` runs in one transaction; `poll` waits, and opens transactions of its own;
-   * `unsigned` is a read that needs no signature.
-   */
-  readonly kind: 'read' | 'write' | 'poll' | 'unsigned';
+}
+
+/**
+ * How one kind of message is answered at once: `read` changes nothing; `write` runs in one transaction; `unsigned` is a
+ * read that needs no signature.
+ */
+interface SynchronousHandler extends HandlerFacts {
+  readonly kind: 'read' | 'write' | 'unsigned';
   /**
    * Decodes the request, checks the caller's role, does what is asked, encodes the reply.
    *
    * @param wire the inner JSON of the envelope
-   * @param disconnected fires when nobody listens for the answer any more
+   * @returns the reply as JSON text
    * @throws Refusal when the request is malformed, not allowed, or impossible
    */
-  answer(wire: WireRequest, call: Call, disconnected: AbortSignal): unknown;
+  answer(wire: WireRequest, call: Call): string;
 }
+
+/** How a message is answered that waits for something, and opens transactions of its own. */
+interface PollHandler extends HandlerFacts {
+  readonly kind: 'poll';
+  /** As that of the others. `disconnected` fires when nobody listens for the answer any more. */
+  answer(wire: WireRequest, call: Call, disconnected: AbortSignal): Promise<string>;
+}
+
+/** How one kind of message is answered. */
+export type Handler = SynchronousHandler | PollHandler;
 
 /** The words in which a message's faults are described, where they are not about its content. */
 export interface FaultTexts {
@@ -87,7 +101,8 @@ interface Definition<Request, Reply, Subject> {
   readonly screen?: (wire: WireRequest) => void;
   /** Admits or refuses the caller; what it finds on the way is handed on. */
   readonly role: (request: Request, call: Call) => Subject;
-  readonly handle: (request: Request, subject: Subject, call: Call) => Reply;
+  /** The reply; or its JSON text, where that is at hand. */
+  readonly handle: (request: Request, subject: Subject, call: Call) => Reply | JsonText;
   /** Another type than the request's for the reply, which then carries it as `msgtype` too. */
   readonly replyType?: string;
 }
@@ -112,24 +127,29 @@ export function writes<Request, Reply, Subject>(definition: Definition<Request, 
 /** Declares how a message waits for something. */
 export function polls<Request, Reply, Subject>(
   definition: Omit<Definition<Request, Reply, Subject>, 'handle'> & {
-    readonly handle: (request: Request, subject: Subject, call: Call, disconnected: AbortSignal) => Promise<Reply>;
+    readonly handle: (
+      request: Request,
+      subject: Subject,
+      call: Call,
+      disconnected: AbortSignal,
+    ) => Promise<Reply | JsonText>;
   },
 ): Handler {
-  const { message, role, handle, texts } = definition;
+  const { message, role, handle, texts, replyType } = definition;
   return {
     type: message.type,
-    replyType: message.type,
+    replyType: replyType ?? message.type,
     texts,
     kind: 'poll',
     async answer(wire, call, disconnected) {
       const request = decodeRequest(definition, wire);
-      return z.encode(message.reply, await handle(request, role(request, call), call, disconnected));
+      return encodeReply(definition, await handle(request, role(request, call), call, disconnected));
     },
   };
 }
 
 function synchronous<Request, Reply, Subject>(
-  kind: Handler['kind'],
+  kind: SynchronousHandler['kind'],
   definition: Definition<Request, Reply, Subject>,
 ): Handler {
   const { message, texts, role, handle, replyType } = definition;
@@ -140,10 +160,18 @@ function synchronous<Request, Reply, Subject>(
     kind,
     answer(wire, call) {
       const request = decodeRequest(definition, wire);
-      const reply = z.encode(message.reply, handle(request, role(request, call), call));
-      return replyType === undefined ? reply : Object.assign({ msgtype: replyType }, reply);
+      return encodeReply(definition, handle(request, role(request, call), call));
     },
   };
+}
+
+function encodeReply<Request, Reply>(
+  { message, replyType }: { readonly message: Message<Request, Reply>; readonly replyType?: string | undefined },
+  reply: Reply | JsonText,
+): string {
+  if (reply instanceof JsonText) return reply.text;
+  const wire = z.encode(message.reply, reply);
+  return JSON.stringify(replyType === undefined ? wire : Object.assign({ msgtype: replyType }, wire));
 }
 
 function decodeRequest<Request>(

@@ -145,26 +145,41 @@ function deadline(nowMs: number, limitSeconds: number): number | null {
   return limitSeconds > 0 ? nowMs + limitSeconds * MILLISECONDS_PER_SECOND : null;
 }
 
-/** Hands a waiting process to an executor. `input` is what its parents gave it, the JSON text of an array. */
+/**
+ * Hands a waiting process to an executor. `input` is what its parents gave it, the JSON text of an array.
+ *
+ * @returns the process as it is now
+ */
 export function markRunning(
   transaction: Transaction,
-  process: ProcessState,
+  process: ProcessRow,
   executorId: string,
   input: string,
   maxExecTimeSeconds: number,
-): void {
+): ProcessRow {
   const { database, nowMs } = transaction;
+  const execDeadlineMs = deadline(nowMs, maxExecTimeSeconds);
   database.run(
     `UPDATE processes SET state = ${STATE.running}, assigned_executor_id = ?, start_ms = ?, end_ms = NULL,
        exec_deadline_ms = ?, input = ?, attempt = attempt + 1 WHERE process_id = ?`,
     executorId,
     nowMs,
-    deadline(nowMs, maxExecTimeSeconds),
+    execDeadlineMs,
     input,
     process.process_id,
   );
   holdBlobs(transaction, process.process_id, input);
   change(transaction, process, STATE.running);
+  return {
+    ...process,
+    state: STATE.running,
+    assigned_executor_id: executorId,
+    start_ms: nowMs,
+    end_ms: null,
+    exec_deadline_ms: execDeadlineMs,
+    input,
+    attempt: process.attempt + 1,
+  };
 }
 
 /** How a process ends. */

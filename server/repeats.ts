@@ -39,12 +39,12 @@ export function requireRecent({ issuedat }: WireRequest, nowMs: number): void {
   );
 }
 
-/** The answer a request has got before. */
+/** The answer a request has got before, as JSON text. */
 export function recallAnswer(
   { database, nowMs }: Transaction,
   digest: string | undefined,
   { issuedat }: WireRequest,
-): { readonly reply: unknown } | undefined {
+): string | undefined {
   if (digest === undefined) return undefined;
   const row = database.get<{ reply: string }>(
     'SELECT reply FROM answered_requests WHERE digest = ? AND answered_ms > ?',
@@ -52,17 +52,17 @@ export function recallAnswer(
     // What says when it was issued is recalled as long as it is accepted, which its client's clock may have put off.
     nowMs - (issuedat === undefined || issuedat === null ? REPEAT_WINDOW_MS : RETENTION_MS),
   );
-  return row === undefined ? undefined : { reply: JSON.parse(row.reply) as unknown };
+  return row?.reply;
 }
 
-/** Stores an answer beside what the request has done. */
-export function rememberAnswer({ database, nowMs }: Transaction, digest: string | undefined, reply: unknown): void {
+/** Stores an answer (JSON text) beside what the request has done. */
+export function rememberAnswer({ database, nowMs }: Transaction, digest: string | undefined, reply: string): void {
   if (digest === undefined) return;
   database.run(
     'INSERT OR REPLACE INTO answered_requests (digest, answered_ms, reply) VALUES (?, ?, ?)',
     digest,
     nowMs,
-    JSON.stringify(reply),
+    reply,
   );
 }
 

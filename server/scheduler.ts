@@ -1,12 +1,11 @@
-import * as z from 'zod';
 import { toError } from '../colony/errors.ts';
-import { Process } from '../colony/messages/processes.ts';
 import { STATE } from './graph.ts';
+import type { JsonText } from './json-text.ts';
 import { isStorageError } from './store/database.ts';
 import { requeue } from './process-lifecycle.ts';
 import { Refusal } from './refusal.ts';
 import { EXECUTOR_STATE, type ExecutorRow, findColony, findExecutor } from './store/members.ts';
-import { findProcessRow, type ProcessRow, specOf, toProcess } from './store/processes.ts';
+import { findProcessRow, processJson, type ProcessRow, termsOf } from './store/processes.ts';
 import { type Transaction, type Transactor, undoable } from './transaction.ts';
 import { assignTo, finish, InputTooLargeError } from './workflow-lifecycle.ts';
 
@@ -19,6 +18,14 @@ interface Want {
   readonly memoryMebibytes: number | undefined;
 }
 
+/** A process that was given to somebody. */
+interface Assignment {
+  readonly processId: string;
+  readonly attempt: number;
+  /** The process, as it is answered. */
+  readonly reply: JsonText;
+}
+
 /** Gives waiting processes to executors that ask for them, in the order in which they asked. */
 export interface Scheduler {
   /**
@@ -28,7 +35,7 @@ export interface Scheduler {
    * @param disconnected when it fires, the executor has not got the answer: nothing is given to it, or it is taken back
    * @throws Refusal 404 when there was none in time, 408 or 503 when assignment is paused, 403 when the executor lost its approval
    */
-  next(want: Want, timeoutSeconds: number, disconnected: AbortSignal): Promise<Process>;
+  next(want: Want, timeoutSeconds: number, disconnected: AbortSignal): Promise<JsonText>;
   /** Gives out what the transaction has made assignable, as a part of it. */
   serveChanges(transaction: Transaction): void;
   /** Lets everybody who waits in a colony try again, after it was resumed or one of its executors changed state. */
@@ -44,8 +51,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Somebody who asked and has not been answered. */
 class Waiter {
   readonly want: Want;
-  readonly answer: Promise<Process>;
-  #resolve: ((process: Process) => void) | undefined;
+  readonly answer: Promise<Assignment>;
+  #resolve: ((assignment: Assignment) => void) | undefined;
   #reject: ((reason: Error) => void) | undefined;
 
   constructor(want: Want) {
@@ -58,8 +65,8 @@ class Waiter {
     this.answer.catch(() => undefined);
   }
 
-  resolve(process: Process): void {
-    this.#resolve?.(process);
+  resolve(assignment: Assignment): void {
+    this.#resolve?.(assignment);
   }
 
   reject(reason: Error): void {
@@ -149,9 +156,9 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
           if (room.has(waiter)) serve(transaction, room, waiter, options);
         });
         if (timeoutSeconds < 0 || isStopped || disconnected.aborted) leave();
-        const process = await waiter.answer;
-        handBackUnlessDelivered(transactor(), process, disconnected);
-        return process;
+        const assignment = await waiter.answer;
+        handBackUnlessDelivered(transactor(), assignment, disconnected);
+        return assignment.reply;
       } finally {
         clearTimeout(timer);
         disconnected.removeEventListener('abort', leave);
@@ -177,19 +184,19 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
 }
 
 /** A process whose executor vanished before it got the answer waits again, as if it had not been given out. */
-function handBackUnlessDelivered(transactor: Transactor, process: Process, disconnected: AbortSignal): void {
+function handBackUnlessDelivered(transactor: Transactor, assignment: Assignment, disconnected: AbortSignal): void {
   const handBack = (): void => {
     // Should this fail, because the server stops say, the process's deadline still hands it on.
-    transactor.write((transaction) => returnToQueue(transaction, process)).catch(() => undefined);
+    transactor.write((transaction) => returnToQueue(transaction, assignment)).catch(() => undefined);
   };
   if (disconnected.aborted) handBack();
   else disconnected.addEventListener('abort', handBack, { once: true });
 }
 
-function returnToQueue(transaction: Transaction, { processId, attempt }: Process): void {
+function returnToQueue(transaction: Transaction, { processId, attempt }: Assignment): void {
   const row = findProcessRow(transaction.database, processId);
   if (row?.state !== STATE.running || row.attempt !== attempt) return;
-  requeue(transaction, row, specOf(row).maxWaitTimeSeconds, row.retries);
+  requeue(transaction, row, termsOf(row).maxWaitTimeSeconds, row.retries);
 }
 
 /** Why somebody who waited, or did not want to, got nothing. */
@@ -229,7 +236,7 @@ function serve(
 }
 
 /** The first process of the queue that can be given out. Those that cannot fail, so that nobody waits behind them. */
-function takeNext(transaction: Transaction, want: Want, options: SchedulerOptions): Process | undefined {
+function takeNext(transaction: Transaction, want: Want, options: SchedulerOptions): Assignment | undefined {
   for (;;) {
     const candidate = findCandidate(transaction, want);
     if (candidate === undefined) return undefined;
@@ -247,13 +254,11 @@ function give(
   candidate: ProcessRow,
   { executor_id: executorId }: ExecutorRow,
   maxInputBytes: number,
-): Process {
-  assignTo(transaction, candidate, executorId, maxInputBytes);
-  const assigned = findProcessRow(transaction.database, candidate.process_id) ?? candidate;
-  const process = toProcess(transaction.database, assigned);
+): Assignment {
+  const given = assignTo(transaction, candidate, executorId, maxInputBytes);
   // What cannot be put into an answer must not be given out: nobody would hear of it.
-  z.encode(Process, process);
-  return process;
+  const reply = processJson(transaction.database, given);
+  return { processId: given.process_id, attempt: given.attempt, reply };
 }
 
 function reasonOf({ process_id: processId }: ProcessRow, thrown: unknown, options: SchedulerOptions): string {

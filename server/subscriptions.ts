@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import * as z from 'zod';
-import { type RequestEnvelope, sealFailure, sealReply } from '../colony/envelope.ts';
+import { type RequestEnvelope, sealFailure, sealReplyText } from '../colony/envelope.ts';
 import type { Message, RequestOf } from '../colony/messages/message.ts';
-import { PROCESS_STATES, Process } from '../colony/messages/processes.ts';
+import { PROCESS_STATES } from '../colony/messages/processes.ts';
 import { subscribeProcess, subscribeProcesses } from '../colony/messages/subscriptions.ts';
 import { identify, type Services, toFailure } from './dispatch.ts';
 import { addressOf } from './http.ts';
@@ -12,7 +12,7 @@ import { callerOf, parsePayload } from './incoming.ts';
 import { MAX_FRAME_BYTES, MAX_SOCKETS, MAX_SUBSCRIPTIONS_PER_SOCKET, MAX_UNREAD_BYTES } from './limits.ts';
 import { Refusal, required } from './refusal.ts';
 import { requireMember, type RoleContext } from './roles.ts';
-import { findProcessRow, toProcess } from './store/processes.ts';
+import { findProcessRow, processJson } from './store/processes.ts';
 import type { ProcessChange, Transaction } from './transaction.ts';
 
 /** The WebSocket side: tells clients what happens to processes. */
@@ -121,7 +121,7 @@ function tell({ transactor, log }: Services, open: Open, change: ProcessChange):
 function eventOf({ database }: Transaction, processId: string): string | undefined {
   const row = findProcessRow(database, processId);
   if (row === undefined) return undefined;
-  return JSON.stringify(sealReply(subscribeProcess.type, z.encode(Process, toProcess(database, row))));
+  return sealReplyText(subscribeProcess.type, processJson(database, row).text);
 }
 
 /** Reads a frame and starts what it asks for. A frame that nobody can have signed ends the socket. */
@@ -138,7 +138,7 @@ function subscribe(services: Services, socket: WebSocket, address: string, frame
   try {
     return services.transactor.read((transaction) => start(services, transaction, socket, envelope, callerId));
   } catch (thrown) {
-    socket.send(JSON.stringify(toFailure(services.log, envelope.payloadtype, thrown).envelope));
+    socket.send(toFailure(services.log, envelope.payloadtype, thrown).body);
     return undefined;
   }
 }

@@ -4,7 +4,7 @@ import type { Presence } from './presence.ts';
 import { requeue } from './process-lifecycle.ts';
 import { forgetOldAnswers } from './repeats.ts';
 import { EXECUTOR_STATE, type ExecutorRow } from './store/members.ts';
-import { type ProcessRow, specOf } from './store/processes.ts';
+import { type ProcessRow, termsOf } from './store/processes.ts';
 import type { Transaction } from './transaction.ts';
 import { finish } from './workflow-lifecycle.ts';
 
@@ -23,7 +23,7 @@ function expireRunning(transaction: Transaction): void {
     transaction.nowMs,
   );
   for (const process of expired) {
-    const { maxRetries, maxWaitTimeSeconds } = specOf(process);
+    const { maxRetries, maxWaitTimeSeconds } = termsOf(process);
     if (maxRetries >= 0 && process.retries >= maxRetries) {
       finish(transaction, process, { state: STATE.failed, errors: ['Maximum execution time limit exceeded'] });
     } else {

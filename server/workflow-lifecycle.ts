@@ -11,7 +11,7 @@ import {
   type ProcessState,
 } from './process-lifecycle.ts';
 import { Refusal } from './refusal.ts';
-import { childrenOf, type ProcessRow, specOf } from './store/processes.ts';
+import { childrenOf, type ProcessRow, termsOf } from './store/processes.ts';
 import { randomId } from './store/values.ts';
 import type { WorkflowRow } from './store/workflows.ts';
 import type { Transaction } from './transaction.ts';
@@ -115,6 +115,7 @@ export class InputTooLargeError extends Error {
  * Hands a process that may be taken to an executor, with what its parents gave it.
  *
  * @param maxInputBytes how long the JSON of what the parents gave may be
+ * @returns the process as it is now
  * @throws InputTooLargeError when it is longer
  */
 export function assignTo(
@@ -122,10 +123,10 @@ export function assignTo(
   process: ProcessRow,
   executorId: string,
   maxInputBytes: number,
-): void {
-  const { maxExecTimeSeconds } = specOf(process);
+): ProcessRow {
+  const { maxExecTimeSeconds } = termsOf(process);
   const input = process.workflow_id === null ? process.input : inputOf(transaction, process, maxInputBytes);
-  markRunning(transaction, process, executorId, input, maxExecTimeSeconds);
+  return markRunning(transaction, process, executorId, input, maxExecTimeSeconds);
 }
 
 function inputOf({ database }: Transaction, process: ProcessRow, maxInputBytes: number): string {

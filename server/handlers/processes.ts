@@ -21,7 +21,14 @@ import { colonyOwner, member, memberOfProcess, type ProcessAccess, requireMember
 import { countCall } from '../store/functions.ts';
 import { findUser } from '../store/members.ts';
 import { requireModestSpec } from '../submission.ts';
-import { findProcessRow, listHistory, listProcesses, type ProcessRow, specOf, toProcess } from '../store/processes.ts';
+import {
+  findProcessRow,
+  listHistory,
+  listProcesses,
+  processJson,
+  type ProcessRow,
+  termsOf,
+} from '../store/processes.ts';
 import { finish } from '../workflow-lifecycle.ts';
 
 /** Submitting, giving out and ending processes. */
@@ -40,7 +47,7 @@ export const processHandlers: readonly Handler[] = [
         500,
         'Failed to submit process spec, addedProcess is nil',
       );
-      return toProcess(call.database, row);
+      return processJson(call.database, row);
     },
   }),
   polls({
@@ -136,7 +143,7 @@ function countSuccess({ database, nowMs }: Call, { process, member: caller }: Pr
   if (caller.executor === undefined) return;
   const startMs = process.start_ms ?? nowMs;
   const waitSeconds = (startMs - process.submission_ms) / 1000;
-  countCall(database, caller.executor, specOf(process).functionName, waitSeconds, (nowMs - startMs) / 1000);
+  countCall(database, caller.executor, termsOf(process).functionName, waitSeconds, (nowMs - startMs) / 1000);
 }
 
 /** Looking processes up and removing them. */
@@ -145,7 +152,7 @@ export const processListHandlers: readonly Handler[] = [
     message: getProcess,
     texts: faultTexts('Failed to get process'),
     role: memberOfProcess([404, 'Failed to get process, process not found']),
-    handle: (_request, { process }, { database }) => toProcess(database, process),
+    handle: (_request, { process }, { database }) => processJson(database, process),
   }),
   reads({
     message: getProcesses,

@@ -13,7 +13,7 @@ import { faultTexts, type Handler, reads, writes } from '../handler.ts';
 import { Refusal, required } from '../refusal.ts';
 import { colonyOwner, member, requireMember, requireProcess, type RoleContext } from '../roles.ts';
 import { requireModestSpec, requireModestWorkflow } from '../submission.ts';
-import { findProcessRow, toProcess } from '../store/processes.ts';
+import { findProcessRow, processJson } from '../store/processes.ts';
 import { findWorkflow, listWorkflows, toWorkflow, type WorkflowRow } from '../store/workflows.ts';
 import { cancelWorkflow as cancel, submitWorkflow } from '../workflow-lifecycle.ts';
 import { requireCount } from './processes.ts';
@@ -87,7 +87,7 @@ export const workflowHandlers: readonly Handler[] = [
       requireProcess(call, parentProcessId, [400, `Process with Id ${parentProcessId} does not exist`]),
     handle(request, { process: parent, member: caller }, call) {
       const row = findProcessRow(call.database, addChildProcess(call, request, parent, caller.id));
-      return toProcess(call.database, required(row, 500, 'Failed to submit process spec, addedProcess is nil'));
+      return processJson(call.database, required(row, 500, 'Failed to submit process spec, addedProcess is nil'));
     },
   }),
 ];

@@ -1,9 +1,11 @@
 import * as z from 'zod';
-import { type Attribute, FunctionSpec, PROCESS_STATES, type Process } from '../../colony/messages/processes.ts';
+import { Attribute, FunctionSpec, FunctionTerms } from '../../colony/messages/processes.ts';
+import { list } from '../../colony/messages/wire.ts';
 import { STATE } from '../graph.ts';
+import { JsonText, listOf, requireJson } from '../json-text.ts';
 import { MAX_HISTORY } from '../limits.ts';
 import type { Database, SqlValue } from './database.ts';
-import { fitting, parseStored, toDate } from './values.ts';
+import { fitting, parseStored, toWireTime } from './values.ts';
 
 /** One row of `processes`. */
 export interface ProcessRow {
@@ -54,34 +56,44 @@ export function specOf(row: ProcessRow): FunctionSpec {
   return z.decode(FunctionSpec, parseStored(row.spec));
 }
 
-/** A process as clients see it. */
-export function toProcess(database: Database, row: ProcessRow): Process {
-  return {
-    processId: row.process_id,
-    initiatorId: row.initiator_id,
-    initiatorName: row.initiator_name,
-    assignedExecutorId: row.assigned_executor_id,
-    isAssigned: row.assigned_executor_id !== '',
-    state: PROCESS_STATES[row.state] ?? 'waiting',
-    priorityTime: row.priority_ms * NANOSECONDS_PER_MILLISECOND,
-    submissionTime: toDate(row.submission_ms),
-    startTime: toDate(row.start_ms),
-    endTime: toDate(row.end_ms),
-    waitDeadline: toDate(row.wait_deadline_ms),
-    execDeadline: toDate(row.exec_deadline_ms),
+/** What the server itself needs to know of the function spec of a row. */
+export function termsOf(row: ProcessRow): FunctionTerms {
+  return z.decode(FunctionTerms, parseStored(row.spec));
+}
+
+/**
+ * A process as clients see it, in the form of the codec `Process`.
+ *
+ * @throws SyntaxError when what is stored of it cannot be read
+ */
+export function processJson(database: Database, row: ProcessRow): JsonText {
+  const hasFamily = row.workflow_id !== null;
+  const whatItIs = {
+    processid: row.process_id,
+    initiatorid: row.initiator_id,
+    initiatorname: row.initiator_name,
+    assignedexecutorid: row.assigned_executor_id,
+    isassigned: row.assigned_executor_id !== '',
+    state: row.state,
+    prioritytime: row.priority_ms * NANOSECONDS_PER_MILLISECOND,
+    submissiontime: toWireTime(row.submission_ms),
+    starttime: toWireTime(row.start_ms),
+    endtime: toWireTime(row.end_ms),
+    waitdeadline: toWireTime(row.wait_deadline_ms),
+    execdeadline: toWireTime(row.exec_deadline_ms),
     retries: row.retries,
     attempt: row.attempt,
-    attributes: attributesOf(database, row),
-    spec: specOf(row),
-    waitForParents: row.waits_for_parents === 1,
-    parents: row.workflow_id === null ? [] : parentsOf(database, row.process_id),
-    children: row.workflow_id === null ? [] : childrenOf(database, row.process_id),
-    workflowId: row.workflow_id ?? '',
-    input: parseStored(row.input),
-    output: parseStored(row.output),
-    errors: parseStored(row.errors),
+    attributes: z.encode(Attributes, attributesOf(database, row)),
+    waitforparents: row.waits_for_parents === 1,
+    parents: hasFamily ? parentsOf(database, row.process_id) : [],
+    children: hasFamily ? childrenOf(database, row.process_id) : [],
+    processgraphid: row.workflow_id ?? '',
   };
+  const texts = `"spec":${requireJson(row.spec)},"in":${requireJson(row.input)},"out":${requireJson(row.output)}`;
+  return new JsonText(`${JSON.stringify(whatItIs).slice(0, -1)},${texts},"errors":${requireJson(row.errors)}}`);
 }
+
+const Attributes = list(Attribute);
 
 /** The parents of a process in the order of its dependencies; one named twice stands twice. */
 function parentsOf(database: Database, processId: string): string[] {
@@ -161,7 +173,7 @@ const SIZE = `octet_length(spec) + octet_length(input) + octet_length(output) + 
    WHERE attributes.process_id = processes.process_id) AS bytes`;
 
 /** The processes that a query finds, as far as they fit into one answer. */
-function selectFitting(database: Database, rest: string, ...values: readonly SqlValue[]): Process[] {
+function selectFitting(database: Database, rest: string, ...values: readonly SqlValue[]): readonly JsonText[] {
   const found = database.all<{ process_id: string; bytes: number }>(
     `SELECT process_id, ${SIZE} FROM processes WHERE ${rest}`,
     ...values,
@@ -169,21 +181,18 @@ function selectFitting(database: Database, rest: string, ...values: readonly Sql
   return fitting(found, ({ bytes }) => bytes)
     .map(({ process_id: processId }) => findProcessRow(database, processId))
     .filter((row) => row !== undefined)
-    .map((row) => toProcess(database, row));
+    .map((row) => processJson(database, row));
 }
 
 /**
  * Processes in one state: waiting ones in the order of the queue, running ones oldest first, final ones newest first.
  * Fewer than asked for when they would not fit into one answer.
  */
-export function listProcesses(database: Database, filter: ProcessFilter): Process[] {
+export function listProcesses(database: Database, filter: ProcessFilter): JsonText {
   const [condition, value] = filterCondition(filter);
   const values: SqlValue[] = [filter.colonyName, filter.state, ...value, filter.count];
-  return selectFitting(
-    database,
-    `colony_name = ? AND state = ? ${condition} ORDER BY ${orderOf(filter.state)} LIMIT ?`,
-    ...values,
-  );
+  const rest = `colony_name = ? AND state = ? ${condition} ORDER BY ${orderOf(filter.state)} LIMIT ?`;
+  return listOf(selectFitting(database, rest, ...values));
 }
 
 /** What {@link listHistory} gives: processes in one state, submitted after a moment, of one executor or (empty) of all. */
@@ -194,8 +203,8 @@ export interface HistoryFilter {
 }
 
 /** The newest processes of a colony's recent past, oldest first; at most {@link MAX_HISTORY}, and what fits. */
-export function listHistory(database: Database, colonyName: string, filter: HistoryFilter): Process[] {
-  return selectFitting(
+export function listHistory(database: Database, colonyName: string, filter: HistoryFilter): JsonText {
+  const newestFirst = selectFitting(
     database,
     `colony_name = ? AND state = ? AND submission_ms >= ?
        AND (? = '' OR assigned_executor_id = ?) ORDER BY sequence DESC LIMIT ${MAX_HISTORY}`,
@@ -204,7 +213,8 @@ export function listHistory(database: Database, colonyName: string, filter: Hist
     filter.sinceMs,
     filter.executorId,
     filter.executorId,
-  ).toReversed();
+  );
+  return listOf(newestFirst.toReversed());
 }
 
 function filterCondition({ executorType, initiatorName, label }: ProcessFilter): [condition: string, values: string[]] {

@@ -1,5 +1,6 @@
 /* oxlint-disable typescript/no-unnecessary-type-parameters, typescript/no-unsafe-type-assertion -- what is stored was checked when it was written */
 import { randomBytes } from 'node:crypto';
+import { UNSET_TIME } from '../../colony/messages/wire.ts';
 import { MAX_LIST_BYTES } from '../limits.ts';
 
 /** A fresh id for a process, workflow or function: 256 random bits, 64 lower-case hexadecimal characters. */
@@ -13,6 +14,11 @@ const LAST_MOMENT_MS = 8.64e15;
 /** A moment of the store (milliseconds since 1970, NULL when not set) as a date. What no date can hold counts as not set. */
 export function toDate(milliseconds: number | null): Date | undefined {
   return milliseconds === null || Math.abs(milliseconds) > LAST_MOMENT_MS ? undefined : new Date(milliseconds);
+}
+
+/** A moment of the store as it stands on the wire. */
+export function toWireTime(milliseconds: number | null): string {
+  return toDate(milliseconds)?.toISOString() ?? UNSET_TIME;
 }
 
 /** The first ones of a list that fit into an answer; one at least. */
