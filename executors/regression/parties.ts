@@ -1,5 +1,7 @@
 import type { PrivateKey } from 'paillier-bigint';
+import * as z from 'zod';
 import type { Turn } from './contexts.ts';
+import { ProgressMessage } from './messages.ts';
 import { Pads } from './pads.ts';
 import type { PadSeeds } from './pads.ts';
 import { refusal } from './refusal.ts';
@@ -17,15 +19,22 @@ export interface LabelParty extends RunKey {
   readonly privateKey?: PrivateKey;
 }
 
-/** What the label party remembers between rounds; plain JSON. */
-export interface LabelState {
-  /** The iteration that is open. */
-  readonly iteration: number;
-  /** How many openings each party has had. */
-  readonly opened: Readonly<Record<string, number>>;
-  /** SHA-256 of what was opened in this iteration, by context. */
-  readonly answered: Readonly<Record<string, string>>;
-}
+/**
+ * What the label party, or a share holder, remembers between rounds; plain JSON.
+ *
+ * - `iteration`: the one that is open
+ * - `opened`: how many openings each party has had
+ * - `answered`: SHA-256 of what was opened in this iteration, by context
+ */
+export const LabelState = z
+  .strictObject({
+    iteration: z.int().min(0),
+    opened: z.record(z.string(), z.int().min(0)).readonly(),
+    answered: z.record(z.string(), z.string()).readonly(),
+  })
+  .readonly();
+/** @see {@link LabelState} */
+export type LabelState = z.output<typeof LabelState>;
 
 /** The state before the first iteration. */
 export const INITIAL_LABEL_STATE: LabelState = { iteration: 0, opened: {}, answered: {} };
@@ -41,40 +50,50 @@ export interface FeatureParty extends RunKey {
   readonly seeds?: PadSeeds;
 }
 
-/** A gradient that waits for its opening. */
-export interface PendingGradient {
-  readonly context: string;
-  /** SHA-256 of the aggregate that it was computed from. */
-  readonly source: string;
-  /** M_j, hexadecimal; secret. */
-  readonly masks: readonly string[];
-  /** The masked ciphertexts, base64: a repetition sends the same bytes. */
-  readonly data: string;
-}
+/**
+ * A gradient that waits for its opening: the context it left under, SHA-256 of what it was computed from, its masks M_j
+ * (hexadecimal, secret), and the masked ciphertexts (base64), so that a repetition sends the same bytes.
+ */
+const PendingGradient = z
+  .strictObject({ context: z.string(), source: z.string(), masks: z.array(z.string()).readonly(), data: z.string() })
+  .readonly();
+/** @see {@link PendingGradient} */
+export type PendingGradient = z.output<typeof PendingGradient>;
 
-/** What a feature party remembers between rounds; plain JSON, secret. */
-export interface FeatureState {
-  readonly iteration: number;
-  readonly theta: readonly number[];
-  /** Norm of the last gradient of batch 0, and how often in a row it grew. */
-  readonly growth: { readonly norm: number; readonly times: number };
-  /** The gradient at θ = 0, which the loss needs. */
-  readonly firstGradient: readonly number[] | null;
-  /** The last gradient sums. */
-  readonly gradient: readonly number[] | null;
-  /** This party's part of the loss before the last step. */
-  readonly lossPart: number | null;
-  /** The last request for predictions that was answered, and rows predicted in all. */
-  readonly predictions: { readonly request: number; readonly fingerprint: string; readonly rows: number };
-  readonly pending: PendingGradient | null;
-}
+const Numbers = z.array(z.number()).readonly();
+
+/**
+ * What a feature party remembers between rounds; plain JSON, secret.
+ *
+ * - `theta`: coefficients, in the order of the columns
+ * - `growth`: norm of the last gradient of batch 0, and how often in a row it grew
+ * - `firstGradient`: the gradient sums at θ = 0, which the loss needs; `gradient`: the last ones
+ * - `lossPart`: this party's part of the loss before the last step
+ * - `progress`: what the last step said
+ * - `predictions`: the last request that was answered, and rows predicted in all
+ */
+export const FeatureState = z
+  .strictObject({
+    iteration: z.int().min(0),
+    theta: Numbers,
+    growth: z.strictObject({ norm: z.number(), times: z.int().min(0) }).readonly(),
+    firstGradient: Numbers.nullable(),
+    gradient: Numbers.nullable(),
+    lossPart: z.number().nullable(),
+    progress: ProgressMessage.readonly().nullable(),
+    predictions: z.strictObject({ request: z.int(), fingerprint: z.string(), rows: z.int().min(0) }).readonly(),
+    pending: PendingGradient.nullable(),
+  })
+  .readonly();
+/** @see {@link FeatureState} */
+export type FeatureState = z.output<typeof FeatureState>;
 
 /** The state before the first iteration: θ = 0. */
 export function initialFeatureState(columns: number): FeatureState {
   const theta = Array.from({ length: columns }, () => 0);
   const growth = { norm: 0, times: 0 };
   const predictions = { request: -1, fingerprint: '', rows: 0 };
-  const nothing = { firstGradient: null, gradient: null, lossPart: null, pending: null };
+  const nothing = { firstGradient: null, gradient: null, lossPart: null, progress: null, pending: null };
   return { iteration: 0, theta, growth, predictions, ...nothing };
 }
 

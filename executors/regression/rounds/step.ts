@@ -33,6 +33,8 @@ export interface StepResult {
  */
 export function stepRound(party: FeatureParty, state: FeatureState, turn: Turn, opening: OpeningMessage): StepResult {
   const { parameters, publicKey, name } = party;
+  const repeated = repeatedStep(party, state, turn);
+  if (repeated) return repeated;
   requireContext(parameters, { round: 'opening', ...turn, party: parameters.label }, opening.context);
   if (opening.party !== name) {
     throw refusal('WRONG_PARTY', `opening: expected that of ${name}, got that of ${opening.party}`);
@@ -57,29 +59,41 @@ export function stepWith(
   return stepOf(party, state, turn, sums);
 }
 
-/** The step from gradient sums, whichever protocol they came from. */
+/**
+ * The step from gradient sums, whichever protocol they came from. A step that leaves the range of numbers is not taken, and
+ * counts as diverging.
+ */
 export function stepOf(party: FeatureParty, state: FeatureState, turn: Turn, sums: Float64Array): StepResult {
   const { parameters, name } = party;
   const { from, to } = rowsOfIteration(parameters, turn.iteration);
-  const theta = state.theta.map((value, index) => {
+  const stepped = state.theta.map((value, index) => {
     const shrinking = party.penalised[index] === true ? parameters.lambda * value : 0;
     return value - parameters.alpha * ((sums[index] ?? 0) / (to - from) + shrinking);
   });
+  const isFinite = stepped.every(Number.isFinite);
+  const theta = isFinite ? stepped : state.theta;
   const moved = Math.max(...theta.map((value, index) => Math.abs(value - (state.theta[index] ?? 0))));
   const growth = batchIndexOf(parameters, turn.iteration) === 0 ? growthOf(state, sums) : state.growth;
-  const gradientSums = Array.from(sums);
-  const message = {
+  const message: ProgressMessage = {
     v: 1,
     kind: 'progress',
     context: contextOf(parameters, { round: 'progress', ...turn, party: name }),
-    converged: parameters.toleranceBits !== undefined && moved < 2 ** -parameters.toleranceBits,
-    diverged: growth.times >= GROWTHS || !theta.every(Number.isFinite),
-  } as const;
-  const firstGradient = state.firstGradient ?? gradientSums;
-  const lossPart = hasLoss(parameters) ? lossPartOf(parameters, state.theta, gradientSums, firstGradient) : null;
-  const iteration = turn.iteration + 1;
-  const next = { ...state, iteration, theta, growth, firstGradient, gradient: gradientSums, lossPart, pending: null };
-  return { state: next, message, gradientSums };
+    converged: isFinite && parameters.toleranceBits !== undefined && moved < 2 ** -parameters.toleranceBits,
+    diverged: !isFinite || growth.times >= GROWTHS,
+  };
+  const gradient = Array.from(sums);
+  const firstGradient = state.firstGradient ?? gradient;
+  const lossPart = hasLoss(parameters) ? lossPartOf(parameters, state.theta, gradient, firstGradient) : null;
+  const changes = { theta, growth, firstGradient, gradient, lossPart, progress: message, pending: null };
+  return { state: { ...state, ...changes, iteration: turn.iteration + 1 }, message, gradientSums: gradient };
+}
+
+/** The result of a step that was taken before: a repetition says the same. */
+export function repeatedStep(party: FeatureParty, state: FeatureState, turn: Turn): StepResult | undefined {
+  const { progress, gradient } = state;
+  const context = contextOf(party.parameters, { round: 'progress', ...turn, party: party.name });
+  if (progress?.context !== context || gradient === null) return undefined;
+  return { state, message: progress, gradientSums: gradient };
 }
 
 /**

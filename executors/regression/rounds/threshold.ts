@@ -18,7 +18,7 @@ import { validVector } from '../streams.ts';
 import type { Expected, RunKey } from '../streams.ts';
 import { requireOneOfEach } from './aggregate.ts';
 import type { RoundOptions } from './aggregate.ts';
-import { stepWith } from './step.ts';
+import { repeatedStep, stepWith } from './step.ts';
 import type { StepResult } from './step.ts';
 import { advance, countOpening, lossOf, predictionsOf } from './label.ts';
 
@@ -78,6 +78,8 @@ export async function thresholdStepRound(
   turn: Turn,
   partials: readonly PartialMessage[],
 ): Promise<StepResult> {
+  const repeated = repeatedStep(party, state, turn);
+  if (repeated) return repeated;
   const count = expectGradient(party.parameters, turn, party.name).count;
   const plaintexts = await combinePartials(party, { round: 'partial', ...turn }, party.name, count, partials);
   return stepWith(

@@ -1,0 +1,72 @@
+import type { Logger } from 'pino';
+import type { BlobStore } from '../../../colony/blobs.ts';
+import type { ColoniesClient } from '../../../colony/client.ts';
+import type { Identity } from '../../../colony/identity.ts';
+import type { RunParameters } from '../parameters.ts';
+import { partiesOf } from '../parameters.ts';
+import { refusal } from '../refusal.ts';
+import { openRunFiles, type RunFiles } from '../run-files.ts';
+import type { Training } from '../training.ts';
+import type { Peers } from './peers.ts';
+
+/** What every daemon of a regression works with. */
+export interface Desk {
+  /** The executor type of this daemon, which is its party's name. */
+  readonly name: string;
+  readonly identity: Identity;
+  readonly colonyName: string;
+  readonly client: ColoniesClient;
+  readonly peers: Peers;
+  /** The party's own directory: one below it for each run. */
+  readonly root: string;
+}
+
+/** What one call brings. */
+export interface CallTools {
+  readonly blobs: BlobStore;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+/** Where the party keeps what belongs to a run. */
+export function filesOf(desk: Desk, parameters: Pick<RunParameters, 'run'>): RunFiles {
+  return openRunFiles(desk.root, parameters.run);
+}
+
+/** Who made the run's key: the label party, or in threshold mode the aggregator as the dealer. */
+export function keyMakerOf({ parameters, aggregator }: Training): string {
+  return parameters.mode === 'threshold' ? aggregator : parameters.label;
+}
+
+/** The parties that exchange halves: all in threshold mode, else the feature parties. */
+export function sharersOf({ parameters }: Training): readonly string[] {
+  return parameters.mode === 'threshold' ? partiesOf(parameters) : parameters.features.map(({ name }) => name);
+}
+
+/** @throws TerminalError `WRONG_PARTY` when this daemon is not what the training says */
+export function requireRole(desk: Desk, training: Training, role: 'label' | 'feature' | 'aggregator'): void {
+  const { parameters, aggregator } = training;
+  const isRight =
+    role === 'feature'
+      ? parameters.features.some(({ name }) => name === desk.name)
+      : desk.name === (role === 'label' ? parameters.label : aggregator);
+  if (isRight) return;
+  throw refusal('WRONG_PARTY', `training: expected ${desk.name} as ${role} party of the run, got other names`);
+}
+
+/** One call after another for each run: a party's state has one owner at a time. */
+export class Turns {
+  readonly #last = new Map<string, Promise<unknown>>();
+
+  /** Runs `work` when everything before it has ended. */
+  async take<T>(run: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#last.get(run) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    this.#last.set(run, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#last.get(run) === mine) this.#last.delete(run);
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import * as z from 'zod';
+import { PartialMessage, ProgressMessage } from '../messages.ts';
+import type { FeatureState, LabelState } from '../parties.ts';
+import { OpenOutput } from '../outputs.ts';
+
+/** What parties remember of a run between processes and restarts. Plain JSON, secret. */
+
+const Hex = z.string().regex(/^(?:[0-9a-f]{2})*$/);
+const Numbers = z.array(z.number());
+
+const Turn = z.strictObject({ iteration: z.int().min(0), attempt: z.int().min(0) });
+
+const featureState: z.ZodType<FeatureState> = z.strictObject({
+  iteration: z.int().min(0),
+  theta: Numbers,
+  growth: z.strictObject({ norm: z.number(), times: z.int() }),
+  firstGradient: Numbers.nullable(),
+  gradient: Numbers.nullable(),
+  lossPart: z.number().nullable(),
+  predictions: z.strictObject({ request: z.int(), fingerprint: z.string(), rows: z.int() }),
+  pending: z
+    .strictObject({ context: z.string(), source: z.string(), masks: z.array(z.string()), data: z.string() })
+    .nullable(),
+});
+
+const labelState: z.ZodType<LabelState> = z.strictObject({
+  iteration: z.int().min(0),
+  opened: z.record(z.string(), z.int()),
+  answered: z.record(z.string(), z.string()),
+});
+
+/** What a party has opened: in threshold mode every party opens. */
+const openings = {
+  openState: labelState,
+  /** What it gave last; the next block begins with it. */
+  lastOpened: OpenOutput.nullable(),
+};
+
+/** In threshold mode: what comes from the dealer. */
+const share = {
+  /** Text of the key share, unsealed. */
+  share: z.string().nullable(),
+};
+
+const common = {
+  /** The X25519 key of this run. */
+  half: z.strictObject({ privateHalf: Hex, publicHalf: Hex }).nullable(),
+  /** The run's public key as it was signed; null until the party has joined. */
+  key: z.string().nullable(),
+  /** Tells whether the table has changed since the run began. */
+  tableDigest: z.string(),
+};
+
+/** A feature party's memory of a run. */
+export const FeatureMemory = z.strictObject({
+  ...common,
+  ...share,
+  ...openings,
+  group: Hex.nullable(),
+  /** Pair seeds by party. */
+  pairs: z.record(z.string(), Hex),
+  feature: featureState,
+  /** The turn of the last step. */
+  lastTurn: Turn.nullable(),
+  progress: ProgressMessage.nullable(),
+  /** In threshold mode, its part in opening the last sum of losses. */
+  lossPartial: PartialMessage.nullable(),
+  /** Length of thetas.log after the last step. */
+  logBytes: z.int().min(0),
+});
+/** @see {@link FeatureMemory} */
+export type FeatureMemory = z.output<typeof FeatureMemory>;
+
+/** The label party's memory of a run. */
+export const LabelMemory = z.strictObject({
+  ...common,
+  ...share,
+  ...openings,
+  /** The primes of the private key; in single-key mode only. */
+  primes: z.strictObject({ p: z.string(), q: z.string() }).nullable(),
+  /** Texts of E0, one for each batch. */
+  labels: z.array(z.string()),
+  /** In threshold mode, the sum of losses that waits for everybody's parts, and its turn. */
+  pendingLoss: z.strictObject({ ...Turn.shape, sum: z.string() }).nullable(),
+  /** Length of the loss curve's file. */
+  logBytes: z.int().min(0),
+  /** Workflows that were submitted, by what they are for. */
+  submitted: z.record(z.string(), z.string()),
+  stopped: z.string().nullable(),
+});
+/** @see {@link LabelMemory} */
+export type LabelMemory = z.output<typeof LabelMemory>;

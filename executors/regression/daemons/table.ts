@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+import { type AlignedTable, digestOfIds, readAligned } from '../../../data/aligned.ts';
+import type { Dataset } from '../../../data/dataset.ts';
+
+/** A party's rows: which columns it takes part with, and how they meet the rows of others. */
+export interface PartyTable {
+  readonly dataset: Dataset;
+  /** The columns to train with, or the one with the labels; undefined: all but the id column. */
+  readonly columns: readonly string[] | undefined;
+  /** Undefined: rows meet by position. */
+  readonly idColumn: string | undefined;
+  /** The ids that all parties have; undefined: all of the source. */
+  readonly commonIds: readonly string[] | undefined;
+}
+
+/** What a table holds at the moment; private. */
+export interface TableContent extends AlignedTable {
+  readonly names: readonly string[];
+  /** Null where rows meet by position. */
+  readonly idsDigest: string | null;
+  /** SHA-256 over names, ids and values: tells whether a source has changed between two readings. */
+  readonly digest: string;
+}
+
+/** Reads a party's rows in the shared order. @throws DataError */
+export async function readTable(
+  { dataset, columns, idColumn, commonIds }: PartyTable,
+  signal: AbortSignal,
+): Promise<TableContent> {
+  const names = columns ?? (await dataset.source.columns(undefined, signal)).filter((name) => name !== idColumn);
+  const table = await readAligned(dataset, { columns: names, idColumn, commonIds }, signal);
+  const idsDigest = table.ids === undefined ? null : digestOfIds(table.ids);
+  const hash = createHash('sha256').update(JSON.stringify([names, idsDigest, table.rowCount]));
+  for (const column of table.columns) hash.update(column);
+  return { ...table, names, idsDigest, digest: hash.digest('hex') };
+}

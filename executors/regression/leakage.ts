@@ -1,0 +1,64 @@
+import { hasLoss, isCubic } from './parameters.ts';
+import type { RunParameters } from './parameters.ts';
+
+/** Who learns what in a run, in plain words: printed before it begins, and tested against what parties see. */
+
+const OTHERS = {
+  'single-key': (label: string, count: number): string[] => [
+    `${label} sees numbers that look uniform (padded predictions, masked gradients), the stop bits, and what is listed below; ` +
+      'no feature, no coefficient, no prediction. This holds even if it reads all traffic and works with the server and ' +
+      'the aggregator.',
+    `${label} and any one feature party together can compute the residuals of all rows, and from many iterations how the ` +
+      `other parties' rows relate to each other${count > 2 ? '; they cannot tell two honest feature parties apart' : ''}. ` +
+      'If you fear that, choose mode "threshold" or "additive".',
+  ],
+  threshold: (label: string): string[] => [
+    `Nobody holds the key: ${label} and all feature parties have one share each, and all of them are needed for every opening. ` +
+      'Any group that misses one party can decrypt nothing but its own gradients.',
+    'The dealer who makes the key could read everything until it forgets the key. If one party is away, nothing can be ' +
+      'opened.',
+  ],
+  additive: (label: string): string[] => [
+    `Residuals are never in one place: ${label} and the feature parties hold shares that only all of them together could add ` +
+      'up. Nobody holds a common key.',
+    'Each feature party encrypts its rows once under its own key; the functionals it learns are fixed from then on. Carries ' +
+      'are hidden with a probability of failure of about 2^-40 for each value.',
+  ],
+} as const;
+
+/**
+ * The leakage statement of a run in plain words, one sentence or two for each item. M2 = [X y]ᵀ[X y] is the matrix of
+ * second moments.
+ */
+export function leakageOf(parameters: RunParameters): string[] {
+  const { label, mode, features } = parameters;
+  return [
+    'The server and the aggregator learn the number of rows, parties, columns and iterations, and when who answered. They ' +
+      'hold no key: what they carry stays encrypted (decisional composite residuosity).',
+    'Each feature party learns its own gradients (one number for each of its columns and iteration) and its own coefficients, ' +
+      'and nothing else. These numbers depend on the other parties only through the second moments [X y]ᵀ[X y], never on a ' +
+      'single row.',
+    'All feature parties together learn Xᵀy: one number for each column. A converged model implies these numbers anyway; ' +
+      'labels stay undetermined while there are more rows than columns.',
+    ...OTHERS[mode](label, features.length),
+    ...cubicOf(parameters),
+    ...lossOf(parameters),
+    'Everybody sees two bits of each feature party after every step: whether it has converged, and whether it diverges.',
+    'Not covered: parties that deviate from the protocol (limited by the opening budget), and what the finished model or its ' +
+      'predictions say about the rows it was trained on.',
+  ];
+}
+
+function cubicOf(parameters: RunParameters): string[] {
+  if (!isCubic(parameters)) return [];
+  return [
+    `For the cubic form ${parameters.label} opens predictions under a pad that is 80 bits longer than they are: what it sees ` +
+      'differs from uniform by at most 2^-80 for each row.',
+  ];
+}
+
+function lossOf(parameters: RunParameters): string[] {
+  if (!hasLoss(parameters)) return [];
+  const alone = parameters.features.length === 1 ? " With one feature party, that is this party's part." : '';
+  return [`${parameters.label} learns the loss of every iteration, one number for all rows.${alone}`];
+}
