@@ -32,6 +32,10 @@ export const MAX_FILES_PER_LIST = 50_000;
 export const MAX_LOCATIONS_PER_LIST = 10_000;
 /** The longest description of a location, in UTF-16 units. */
 export const MAX_DESCRIPTION_CHARACTERS = 2000;
+/** At most so many lines in the log of one process. */
+export const MAX_PROCESS_LOG_LINES = 10_000;
+/** At most so many lines of one executor about itself within an hour. */
+export const MAX_EXECUTOR_LOG_LINES_PER_HOUR = 10_000;
 /** The longest line of a log, in UTF-16 units. */
 export const MAX_LOG_CHARACTERS = 64 * 1024;
 /** At most so many nodes in one workflow. */

@@ -1,13 +1,24 @@
 import { addExecutorLog, addLog, getLogs, searchLogs } from '../../colony/messages/logs.ts';
 import { STATE } from '../graph.ts';
 import { type Call, faultTexts, type Handler, reads, writes } from '../handler.ts';
-import { MAX_LOG_CHARACTERS, MAX_LOGS_PER_LIST, MAX_LOGS_PER_SEARCH, MAX_SEARCH_DAYS } from '../limits.ts';
+import {
+  MAX_EXECUTOR_LOG_LINES_PER_HOUR,
+  MAX_LOG_CHARACTERS,
+  MAX_LOGS_PER_LIST,
+  MAX_LOGS_PER_SEARCH,
+  MAX_PROCESS_LOG_LINES,
+  MAX_SEARCH_DAYS,
+} from '../limits.ts';
 import { requireAttempt } from '../process-lifecycle.ts';
 import { Refusal, required } from '../refusal.ts';
 import { member, memberOfProcess } from '../roles.ts';
-import { insertLog, listLogs, type LogSource, searchLogs as search } from '../store/logs.ts';
+import { hasLines, hasOwnLines, insertLog, listLogs, type LogSource, searchLogs as search } from '../store/logs.ts';
 import { findExecutor } from '../store/members.ts';
 import { findProcessRow } from '../store/processes.ts';
+
+const HOUR_MS = 3_600_000;
+/** When somebody who wrote too much may try again. */
+const SOME_TIME_SECONDS = 60;
 
 /** What executors write while they run processes, and about themselves. */
 export const logHandlers: readonly Handler[] = [
@@ -23,6 +34,9 @@ export const logHandlers: readonly Handler[] = [
       }
       requireAttempt(process, attempt, 'Failed to add log');
       const { process_id: processId, colony_name: colonyName } = process;
+      if (hasLines(database, processId, MAX_PROCESS_LOG_LINES)) {
+        throw new Refusal(413, `Failed to add log, expected at most ${MAX_PROCESS_LOG_LINES} lines per process`);
+      }
       insertLog(database, nowMs, { processId, colonyName, executorName: caller.name, message });
     },
   }),
@@ -34,7 +48,12 @@ export const logHandlers: readonly Handler[] = [
       requireLogSize(message);
       if (caller.executor === undefined) throw new Refusal(403, 'Failed to add executor log, executor not found');
       if (caller.name !== executorName) throw new Refusal(403, 'Failed to add executor log, executor name mismatch');
-      insertLog(database, nowMs, { processId: '', colonyName: caller.colonyName, executorName, message });
+      const { colonyName } = caller;
+      if (hasOwnLines(database, { colonyName, executorName }, nowMs - HOUR_MS, MAX_EXECUTOR_LOG_LINES_PER_HOUR)) {
+        const words = `expected at most ${MAX_EXECUTOR_LOG_LINES_PER_HOUR} lines of one executor within an hour`;
+        throw new Refusal(429, `Failed to add executor log, ${words}`, SOME_TIME_SECONDS);
+      }
+      insertLog(database, nowMs, { processId: '', colonyName, executorName, message });
     },
   }),
   reads({

@@ -28,6 +28,32 @@ export function insertLog(database: Database, nowMs: number, line: Omit<LogEntry
   );
 }
 
+/** Whether a process has so many lines, at least. */
+export function hasLines(database: Database, processId: string, count: number): boolean {
+  return (
+    database.get('SELECT 1 FROM logs WHERE process_id = ? LIMIT 1 OFFSET ?', processId, Math.max(0, count - 1)) !==
+    undefined
+  );
+}
+
+/** Whether an executor has written so many lines about itself, at least, after a moment. */
+export function hasOwnLines(
+  database: Database,
+  executor: { readonly colonyName: string; readonly executorName: string },
+  sinceMs: number,
+  count: number,
+): boolean {
+  const found = database.get(
+    `SELECT 1 FROM logs WHERE colony_name = ? AND executor_name = ? AND timestamp_us > ? AND process_id IS NULL
+     LIMIT 1 OFFSET ?`,
+    executor.colonyName,
+    executor.executorName,
+    sinceMs * MICROSECONDS_PER_MILLISECOND,
+    Math.max(0, count - 1),
+  );
+  return found !== undefined;
+}
+
 /** Whose lines: a process's, or an executor's. */
 export type LogSource = { readonly processId: string } | { readonly executorName: string };
 

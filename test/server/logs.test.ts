@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import Sqlite from 'libsql';
+import { describe, expect, test } from 'vitest';
 import { addExecutorLog, addLog, getLogs, searchLogs } from '../../colony/messages/logs.ts';
 import { assign, quick, succeed } from '../support/server-calls.ts';
 import { startTestColony, type TestColony, type TestExecutor } from '../support/test-colony.ts';
@@ -80,4 +81,43 @@ test('lines are found by a part of their text, as it stands', async () => {
   expect(await found('0%')).toEqual(['100% done']);
   await expect(found('x', 31)).rejects.toEqual(refused(400, 'Count exceeds max day count (30)'));
   await expect(found('x', 1, 101)).rejects.toEqual(refused(400, 'Count exceeds max log count (100)'));
+});
+
+/** Puts lines into the stopped server's database. */
+async function fill(colony: TestColony, processId: string | null, timestampUs: number): Promise<void> {
+  await colony.server.stop();
+  const database = new Sqlite(colony.databasePath);
+  database
+    .prepare(
+      `WITH RECURSIVE many (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < 9999)
+       INSERT INTO logs SELECT ? + n, 'test', ?, 'w', 'x' FROM many`,
+    )
+    .run(timestampUs, processId);
+  database.close();
+  await colony.restart();
+}
+
+describe('a log that grows too long', () => {
+  test('of a process takes ten thousand lines', async () => {
+    await using colony = await startTestColony(quick);
+    const executor = await colony.addExecutor('worker', 'w');
+    await colony.submit({}, 'worker');
+    const { processId } = await assign(colony, executor);
+    await fill(colony, processId, 1);
+    const write = () => log(colony, executor, processId, 'one more');
+    await write();
+    await expect(write()).rejects.toEqual(refused(413, 'Failed to add log, expected at most 10000 lines per process'));
+  });
+
+  test('of an executor about itself takes ten thousand lines an hour', async () => {
+    await using colony = await startTestColony(quick);
+    const executor = await colony.addExecutor('worker', 'w');
+    const write = () =>
+      colony.call(executor.identity, addExecutorLog, { colonyName: 'test', executorName: 'w', message: 'one more' });
+    await fill(colony, null, 1);
+    await write();
+    await write();
+    await fill(colony, null, (Date.now() - 60_000) * 1000);
+    await expect(write()).rejects.toMatchObject({ status: 429 });
+  });
 });
