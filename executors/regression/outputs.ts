@@ -1,7 +1,14 @@
 import * as z from 'zod';
 import type { BlobStore } from '../../colony/blobs.ts';
 import { openVector, storeVector, VectorDocument } from '../../colony/vector-text.ts';
-import { decodeMessage, encodeMessage, joinMessage, OpeningMessage, PartialMessage, ProgressMessage } from './messages.ts';
+import {
+  decodeMessage,
+  encodeMessage,
+  joinMessage,
+  OpeningMessage,
+  PartialMessage,
+  ProgressMessage,
+} from './messages.ts';
 import type { CiphertextMessage } from './messages.ts';
 import { refusal } from './refusal.ts';
 

@@ -85,13 +85,14 @@ export function setupWorkflow(graph: TrainingGraph): FunctionSpec[] {
     ? node('key', 'regression_deal', aggregator, halfNames, kwargs)
     : node('key', 'regression_key', label, [], kwargs);
   const [first = ''] = features;
-  const seeds = node('seeds', 'regression_seeds', first, halfNames, kwargs);
-  const known = ['key', 'seeds', ...halfNames];
+  // Where nobody holds the key there is nobody to hide predictions from.
+  const seeds = hasDealer ? [] : [node('seeds', 'regression_seeds', first, halfNames, kwargs)];
+  const known = ['key', ...halfNames, ...seeds.map(({ name }) => name)];
   const joins = [...features, ...(hasDealer ? [label] : [])].map((party) =>
     node(`join-${party}`, 'regression_join', party, known, kwargs),
   );
   const begin = node('begin', 'regression_begin', label, ['key', ...joins.map(({ name }) => name)], kwargs);
-  return specsOf(graph, [...halves, key, seeds, ...joins, begin]);
+  return specsOf(graph, [...halves, key, ...seeds, ...joins, begin]);
 }
 
 /** Some iterations. Everybody first repeats what the last one opened, so that nobody depends on an earlier workflow. */
@@ -125,9 +126,10 @@ function iterationNodes(
   const sources = [`resume-${label}`, ...forwards.map(({ name }) => name)];
   const aggregate = node(at('aggregate'), 'regression_aggregate', aggregator, sources, kwargs);
   const powers = hasPowers ? [node(at('powers'), 'regression_powers', label, [aggregate.name], kwargs)] : [];
-  const residuals = powers[0]?.name ?? aggregate.name;
+  // The cubic form adds the labels to the gradient, not to the predictions.
+  const residuals = powers.length === 0 ? [aggregate.name] : [`resume-${label}`, ...powers.map(({ name }) => name)];
   const gradients = features.map((party) =>
-    node(at('gradient', party), 'regression_gradient', party, [residuals], kwargs),
+    node(at('gradient', party), 'regression_gradient', party, residuals, kwargs),
   );
   const gradientNames = gradients.map(({ name }) => name);
   const opens = openers.map((party) => node(at('open', party), 'regression_open', party, gradientNames, kwargs));
@@ -166,7 +168,7 @@ function predictionNodes(
 ): NodePlan[] {
   const predictions = features.map((party) => node(`predict-${party}`, 'regression_predict', party, after, kwargs));
   const names = predictions.map(({ name }) => name);
-  const sum = node('predictions', 'regression_sum_predictions', aggregator, names, kwargs);
+  const sum = node('predictions', 'regression_sum_predictions', aggregator, [`resume-${label}`, ...names], kwargs);
   return [...predictions, sum, node(lastName, lastFunction, label, [sum.name], kwargs)];
 }
 
