@@ -9,7 +9,6 @@ import type { Turn } from '../contexts.ts';
 import { expectGradient, expectLabels, expectLossSum, expectPredictionSum } from '../expectations.ts';
 import { toMantissas } from '../mantissas.ts';
 import type { CiphertextMessage, OpeningMessage } from '../messages.ts';
-import { isCubic } from '../parameters.ts';
 import type { RunParameters } from '../parameters.ts';
 import { chunksOf } from '../pads.ts';
 import { requirePrivateKey } from '../parties.ts';
@@ -193,10 +192,4 @@ export async function predictionRound(
 /** Predictions from their decrypted sums: for a logistic model the log-odds. */
 export function predictionsOf({ parameters, mean }: LabelParty, sums: readonly bigint[]): Float64Array {
   return Float64Array.from(sums, (sum) => Number(sum) / 2 ** parameters.scaleBits + mean);
-}
-
-/** E0 in plain. */
-export function labelBase(parameters: RunParameters, labels: Float64Array, mean: number): Float64Array {
-  if (isCubic(parameters) || parameters.model === 'logistic') return labels.map((label) => 0.5 - label);
-  return labels.map((label) => mean - label);
 }
