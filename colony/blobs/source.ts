@@ -49,20 +49,28 @@ async function spool(source: AsyncIterable<Uint8Array>, signal: AbortSignal | un
 }
 
 async function measureFile(file: FileHandle, signal: AbortSignal | undefined): Promise<MeasuredContent> {
-  const read = (): AsyncIterable<Buffer> =>
-    file.createReadStream({ start: 0, autoClose: false, highWaterMark: CHUNK_BYTES });
   try {
     const hash = createHash('sha256');
     let bytes = 0;
-    for await (const chunk of read()) {
+    for await (const chunk of readFrom(file)) {
       signal?.throwIfAborted();
       hash.update(chunk);
       bytes += chunk.length;
     }
     const reference = { blob: blobNamed(hash.digest('hex')), bytes };
-    return { reference, read, [Symbol.asyncDispose]: () => file.close() };
+    return { reference, read: () => readFrom(file), [Symbol.asyncDispose]: () => file.close() };
   } catch (thrown) {
     await file.close();
     throw thrown;
+  }
+}
+
+/** Not a stream of Node: the end of one, in whatever way, closes the file. */
+async function* readFrom(file: FileHandle): AsyncGenerator<Uint8Array> {
+  for (let position = 0; ;) {
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, position);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
   }
 }
