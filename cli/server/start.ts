@@ -20,6 +20,7 @@ export const serverStart = defineCommand({
     'Listens on --host and --port, by default where it listened last time, at first on 127.0.0.1:50080.',
     'The first start makes a development colony: keys of server, colony and one user, in a directory that only its owner can enter. As long as no ColonyOS variable is set, all other commands use it.',
     'With --tlscert and --tlskey it speaks HTTPS, and so do the other commands that use the colony. For a certificate that no authority signed, give them NODE_EXTRA_CA_CERTS=<its PEM file>.',
+    'It takes over a renewed certificate while it runs. GET /health says whether it can work; GET /metrics is for Prometheus, on this machine only unless SEALED_COLONIES_METRICS_TOKEN is set to what readers must show (authorization: Bearer <token>).',
     'Ctrl-C stops the server gracefully; running work goes on when it is started again.',
   ].join('\n'),
   options: {
@@ -30,6 +31,24 @@ export const serverStart = defineCommand({
     export: { type: 'boolean', describe: 'print "export COLONIES_...=..." lines, private keys included' },
     tlscert: { type: 'string', describe: 'PEM file with the certificate: speak HTTPS; needs --tlskey' },
     tlskey: { type: 'string', describe: 'PEM file with the private key of the certificate' },
+    'member-rate': {
+      type: 'number',
+      describe: 'requests per second that one user, executor or owner may send; 0 for any number',
+      default: 5000,
+      minimum: 0,
+    },
+    'stranger-rate': {
+      type: 'number',
+      describe: 'requests per second from one address that nobody known has signed; 0 for any number',
+      default: 200,
+      minimum: 0,
+    },
+    'stale-after': {
+      type: 'number',
+      describe: 'seconds after which an executor that is not heard from is unregistered',
+      default: 600,
+      minimum: 1,
+    },
     'allow-insecure': { type: 'boolean', describe: 'listen for plain HTTP on an address that others can reach' },
   },
   examples: [
@@ -38,7 +57,8 @@ export const serverStart = defineCommand({
     ['server start --port 0 --json', 'on a free port, which the JSON document names'],
   ],
   stopsItself: true,
-  async run({ datadir, export: wantsExport, tlscert, tlskey, allowInsecure }, context) {
+  async run(args, context) {
+    const { datadir, export: wantsExport, tlscert, tlskey, allowInsecure } = args;
     const { io, flags } = context;
     if ((tlscert === undefined) !== (tlskey === undefined)) {
       throw new UsageError('expected --tlscert and --tlskey together, got one of them', ['server', 'start']);
@@ -53,6 +73,11 @@ export const serverStart = defineCommand({
         tlsCertificate: tlscert,
         tlsKey: tlskey,
         allowInsecure,
+      },
+      {
+        rates: { memberRequestsPerSecond: args.memberRate, strangerRequestsPerSecond: args.strangerRate },
+        staleExecutorSeconds: args.staleAfter,
+        metricsToken: io.env['SEALED_COLONIES_METRICS_TOKEN'] || undefined,
       },
       context,
     );

@@ -24,6 +24,9 @@ export interface Listening {
   readonly allowInsecure: boolean;
 }
 
+/** How the embedded server treats those who use it. */
+type Treatment = Pick<ServerOptions, 'rates' | 'staleExecutorSeconds' | 'metricsToken'>;
+
 /** The development colony of a directory, or one that is yet to be stored. */
 export function findOrDraftColony(directory: string, address: { host: string; port: number }): DevelopmentColony {
   closeDevelopmentDirectory(directory);
@@ -38,13 +41,14 @@ export function findOrDraftColony(directory: string, address: { host: string; po
 export async function startEmbeddedServer(
   colony: DevelopmentColony,
   listening: Listening,
+  treatment: Treatment,
   context: Context,
 ): Promise<RunningServer> {
   const isNew = !existsSync(colony.databasePath);
   const tls = await readTls(listening, context);
   requireProtection(listening, tls);
   try {
-    const server = await listen(colony, listening, tls, context);
+    const server = await listen(colony, listening, treatment, tls, context);
     return tls === undefined ? server : followCertificate(server, listening, context);
   } catch (thrown) {
     const refusal = explainListening(toError(thrown), listening);
@@ -86,6 +90,7 @@ export function reachableAddress({ address }: RunningServer): ServerAddress {
 async function listen(
   colony: DevelopmentColony,
   { host, port, allowInsecure }: Listening,
+  treatment: Treatment,
   tls: ServerOptions['tls'],
   context: Context,
 ): Promise<RunningServer> {
@@ -94,6 +99,7 @@ async function listen(
     host,
     port,
     allowInsecure,
+    ...treatment,
     ...(tls === undefined ? {} : { tls }),
     databasePath: colony.databasePath,
     serverId: colony.serverIdentity.id,
