@@ -9,6 +9,7 @@ import type { Recorder } from './metrics/recorder.ts';
 import type { Presence } from './presence.ts';
 import type { RateLimiter } from './rate-limits.ts';
 import { Refusal } from './refusal.ts';
+import type { Step } from './removal.ts';
 import { digestOf, recallAnswer, rememberAnswer, requireRecent } from './repeats.ts';
 import type { Scheduler } from './scheduler.ts';
 import { storageRefusal } from './store-health.ts';
@@ -175,17 +176,30 @@ async function run(
       handler.answer(inner, toCall(services, transaction, callerId), disconnected);
     return await transactor.read(poll).finally(ended);
   }
-  const invoke = (transaction: Transaction): string => handler.answer(inner, toCall(services, transaction, callerId));
-  if (handler.kind !== 'write') return transactor.read(invoke);
+  const callOf = (transaction: Transaction): Call => toCall(services, transaction, callerId);
+  if (handler.kind === 'read' || handler.kind === 'unsigned') {
+    return transactor.read((transaction) => handler.answer(inner, callOf(transaction)));
+  }
   const digest = digestOf(inner, callerId, payload);
-  return await transactor.write((transaction) => {
+  const once = (transaction: Transaction, work: () => string | undefined): string | undefined => {
     if (digest !== undefined) requireRecent(inner, transaction.nowMs);
     const recalled = recallAnswer(transaction, digest, inner);
     if (recalled !== undefined) return recalled;
-    const reply = invoke(transaction);
-    rememberAnswer(transaction, digest, reply);
+    const reply = work();
+    if (reply !== undefined) rememberAnswer(transaction, digest, reply);
     return reply;
-  });
+  };
+  let step: Step | undefined;
+  for (;;) {
+    const reply = await transactor.write((transaction) =>
+      once(transaction, () => {
+        if (handler.kind !== 'steps') return handler.answer(inner, callOf(transaction));
+        step ??= handler.begin(inner, callOf(transaction));
+        return step(transaction) === 'done' ? '{}' : undefined;
+      }),
+    );
+    if (reply !== undefined) return reply;
+  }
 }
 
 function toCall(services: Services, transaction: Transaction, callerId: string): Call {

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { Message } from '../colony/messages/message.ts';
 import { JsonText } from './json-text.ts';
 import { Refusal } from './refusal.ts';
+import type { Step } from './removal.ts';
 import type { RoleContext } from './roles.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { ExecutorRow } from './store/members.ts';
@@ -64,8 +65,15 @@ interface PollHandler extends HandlerFacts {
   answer(wire: WireRequest, call: Call, disconnected: AbortSignal): Promise<string>;
 }
 
+/** How a message is answered that changes too much for one transaction. */
+interface StepsHandler extends HandlerFacts {
+  readonly kind: 'steps';
+  /** As `answer` of the others, in the transaction of the first step; the reply is `{}` when the last one is done. */
+  begin(wire: WireRequest, call: Call): Step;
+}
+
 /** How one kind of message is answered. */
-export type Handler = SynchronousHandler | PollHandler;
+export type Handler = SynchronousHandler | StepsHandler | PollHandler;
 
 /** The words in which a message's faults are described, where they are not about its content. */
 export interface FaultTexts {
@@ -122,6 +130,25 @@ export function readsUnsigned<Request, Reply>(
 /** Declares how a message changes what is stored. */
 export function writes<Request, Reply, Subject>(definition: Definition<Request, Reply, Subject>): Handler {
   return synchronous('write', definition);
+}
+
+/** Declares how a message removes what may be much: `handle` tells in which steps. */
+export function writesInSteps<Request, Subject>(
+  definition: Omit<Definition<Request, undefined, Subject>, 'handle' | 'replyType'> & {
+    readonly handle: (request: Request, subject: Subject, call: Call) => Step;
+  },
+): Handler {
+  const { message, texts, role, handle } = definition;
+  return {
+    type: message.type,
+    replyType: message.type,
+    texts,
+    kind: 'steps',
+    begin(wire, call) {
+      const request = decodeRequest(definition, wire);
+      return handle(request, role(request, call), call);
+    },
+  };
 }
 
 /** Declares how a message waits for something. */

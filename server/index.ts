@@ -20,6 +20,7 @@ import { createListener, type Listener } from './listener.ts';
 import { createOperations, type Operations } from './operations.ts';
 import { createPresence } from './presence.ts';
 import { createRateLimiter, type RateOptions } from './rate-limits.ts';
+import { requireRetention, startRetention } from './retention.ts';
 import { createScheduler } from './scheduler.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { isKnownId } from './store/members.ts';
@@ -71,6 +72,13 @@ export interface ServerOptions {
   readonly blobs?: BlobOptions;
   /** An executor not heard from for so long is unregistered, and what it was running waits again. */
   readonly staleExecutorSeconds?: number;
+  /**
+   * What has ended is removed after so long: finished processes and workflows, in whatever state, and lines of logs. For
+   * ever unless given.
+   */
+  readonly retentionSeconds?: number;
+  /** How often what is too old is removed; every minute unless given. */
+  readonly retentionIntervalMs?: number;
   /** How often deadlines are looked at. */
   readonly sweepIntervalMs?: number;
   /** Receives message types, statuses and our own errors; never payloads. */
@@ -109,6 +117,7 @@ const WARNED_DAYS = 14;
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { host = '127.0.0.1' } = options;
   requireProtectedAddress(host, options);
+  requireRetention(options);
   const log = options.log ?? pino({ name: 'colonies-server', level: 'warn' }, pino.destination(2));
   const requirePair = (pair: TlsPair): void => warnOfExpiry(pair, (options.clock ?? Date.now)(), log);
   if (options.tls !== undefined) requirePair(options.tls);
@@ -134,12 +143,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { port } = parts;
   listener.onError((error) => log.error({ err: error }, 'the listener failed'));
   const stopSweeping = startSweeping(parts, options);
+  const stopRetention = startRetention(services.transactor, log, options);
   const stopTriggers = startTriggers(services.transactor, log, services.facts.checkerPeriodMs);
   log.info({ host, port, tls }, 'the server listens');
 
   const shutDown = async (): Promise<void> => {
     stopSweeping();
     stopTriggers();
+    stopRetention();
     services.scheduler.stop();
     subscriptions.stop();
     await listener.close();

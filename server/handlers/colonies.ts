@@ -12,8 +12,9 @@ import {
   removeUser,
   resumeAssignments,
 } from '../../colony/messages/colonies.ts';
-import { type Call, faultTexts, type Handler, reads, writes } from '../handler.ts';
+import { type Call, faultTexts, type Handler, reads, writes, writesInSteps } from '../handler.ts';
 import { Refusal, required } from '../refusal.ts';
+import { inOrder, removeColonyInSteps } from '../removal.ts';
 import { colonyOwner, looseMember, member, ofExistingColony, serverOwner } from '../roles.ts';
 import {
   type ColonyRow,
@@ -46,15 +47,16 @@ export const colonyHandlers: readonly Handler[] = [
       return colony;
     },
   }),
-  writes({
+  writesInSteps({
     message: removeColony,
     texts: faultTexts('Failed to remove colony'),
     role: serverOwner,
     handle({ colonyName }, _subject, call) {
-      if (call.database.run('DELETE FROM colonies WHERE colony_name = ?', colonyName) === 0) {
-        throw new Refusal(400, `Colony with name <${colonyName}> not found`);
-      }
-      call.scheduler.serveColony(call, colonyName);
+      required(findColony(call.database, colonyName), 400, `Colony with name <${colonyName}> not found`);
+      return inOrder(removeColonyInSteps(colonyName), (transaction) => {
+        call.scheduler.serveColony(transaction, colonyName);
+        return 'done';
+      });
     },
   }),
   reads({

@@ -12,10 +12,11 @@ import {
   submitFunctionSpec,
 } from '../../colony/messages/processes.ts';
 import { STATE } from '../graph.ts';
-import { type Call, faultTexts, type Handler, polls, reads, writes } from '../handler.ts';
+import { type Call, faultTexts, type Handler, polls, reads, writes, writesInSteps } from '../handler.ts';
 import { MAX_PROCESSES_PER_LIST } from '../limits.ts';
 import { insertProcess, requireAttempt, requireClosable, storeOutput } from '../process-lifecycle.ts';
 import { Refusal, required } from '../refusal.ts';
+import { removeProcesses } from '../removal.ts';
 import { parseCpuMilli, parseMebibytes } from '../resources.ts';
 import { colonyOwner, member, memberOfProcess, type ProcessAccess, requireMember } from '../roles.ts';
 import { countCall } from '../store/functions.ts';
@@ -186,19 +187,14 @@ export const processListHandlers: readonly Handler[] = [
       database.run('DELETE FROM processes WHERE process_id = ?', process.process_id);
     },
   }),
-  writes({
+  writesInSteps({
     message: removeAllProcesses,
     texts: faultTexts('Failed to remove all processes'),
     role: colonyOwner,
-    handle({ colonyName, state }, _subject, { database }) {
+    handle({ colonyName, state }) {
       if (state === STATE.running) throw new Refusal(400, 'Not possible to remove running processes');
       if (state < -1 || state > STATE.cancelled) throw new Refusal(400, 'Invalid state when deleting all processes');
-      database.run(
-        'DELETE FROM processes WHERE colony_name = ? AND workflow_id IS NULL AND (? = -1 OR state = ?)',
-        colonyName,
-        state,
-        state,
-      );
+      return removeProcesses(colonyName, state);
     },
   }),
 ];

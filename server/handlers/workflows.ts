@@ -9,8 +9,9 @@ import {
 } from '../../colony/messages/workflows.ts';
 import { addChildProcess } from '../add-child.ts';
 import { STATE } from '../graph.ts';
-import { faultTexts, type Handler, reads, writes } from '../handler.ts';
+import { faultTexts, type Handler, reads, writes, writesInSteps } from '../handler.ts';
 import { Refusal, required } from '../refusal.ts';
+import { removeWorkflows } from '../removal.ts';
 import { colonyOwner, member, requireMember, requireProcess, type RoleContext } from '../roles.ts';
 import { requireModestSpec, requireModestWorkflow } from '../submission.ts';
 import { findProcessRow, processJson } from '../store/processes.ts';
@@ -59,16 +60,16 @@ export const workflowHandlers: readonly Handler[] = [
       database.run('DELETE FROM workflows WHERE workflow_id = ?', workflow.workflow_id);
     },
   }),
-  writes({
+  writesInSteps({
     message: removeAllWorkflows,
     texts: faultTexts('Failed to remove all processgraphs'),
     role: colonyOwner,
-    handle({ colonyName, state }, _subject, { database }) {
+    handle({ colonyName, state }) {
       if (state === STATE.running) throw new Refusal(400, 'not possible to remove running processgraphs');
       if (state < -1 || state > STATE.cancelled) {
         throw new Refusal(400, 'invalid state when deleting all processgraphs');
       }
-      database.run('DELETE FROM workflows WHERE colony_name = ? AND (? = -1 OR state = ?)', colonyName, state, state);
+      return removeWorkflows(colonyName, state);
     },
   }),
   writes({

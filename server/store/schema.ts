@@ -320,6 +320,7 @@ const migrations: readonly string[] = [
     PRIMARY KEY (colony_name, user_name, former_id)
   ) WITHOUT ROWID;
   `,
+  'CREATE INDEX ended_processes ON processes (end_ms) WHERE workflow_id IS NULL AND end_ms IS NOT NULL',
 ];
 
 /** The version of the schema that this server writes. */
