@@ -5,7 +5,7 @@ import { type Call, faultTexts, type Handler, reads, writes } from '../handler.t
 import { MAX_LIMIT_SECONDS, MAX_TRIGGERS } from '../limits.ts';
 import { Refusal, required } from '../refusal.ts';
 import { member, requireMember, type RoleContext } from '../roles.ts';
-import { isMember, requireStorableWorkflow } from '../stored-workflow.ts';
+import { requireStorableWorkflow } from '../stored-workflow.ts';
 import {
   countCrons,
   type CronRow,
@@ -17,6 +17,7 @@ import {
   listCrons,
   toCron,
 } from '../store/crons.ts';
+import { isMember } from '../store/members.ts';
 import { randomId } from '../store/values.ts';
 import { requireName, requirePrintable } from './names.ts';
 
@@ -67,7 +68,7 @@ export const cronHandlers: readonly Handler[] = [
   writes({
     message: runCron,
     texts: faultTexts('Failed to run cron'),
-    role: memberOfCron('Failed to run cron, cron is nil'),
+    role: memberOfCron('cron not found', 400),
     handle({ cronId }, { cron }, call) {
       requireRunnable(call, cron);
       runCronNow(call, cron, call.log);
@@ -84,9 +85,10 @@ export const cronHandlers: readonly Handler[] = [
 
 function memberOfCron(
   notFound: string,
+  status = 500,
 ): (request: { readonly cronId: string }, context: RoleContext) => { readonly cron: CronRow } {
   return ({ cronId }, context) => {
-    const cron = required(findCron(context.database, cronId), 500, notFound);
+    const cron = required(findCron(context.database, cronId), status, notFound);
     requireMember(context, cron.colony_name);
     return { cron };
   };

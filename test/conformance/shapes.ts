@@ -210,7 +210,8 @@ export const Log = z.strictObject({
 
 /** A place. */
 export const Location = z.strictObject({
-  locationid: Id,
+  /** As the client sent it; the embedded server makes one where it sent none. */
+  locationid: z.string(),
   name: z.string(),
   colonyname: z.string(),
   description: z.string(),
