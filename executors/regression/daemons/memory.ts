@@ -1,39 +1,16 @@
 import * as z from 'zod';
-import { PartialMessage, ProgressMessage } from '../messages.ts';
-import type { FeatureState, LabelState } from '../parties.ts';
-import { OpenOutput } from '../outputs.ts';
+import { FeatureState, LabelState } from '../parties.ts';
 
 /** What parties remember of a run between processes and restarts. Plain JSON, secret. */
 
 const Hex = z.string().regex(/^(?:[0-9a-f]{2})*$/);
-const Numbers = z.array(z.number());
-
 const Turn = z.strictObject({ iteration: z.int().min(0), attempt: z.int().min(0) });
-
-const featureState: z.ZodType<FeatureState> = z.strictObject({
-  iteration: z.int().min(0),
-  theta: Numbers,
-  growth: z.strictObject({ norm: z.number(), times: z.int() }),
-  firstGradient: Numbers.nullable(),
-  gradient: Numbers.nullable(),
-  lossPart: z.number().nullable(),
-  predictions: z.strictObject({ request: z.int(), fingerprint: z.string(), rows: z.int() }),
-  pending: z
-    .strictObject({ context: z.string(), source: z.string(), masks: z.array(z.string()), data: z.string() })
-    .nullable(),
-});
-
-const labelState: z.ZodType<LabelState> = z.strictObject({
-  iteration: z.int().min(0),
-  opened: z.record(z.string(), z.int()),
-  answered: z.record(z.string(), z.string()),
-});
 
 /** What a party has opened: in threshold mode every party opens. */
 const openings = {
-  openState: labelState,
-  /** What it gave last; the next block begins with it. */
-  lastOpened: OpenOutput.nullable(),
+  openState: LabelState,
+  /** Text of what it gave last; the next block begins with it. */
+  lastOpened: z.string().nullable(),
 };
 
 /** In threshold mode: what comes from the dealer. */
@@ -59,12 +36,11 @@ export const FeatureMemory = z.strictObject({
   group: Hex.nullable(),
   /** Pair seeds by party. */
   pairs: z.record(z.string(), Hex),
-  feature: featureState,
+  feature: FeatureState,
   /** The turn of the last step. */
   lastTurn: Turn.nullable(),
-  progress: ProgressMessage.nullable(),
-  /** In threshold mode, its part in opening the last sum of losses. */
-  lossPartial: PartialMessage.nullable(),
+  /** In threshold mode, text of its part in opening the last sum of losses. */
+  lossPartial: z.string().nullable(),
   /** Length of thetas.log after the last step. */
   logBytes: z.int().min(0),
 });

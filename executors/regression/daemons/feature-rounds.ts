@@ -1,0 +1,249 @@
+import type { Turn } from '../contexts.ts';
+import { decodeMessage, encodeMessage, PartialMessage } from '../messages.ts';
+import {
+  FinishOutput,
+  findStop,
+  GradientOutput,
+  OpenOutput,
+  openCiphertexts,
+  readOpened,
+  ResumeOutput,
+  VectorsOutput,
+  vectorText,
+} from '../outputs.ts';
+import { hasLoss, isCubic } from '../parameters.ts';
+import type { FeatureParty } from '../parties.ts';
+import { refusal } from '../refusal.ts';
+import { lossSumRound } from '../rounds/aggregate.ts';
+import { cubicGradientRound } from '../rounds/cubic.ts';
+import { forwardFingerprint, forwardRound } from '../rounds/forward.ts';
+import { gradientRound } from '../rounds/gradient.ts';
+import { lossPartRound, predictRound } from '../rounds/scores.ts';
+import { stepRound, type StepResult } from '../rounds/step.ts';
+import { lossPartialRound, partialRound, predictionPartialRound, thresholdStepRound } from '../rounds/threshold.ts';
+import { prepareNewRows } from '../scaling.ts';
+import type { CallTools } from './desk.ts';
+import { filesOf } from './desk.ts';
+import { type FeatureRun, holderOf, partyOf, recall } from './feature-run.ts';
+import { writeCoefficients } from './feature-results.ts';
+import type { FeatureMemory } from './memory.ts';
+
+/** The iterations as a feature party sees them. Each function may be called again and then says the same. */
+
+/** Steps with what was opened last, if that is not done yet, then predicts. */
+export async function forward(
+  run: FeatureRun,
+  turn: Turn,
+  inputs: readonly string[],
+  tools: CallTools,
+): Promise<string> {
+  const stop = findStop(inputs);
+  if (stop !== undefined) return stop;
+  const memory = await catchUp(run, turn.iteration, inputs, tools);
+  const party = await partyOf(run, memory, tools.signal);
+  const message = forwardRound(party, memory.feature, turn, { signal: tools.signal });
+  const context = message.header.context;
+  const fingerprint = forwardFingerprint(party, memory.feature, turn);
+  await run.store.commit(memory, [{ context, iteration: turn.iteration, fingerprint }]);
+  return vectorText(tools.blobs, message, tools.signal);
+}
+
+/** Brings this party to an iteration: it may be one step behind, whose opening is among the inputs. */
+async function catchUp(
+  run: FeatureRun,
+  iteration: number,
+  inputs: readonly string[],
+  tools: CallTools,
+): Promise<FeatureMemory> {
+  const memory = await recall(run);
+  if (memory.feature.iteration === iteration) return memory;
+  const opened = inputs.map(readOpened);
+  const last = opened[0]?.iteration;
+  if (last === undefined || last !== memory.feature.iteration || last + 1 !== iteration) {
+    throw refusal(
+      'STALE_CONTEXT',
+      `forward: expected iteration ${memory.feature.iteration}, where this party is, got ${iteration}; resume the run`,
+    );
+  }
+  const party = await partyOf(run, memory, tools.signal);
+  const done = await step(party, memory, { iteration: last, attempt: opened[0]?.attempt ?? 0 }, opened);
+  const logBytes = await logStep(run, party, memory, done);
+  const next = {
+    ...memory,
+    feature: done.state,
+    lastTurn: { iteration: last, attempt: opened[0]?.attempt ?? 0 },
+    logBytes,
+  };
+  await run.store.commit(next);
+  return next;
+}
+
+async function step(
+  party: FeatureParty,
+  memory: FeatureMemory,
+  turn: Turn,
+  opened: readonly (OpenOutput | null)[],
+): Promise<StepResult> {
+  if (party.parameters.mode === 'threshold') {
+    const partials = opened.flatMap((output) => output?.partials.filter((partial) => partial.party === party.name) ?? []);
+    return thresholdStepRound(party, memory.feature, turn, partials);
+  }
+  const opening = opened[0]?.openings.find((candidate) => candidate.party === party.name);
+  if (opening === undefined) {
+    throw refusal('WRONG_PARTY', `step: expected an opening for ${party.name}, got none; the label party must open every gradient`);
+  }
+  return stepRound(party, memory.feature, turn, opening);
+}
+
+/** `<name> <theta>[<sum>]` for every column, as the seed of this protocol wrote it. */
+async function logStep(run: FeatureRun, party: FeatureParty, memory: FeatureMemory, done: StepResult): Promise<number> {
+  const names = party.columns.length > run.names.length ? ['intercept', ...run.names] : run.names;
+  const lines = names.map((name, index) => `${name} ${done.state.theta[index]}[${done.gradientSums[index]}]\r\n`);
+  return filesOf(run.desk, party.parameters).append('thetas.log', memory.logBytes, lines.join(''));
+}
+
+/** This party's masked gradient, with what it says of the step before. */
+export async function gradient(
+  run: FeatureRun,
+  turn: Turn,
+  inputs: readonly string[],
+  tools: CallTools,
+): Promise<string> {
+  const stop = findStop(inputs);
+  if (stop !== undefined) return stop;
+  const memory = await recall(run);
+  const party = await partyOf(run, memory, tools.signal);
+  const { state, message } = await computeGradient(party, memory, turn, inputs, tools);
+  const next = { ...memory, feature: state };
+  await run.store.commit(next);
+  const about = await reportStep(party, next, tools);
+  const text = await vectorText(tools.blobs, message, tools.signal);
+  return encodeMessage(GradientOutput, { v: 1, kind: 'gradient', ...about, gradient: text });
+}
+
+async function computeGradient(
+  party: FeatureParty,
+  memory: FeatureMemory,
+  turn: Turn,
+  inputs: readonly string[],
+  { blobs, signal }: CallTools,
+) {
+  const [first = '', second = ''] = inputs;
+  if (!isCubic(party.parameters)) {
+    return gradientRound(party, memory.feature, turn, openCiphertexts(blobs, first, signal), { signal });
+  }
+  const { labels } = decodeMessage(ResumeOutput, first);
+  const { vectors } = decodeMessage(VectorsOutput, second);
+  return cubicGradientRound(
+    party,
+    memory.feature,
+    turn,
+    openCiphertexts(blobs, labels[0] ?? '', signal),
+    vectors.map((text) => openCiphertexts(blobs, text, signal)),
+    { signal },
+  );
+}
+
+/** What this party says of its last step: whether it converged, and its part of the loss before it. */
+async function reportStep(party: FeatureParty, memory: FeatureMemory, { blobs, signal }: CallTools) {
+  const { feature, lastTurn } = memory;
+  const lossPartial = memory.lossPartial === null ? null : decodeMessage(PartialMessage, memory.lossPartial);
+  if (lastTurn === null) return { progress: null, loss: null, lossPartial };
+  const progress = feature.progress;
+  if (!hasLoss(party.parameters)) return { progress, loss: null, lossPartial };
+  const loss = await lossPartRound(party, feature, lastTurn, { signal });
+  return { progress, loss: await vectorText(blobs, loss, signal), lossPartial };
+}
+
+/** In threshold mode: this party's parts in opening all gradients, and the loss of the step before. */
+export async function open(
+  run: FeatureRun,
+  turn: Turn,
+  inputs: readonly string[],
+  tools: CallTools,
+): Promise<string> {
+  const stop = findStop(inputs);
+  if (stop !== undefined) return stop;
+  const { blobs, signal } = tools;
+  const memory = await recall(run);
+  const party = await partyOf(run, memory, signal);
+  const holder = holderOf(party, memory.share);
+  const outputs = inputs.map((text) => decodeMessage(GradientOutput, text));
+  const gradients = outputs.map((output) => openCiphertexts(blobs, output.gradient, signal));
+  const { state, messages } = await partialRound(holder, memory.openState, turn, gradients, { signal });
+  const text = encodeMessage(OpenOutput, { v: 1, kind: 'opened', ...turn, openings: [], partials: messages });
+  const losses = outputs.flatMap(({ loss }) => (loss === null ? [] : [openCiphertexts(blobs, loss, signal)]));
+  const lossPartial =
+    losses.length === 0 || memory.lastTurn === null
+      ? null
+      : encodeMessage(
+          PartialMessage,
+          await lossPartialRound(holder, memory.lastTurn, lossSumRound(party, memory.lastTurn, losses), { signal }),
+        );
+  await run.store.commit({ ...memory, openState: state, lastOpened: text, lossPartial });
+  return text;
+}
+
+/** Says again what was opened last, for the block that begins. */
+export async function resume(run: FeatureRun, iteration: number): Promise<string> {
+  const memory = await recall(run);
+  return encodeMessage(ResumeOutput, {
+    v: 1,
+    kind: 'resumed',
+    key: memory.key ?? '',
+    labels: [],
+    opened: lastOpening(memory.lastOpened, iteration),
+  });
+}
+
+/** The opening of the iteration before. @throws TerminalError `STALE_CONTEXT` when another was opened last */
+export function lastOpening(text: string | null, iteration: number): OpenOutput | null {
+  const opened = text === null ? null : decodeMessage(OpenOutput, text);
+  if (iteration === 0 || opened?.iteration === iteration - 1) return iteration === 0 ? null : opened;
+  throw refusal(
+    'STALE_CONTEXT',
+    `resume: expected the opening of iteration ${iteration - 1} to be the last, got that of ${opened?.iteration ?? 'none'}; resume the run where it stands`,
+  );
+}
+
+/** The last step; writes this party's coefficients for its own people. */
+export async function finish(
+  run: FeatureRun,
+  iteration: number,
+  inputs: readonly string[],
+  tools: CallTools,
+): Promise<string> {
+  const memory = await catchUp(run, iteration, inputs, tools);
+  const party = await partyOf(run, memory, tools.signal);
+  writeCoefficients(run, memory.feature.theta);
+  const about = await reportStep(party, memory, tools);
+  return encodeMessage(FinishOutput, { v: 1, kind: 'finished', ...about });
+}
+
+/** This party's part of the predictions for the rows that were held out. */
+export async function predict(run: FeatureRun, request: number, tools: CallTools): Promise<string> {
+  const memory = await recall(run);
+  const party = await partyOf(run, memory, tools.signal);
+  const columns = prepareNewRows(party.parameters, run.prepared, run.heldOut);
+  const turn = { iteration: request, attempt: 0 };
+  const { state, message } = predictRound(party, memory.feature, turn, columns, { signal: tools.signal });
+  await run.store.commit({ ...memory, feature: state });
+  return vectorText(tools.blobs, message, tools.signal);
+}
+
+/** In threshold mode: this party's part in opening predictions to the label party. */
+export async function openPredictions(
+  run: FeatureRun,
+  request: number,
+  input: string,
+  { blobs, signal }: CallTools,
+): Promise<string> {
+  const memory = await recall(run);
+  const party = await partyOf(run, memory, signal);
+  const holder = holderOf(party, memory.share);
+  const rows = run.heldOut[0]?.length ?? 0;
+  const turn = { iteration: request, attempt: 0 };
+  const partial = await predictionPartialRound(holder, turn, rows, openCiphertexts(blobs, input, signal), { signal });
+  return encodeMessage(PartialMessage, partial);
+}
+

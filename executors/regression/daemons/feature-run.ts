@@ -1,0 +1,133 @@
+import type { PublicKey } from 'paillier-bigint';
+import { padSeeds, readKey } from '../agreement.ts';
+import { guardColumns, guardParameters } from '../guards.ts';
+import type { FeatureParty } from '../parties.ts';
+import { refusal } from '../refusal.ts';
+import { FileRunStore } from '../run-store.ts';
+import { type PreparedColumns, prepareColumns } from '../scaling.ts';
+import { decodeShare } from '../shares.ts';
+import { divideRows, type Training } from '../training.ts';
+import type { ShareHolder } from '../rounds/threshold.ts';
+import { type CallTools, type Desk, filesOf, keyMakerOf } from './desk.ts';
+import { FeatureMemory } from './memory.ts';
+import { type PartyTable, readTable } from './table.ts';
+
+/** A feature party's part in one run: what it remembers, and its columns ready for the rounds. */
+export interface FeatureRun {
+  readonly desk: Desk;
+  readonly training: Training;
+  readonly store: FileRunStore<FeatureMemory>;
+  readonly names: readonly string[];
+  readonly tableDigest: string;
+  readonly prepared: PreparedColumns;
+  /** The same columns of the rows held out, unscaled. */
+  readonly heldOut: readonly Float64Array[];
+}
+
+/** Reads tables once for each run, as long as the run is the one that is worked on. */
+export class FeatureRuns {
+  readonly #desk: Desk;
+  readonly #table: PartyTable;
+  #current: FeatureRun | undefined;
+
+  constructor(desk: Desk, table: PartyTable) {
+    this.#desk = desk;
+    this.#table = table;
+  }
+
+  /**
+   * The run of a training, with this party's columns prepared and guarded.
+   *
+   * @throws TerminalError of the guards, DataError of the source
+   */
+  async open(training: Training, { signal, log }: CallTools): Promise<FeatureRun> {
+    if (this.#current !== undefined && isSame(this.#current.training, training)) return this.#current;
+    const { parameters, holdoutEvery } = training;
+    const content = await readTable(this.#table, signal);
+    requireAgreedRows(training, content);
+    const divided = content.columns.map((column) => divideRows(column, holdoutEvery));
+    const prepared = prepareColumns(
+      parameters,
+      this.#desk.name,
+      divided.map(({ train }) => train),
+    );
+    const own = prepared.columns.slice(prepared.columns.length - content.names.length);
+    for (const finding of [...guardParameters(parameters), ...guardColumns(parameters, content.names, own)]) {
+      log.warn({ code: finding.code, run: parameters.run }, `${finding.message} (a demonstration goes on)`);
+    }
+    const path = filesOf(this.#desk, parameters).pathOf('state.json');
+    this.#current = {
+      desk: this.#desk,
+      training,
+      store: new FileRunStore(path, parameters, this.#desk.name, FeatureMemory),
+      names: content.names,
+      tableDigest: content.digest,
+      prepared,
+      heldOut: divided.map(({ heldOut }) => heldOut),
+    };
+    return this.#current;
+  }
+}
+
+function isSame(left: Training, right: Training): boolean {
+  return JSON.stringify(left) === JSON.stringify(right);
+}
+
+/** @throws TerminalError `ROWS_DIFFER` */
+export function requireAgreedRows(
+  { parameters, totalRows }: Training,
+  { rowCount, idsDigest }: { readonly rowCount: number; readonly idsDigest: string | null },
+): void {
+  if (rowCount === totalRows && (parameters.idsDigest ?? null) === idsDigest) return;
+  throw refusal(
+    'ROWS_DIFFER',
+    `table: expected the ${totalRows} rows that all parties agreed on, got ${rowCount} or other ids; begin a new run`,
+  );
+}
+
+/** What this party remembers. @throws TerminalError `STALE_CONTEXT` before the set-up, `DATA_CHANGED` */
+export async function recall(run: FeatureRun): Promise<FeatureMemory> {
+  const memory = await run.store.load();
+  if (memory === undefined) {
+    throw refusal('STALE_CONTEXT', `run ${run.training.parameters.run}: expected its set-up to have been done here, got none; submit it anew`);
+  }
+  if (memory.tableDigest === run.tableDigest) return memory;
+  throw refusal(
+    'DATA_CHANGED',
+    `run ${run.training.parameters.run}: expected the table that it began with, got another; a run needs the same rows to its end`,
+  );
+}
+
+/** The run's public key, once this party has joined. @throws TerminalError `STALE_CONTEXT`, or as `readKey` */
+export async function keyOf(run: FeatureRun, memory: Pick<FeatureMemory, 'key'>, signal: AbortSignal): Promise<PublicKey> {
+  const { training, desk } = run;
+  const maker = keyMakerOf(training);
+  if (memory.key === null) {
+    throw refusal('STALE_CONTEXT', `run ${training.parameters.run}: expected the set-up to be complete, it is not; resume the run`);
+  }
+  return readKey(training.parameters, maker, memory.key, await desk.peers.idOf(maker, signal));
+}
+
+/** This party as the rounds see it. */
+export async function partyOf(run: FeatureRun, memory: FeatureMemory, signal: AbortSignal): Promise<FeatureParty> {
+  const { parameters } = run.training;
+  const base = {
+    parameters,
+    publicKey: await keyOf(run, memory, signal),
+    name: run.desk.name,
+    columns: run.prepared.columns,
+    penalised: run.prepared.penalised,
+  };
+  if (parameters.mode !== 'single-key' || memory.group === null) return base;
+  const pairs = new Map(Object.entries(memory.pairs).map(([party, seed]) => [party, Buffer.from(seed, 'hex')]));
+  return { ...base, seeds: padSeeds(parameters, run.desk.name, pairs, Buffer.from(memory.group, 'hex')) };
+}
+
+/** This party as a holder of a share of the key. @throws TerminalError `MISSING_SHARE` */
+export function holderOf(party: Pick<FeatureParty, 'parameters' | 'publicKey' | 'name'>, share: string | null): ShareHolder {
+  if (share === null) {
+    throw refusal('MISSING_SHARE', `${party.name}: expected a share of the key, got none; every party needs its own`);
+  }
+  const { parameters, publicKey, name } = party;
+  return { parameters, publicKey, name, share: decodeShare(share) };
+}
