@@ -122,6 +122,8 @@ export const changeUserId = defineMessage('changeuseridmsg', { colonyName, userI
 export const getUsers = defineMessage('getusersmsg', { colonyName }, list(User));
 /** One user by name. Role: member, in whatever state. */
 export const getUser = defineMessage('getusermsg', { colonyName, name }, User);
+/** One user by id. Role: member, in whatever state. */
+export const getUserById = defineMessage('getuserbyidmsg', { colonyName, userId: field('userid', text) }, User);
 /** Removes a user. Role: colony owner. */
 export const removeUser = defineMessage('removeusermsg', { colonyName, name }, Nothing);
 /** Whether assignment is paused in a colony. Role: member, in whatever state. */

@@ -6,6 +6,7 @@ import {
   getColonyStatistics,
   getPauseStatus,
   getUser,
+  getUserById,
   getUsers,
   pauseAssignments,
   removeColony,
@@ -151,6 +152,13 @@ export const userHandlers: readonly Handler[] = [
     role: ofExistingColony(looseMember),
     handle: ({ colonyName, name }, _member, { database }) =>
       toUser(required(findUser(database, colonyName, name), 500, 'Failed to get user, user is nil')),
+  }),
+  reads({
+    message: getUserById,
+    texts: faultTexts('Failed to get user by ID'),
+    role: ofExistingColony(looseMember),
+    handle: ({ colonyName, userId }, _member, { database }) =>
+      toUser(required(findUserById(database, colonyName, userId), 404, 'Failed to get user by ID, user is nil')),
   }),
   writes({
     message: removeUser,
