@@ -1,0 +1,196 @@
+import type { PrivateKey, PublicKey } from 'paillier-bigint';
+import { generateKeyPair, privateKeyFromPrimes } from '../../../crypto/paillier/index.ts';
+import { primesOf } from '../../../crypto/paillier/keys.ts';
+import { createHalf, halfText, keyText, readKey } from '../agreement.ts';
+import { guardLabels, guardParameters } from '../guards.ts';
+import { batchCount } from '../batches.ts';
+import { encodeMessage } from '../messages.ts';
+import { ReadyOutput, ResumeOutput, vectorText } from '../outputs.ts';
+import { INITIAL_LABEL_STATE, type LabelParty } from '../parties.ts';
+import { refusal } from '../refusal.ts';
+import { labelsRound } from '../rounds/label.ts';
+import { FileRunStore } from '../run-store.ts';
+import { prepareLabels } from '../scaling.ts';
+import { divideRows, type Training } from '../training.ts';
+import { type CallTools, type Desk, filesOf, keyMakerOf } from './desk.ts';
+import { lastOpening } from './feature-rounds.ts';
+import { requireAgreedRows } from './feature-run.ts';
+import { hexOf, keysOf, receiveShare } from './feature-setup.ts';
+import { LabelMemory } from './memory.ts';
+import { type PartyTable, readTable } from './table.ts';
+
+/** The label party's part in one run. */
+export interface LabelRun {
+  readonly desk: Desk;
+  readonly training: Training;
+  readonly store: FileRunStore<LabelMemory>;
+  readonly tableDigest: string;
+  /** E0 in plain of the rows to train with. */
+  readonly base: Float64Array;
+  readonly mean: number;
+  /** Labels of the rows to train with, and of those held out. */
+  readonly labels: { readonly train: Float64Array; readonly heldOut: Float64Array };
+}
+
+/** Reads the labels once for each run, as long as the run is the one that is worked on. */
+export class LabelRuns {
+  readonly #desk: Desk;
+  readonly #table: PartyTable;
+  #current: LabelRun | undefined;
+
+  constructor(desk: Desk, table: PartyTable) {
+    this.#desk = desk;
+    this.#table = table;
+  }
+
+  /** The run of a training, with its labels prepared and guarded. @throws TerminalError of the guards, DataError */
+  async open(training: Training, { signal }: Pick<CallTools, 'signal'>): Promise<LabelRun> {
+    if (this.#current !== undefined && JSON.stringify(this.#current.training) === JSON.stringify(training)) {
+      return this.#current;
+    }
+    const { parameters, holdoutEvery } = training;
+    const content = await readTable(this.#table, signal);
+    requireAgreedRows(training, content);
+    const [column] = content.columns;
+    if (column === undefined || content.columns.length !== 1) {
+      throw refusal('BAD_LABELS', `labels: expected one column, got ${content.columns.length}; name it with --target`);
+    }
+    const labels = divideRows(column, holdoutEvery);
+    const labelsOfTraining = { train: labels.train, heldOut: labels.heldOut };
+    const { base, mean } = prepareLabels(parameters, labels.train);
+    guardParameters(parameters);
+    guardLabels(parameters, base);
+    const path = filesOf(this.#desk, parameters).pathOf('state.json');
+    const store = new FileRunStore(path, parameters, this.#desk.name, LabelMemory);
+    const own = { desk: this.#desk, training, store, tableDigest: content.digest };
+    this.#current = { ...own, base, mean, labels: labelsOfTraining };
+    return this.#current;
+  }
+}
+
+/** What the label party remembers. @throws TerminalError `STALE_CONTEXT` before the set-up, `DATA_CHANGED` */
+export async function recallLabels(run: LabelRun): Promise<LabelMemory> {
+  const memory = await run.store.load();
+  const name = `run ${run.training.parameters.run}`;
+  if (memory === undefined) {
+    throw refusal('STALE_CONTEXT', `${name}: expected its set-up to have been done here, got none; submit it anew`);
+  }
+  if (memory.tableDigest === run.tableDigest) return memory;
+  throw refusal(
+    'DATA_CHANGED',
+    `${name}: expected the labels that it began with, got others; a run needs the same rows to its end`,
+  );
+}
+
+/** Remembers the run from now on; a repetition changes nothing. */
+export async function beginMemory(run: LabelRun): Promise<LabelMemory> {
+  const known = await run.store.load();
+  if (known !== undefined) return recallLabels(run);
+  const memory: LabelMemory = {
+    half: null,
+    key: null,
+    tableDigest: run.tableDigest,
+    share: null,
+    openState: INITIAL_LABEL_STATE,
+    lastOpened: null,
+    primes: null,
+    labels: [],
+    pendingLoss: null,
+    logBytes: 0,
+    submitted: {},
+    stopped: null,
+  };
+  await run.store.commit(memory);
+  return memory;
+}
+
+/** In single-key mode: draws the run's key pair, and says the public key. A repetition says the same. */
+export async function makeKey(run: LabelRun): Promise<string> {
+  const memory = await beginMemory(run);
+  if (memory.key !== null) return memory.key;
+  const { parameters } = run.training;
+  // Whether a key is long enough is for the guards to say, which demonstrations may overrule.
+  const { publicKey, privateKey } = await generateKeyPair({ keyBits: parameters.keyBits, allowShortKey: true });
+  const key = keyText(parameters, run.desk.name, publicKey, run.desk.identity);
+  const { p, q } = await primesOf(privateKey);
+  await run.store.commit({ ...memory, key, primes: { p: p.toString(16), q: q.toString(16) } });
+  return key;
+}
+
+/** In threshold mode: draws the label party's X25519 key, and says its public half. */
+export async function labelHalf(run: LabelRun): Promise<string> {
+  const memory = await beginMemory(run);
+  const half = memory.half ?? hexOf(createHalf());
+  await run.store.commit({ ...memory, half });
+  return halfText(run.training.parameters, run.desk.name, keysOf(half), run.desk.identity);
+}
+
+/** In threshold mode: stores the label party's share of the key. */
+export async function joinAsHolder(run: LabelRun, inputs: readonly string[], tools: CallTools): Promise<string> {
+  const memory = await recallLabels(run);
+  const { key, share } = await receiveShare(run.desk, run.training, memory.half, inputs[0] ?? '', tools);
+  await run.store.commit({ ...memory, key, share });
+  return encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: run.desk.name });
+}
+
+/** Encrypts E0 of every batch, once. */
+export async function encryptLabels(run: LabelRun, { blobs, signal }: CallTools): Promise<LabelMemory> {
+  const memory = await recallLabels(run);
+  if (memory.labels.length > 0) return memory;
+  const party = await labelPartyOf(run, memory, signal);
+  const labels: string[] = [];
+  for (let batch = 0; batch < batchCount(run.training.parameters); batch += 1) {
+    labels.push(await vectorText(blobs, labelsRound(party, batch, { signal }), signal));
+  }
+  const next = { ...memory, labels };
+  await run.store.commit(next);
+  return next;
+}
+
+/** The label party as the rounds see it. */
+export async function labelPartyOf(run: LabelRun, memory: LabelMemory, signal: AbortSignal): Promise<LabelParty> {
+  const { training, base, mean } = run;
+  const publicKey = await publicKeyOf(run, memory, signal);
+  const privateKey = memory.primes === null ? undefined : await ownKey(run, memory.primes);
+  return {
+    parameters: training.parameters,
+    publicKey: privateKey?.publicKey ?? publicKey,
+    base,
+    mean,
+    ...(privateKey === undefined ? {} : { privateKey }),
+  };
+}
+
+async function publicKeyOf(run: LabelRun, { key }: LabelMemory, signal: AbortSignal): Promise<PublicKey> {
+  const { training, desk } = run;
+  const maker = keyMakerOf(training);
+  if (key === null) throw refusal('STALE_CONTEXT', 'key: expected the set-up to be complete, it is not; resume the run');
+  const makerId = maker === desk.name ? desk.identity.id : await desk.peers.idOf(maker, signal);
+  return readKey(training.parameters, maker, key, makerId);
+}
+
+/** Checking primes takes longer than a small round. */
+const privateKeys = new WeakMap<LabelRun, Promise<PrivateKey>>();
+
+function ownKey(run: LabelRun, { p, q }: NonNullable<LabelMemory['primes']>): Promise<PrivateKey> {
+  const known = privateKeys.get(run);
+  if (known !== undefined) return known;
+  const key = privateKeyFromPrimes(BigInt(`0x${p}`), BigInt(`0x${q}`), { minimumBits: SHORTEST_KEY_BITS });
+  privateKeys.set(run, key);
+  return key;
+}
+
+/** Keys that only demonstrations accept; their guards say so. */
+const SHORTEST_KEY_BITS = 512;
+
+/** Says again what was opened last and where the encrypted labels lie, for the block that begins. */
+export async function resumeLabels(run: LabelRun, iteration: number): Promise<string> {
+  const memory = await recallLabels(run);
+  return encodeMessage(ResumeOutput, {
+    v: 1,
+    kind: 'resumed',
+    key: memory.key ?? '',
+    labels: memory.labels,
+    opened: lastOpening(memory.lastOpened, iteration),
+  });
+}
