@@ -87,7 +87,8 @@ function authorize(
   return authorizationFor({ ...request, colonyname: colonyName }, identity);
 }
 
-const BUSY = 503;
+/** The server, or what stands before it, may do it later. */
+const PASSING = new Set([408, 429, 502, 503, 504]);
 
 /** What a server, or what stands before it, says instead of doing what it was asked. */
 async function refusalIn(answer: Answer): Promise<Error> {
@@ -95,13 +96,11 @@ async function refusalIn(answer: Answer): Promise<Error> {
   try {
     openReply('blob', body);
   } catch (thrown) {
-    if (thrown instanceof ServerError && answer.status !== BUSY) return thrown;
+    if (thrown instanceof ServerError && !PASSING.has(answer.status)) return thrown;
   }
   return unexpected(answer.status);
 }
 
 function unexpected(status: number): ConnectionError {
-  const code = status === BUSY ? 'UNAVAILABLE' : 'BAD_GATEWAY';
-  const isPassing = status === 408 || status === BUSY || status === 502 || status === 504;
-  return new ConnectionError(`status ${status}`, { code: isPassing ? code : 'UNREADABLE_REPLY' });
+  return new ConnectionError(`status ${status}`, { code: PASSING.has(status) ? 'UNAVAILABLE' : 'UNREADABLE_REPLY' });
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type BlobToken, parseToken, splitAuthorization } from '../../colony/blobs/token.ts';
 import type { Services } from '../dispatch.ts';
+import { addressOf } from '../http.ts';
 import { callerOf } from '../incoming.ts';
 import { Refusal } from '../refusal.ts';
 import { requireRecent } from '../repeats.ts';
@@ -17,22 +18,20 @@ const MAX_AUTHORIZATION_CHARACTERS = 4096;
  *
  * @param method the method that the token must allow
  * @param blob the blob in the request's path
- * @throws Refusal 401 without a token, 400 for one that is unreadable, about something else or too old, 403 for a signer
+ * @throws Refusal 429 above the rate of the signer or the address, 401 without a token, 400 for one that is unreadable, about something else or too old, 403 for a signer
  * who is no member of the colony it names
  */
 export function requireAccess(
-  { transactor, presence }: Services,
-  { headers }: IncomingMessage,
+  services: Services,
+  request: IncomingMessage,
   method: BlobToken['method'],
   blob: string,
 ): BlobToken {
-  const { authorization = '' } = headers;
-  if (authorization === '') throw new Refusal(401, 'Expected the header authorization with a signed token, got none');
-  const parts = authorization.length > MAX_AUTHORIZATION_CHARACTERS ? undefined : splitAuthorization(authorization);
-  const token = parts === undefined ? undefined : parseToken(parts.payload);
-  if (parts === undefined || token === undefined)
-    throw new Refusal(400, 'Expected a signed token for a blob, got something else');
-  const callerId = callerOf({ payloadtype: token.msgtype, ...parts });
+  const { transactor, presence, rates } = services;
+  const address = addressOf(request);
+  rates.enter(address);
+  const { token, callerId } = countingFailures(services, address, () => identify(request));
+  rates.signedBy(callerId, address);
   if (token.method !== method || token.blob !== blob) {
     throw new Refusal(400, `Expected a token for ${method} of this blob, got one for something else`);
   }
@@ -41,4 +40,24 @@ export function requireAccess(
     requireMember({ database, callerId, heardFrom: presence.heardFrom }, token.colonyname);
   });
   return token;
+}
+
+function countingFailures<T>({ rates }: Services, address: string, body: () => T): T {
+  try {
+    return body();
+  } catch (thrown) {
+    rates.unsigned(address);
+    throw thrown;
+  }
+}
+
+function identify({ headers }: IncomingMessage): { readonly token: BlobToken; readonly callerId: string } {
+  const { authorization = '' } = headers;
+  if (authorization === '') throw new Refusal(401, 'Expected the header authorization with a signed token, got none');
+  const parts = authorization.length > MAX_AUTHORIZATION_CHARACTERS ? undefined : splitAuthorization(authorization);
+  const token = parts === undefined ? undefined : parseToken(parts.payload);
+  if (parts === undefined || token === undefined) {
+    throw new Refusal(400, 'Expected a signed token for a blob, got something else');
+  }
+  return { token, callerId: callerOf({ payloadtype: token.msgtype, ...parts }) };
 }

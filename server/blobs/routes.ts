@@ -5,6 +5,7 @@ import { toError } from '../../colony/errors.ts';
 import type { Services } from '../dispatch.ts';
 import { dropBody, isAsking, pathOf, respond, respondFailure, type Route } from '../http.ts';
 import { Refusal, required } from '../refusal.ts';
+import { storageRefusal } from '../store-health.ts';
 import { requireAccess } from './access.ts';
 import { type BlobRow, bytesOfColony, findBlob, putBlob, renewBlob } from './catalogue.ts';
 import type { BlobFiles } from './files.ts';
@@ -48,6 +49,7 @@ async function refusing(
   response: ServerResponse,
   handle: Handle,
 ): Promise<void> {
+  const startedMs = performance.now();
   try {
     const blob = pathOf(request.url ?? '').slice(PATH.length);
     if (!BLOB_NAME.test(blob))
@@ -56,6 +58,10 @@ async function refusing(
   } catch (thrown) {
     refuse(parts, request, response, thrown);
   }
+  // Whoever broke off was not answered.
+  if (!response.headersSent) return;
+  const type = request.method === 'PUT' ? 'putblob' : 'getblob';
+  parts.services.recorder.onRequest(type, response.statusCode, performance.now() - startedMs);
 }
 
 const STALLED = 408;
@@ -66,14 +72,20 @@ function refuse({ services }: BlobParts, request: IncomingMessage, response: Ser
   const refusal = asRefusal(thrown);
   if (refusal === undefined) throw thrown;
   services.log.debug({ method: request.method, status: refusal.status, reason: refusal.message }, 'refused');
-  const ending: Readonly<Record<string, string>> = refusal.status === STALLED ? { connection: 'close' } : {};
-  respondFailure(response, refusal.status, refusal.message, { ...leaveBody(request), ...ending });
+  const { status, message, retryAfterSeconds } = refusal;
+  respondFailure(response, status, message, {
+    ...leaveBody(request),
+    ...(status === STALLED ? { connection: 'close' } : {}),
+    ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
+  });
 }
 
 function asRefusal(thrown: unknown): Refusal | undefined {
   if (thrown instanceof Refusal) return thrown;
   const { code }: Error & { readonly code?: unknown } = toError(thrown);
-  return code === 'ENOSPC' || code === 'EDQUOT' ? new Refusal(507, 'The disk of the server is full') : undefined;
+  return code === 'ENOSPC' || code === 'EDQUOT'
+    ? new Refusal(507, 'The disk of the server is full')
+    : storageRefusal(thrown);
 }
 
 /**

@@ -33,7 +33,11 @@ async function writeWorkflow(desk: Desk): Promise<void> {
   const request = { columns: COLUMNS, 'group-by': 'ward', groups: GROUPS, 'scale-bits': 128 };
   const kwargs = { 'paillier-pubkey': '${public_key}', ...request, 'max-magnitude': '1000000000000000000000000000000' };
   const node = (nodename: string, funcname: string, executortype: string, dependencies: readonly string[]) => ({
-    ...{ nodename, funcname, kwargs, maxexectime: 120, maxretries: 3 },
+    nodename,
+    funcname,
+    kwargs,
+    maxexectime: 120,
+    maxretries: 3,
     conditions: { executortype, dependencies },
   });
   const spec = [

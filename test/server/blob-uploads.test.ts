@@ -122,7 +122,7 @@ test('a blob of 200 MB passes through a server that holds next to nothing of it'
     const store = openBlobStore({ client, colonyName: 'test' });
     const before = residentMegabytes(server.pid);
     let most = 0;
-    const watch = setInterval(() => (most = Math.max(most, residentMegabytes(server.pid))), 50);
+    const watch = setInterval(() => (most = Math.max(most, residentMegabytes(server.pid))), 200);
     const reference = await store.put(megabytes(200));
     const hash = createHash('sha256');
     for await (const chunk of store.get(reference)) hash.update(chunk);
@@ -133,7 +133,7 @@ test('a blob of 200 MB passes through a server that holds next to nothing of it'
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-});
+}, 120_000);
 
 async function* megabytes(count: number): AsyncGenerator<Buffer> {
   for (let index = 0; index < count; index += 1) yield randomBytes(1024 ** 2);
