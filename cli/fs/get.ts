@@ -8,7 +8,7 @@ import { fileOptions, filesToWire, findRevisions, readFileKey } from '../views/f
 export const fsGet = defineCommand({
   describe: 'Fetch a file into a directory of this machine',
   details:
-    'The newest revision, or the one with --fileid. A local file of that name is replaced, once all bytes have come and are right. Prints the path.',
+    'The newest revision, or the one with --fileid. A local file of that name is replaced, once all bytes have come and are right; only you may read it. Prints the path.',
   options: {
     ...fileOptions,
     dir: { type: 'string', alias: 'd', describe: 'directory of this machine, made where missing', default: '.' },

@@ -14,7 +14,7 @@ export const fsSync = defineCommand({
   describe: 'Make a directory of this machine and a label of the colony hold the same files',
   details: [
     'Uploads what the colony lacks and downloads what the directory lacks, with all directories below. Nothing is removed. Where both have a file with other bytes, the one of this machine counts; with --no-keeplocal the one of the colony, and then local files are replaced, about which you are asked.',
-    'The bytes go to the Colonies server, or to S3 where AWS_S3_ENDPOINT and its like are set. Links are not followed, and names that lead out of the directory are left out.',
+    'The bytes go to the Colonies server, or to S3 where AWS_S3_ENDPOINT and its like are set. Downloaded files can be read by you only. Links are not followed, and names that lead out of the directory are left out.',
   ].join('\n'),
   options: {
     dir: { type: 'string', alias: 'd', describe: 'directory of this machine, made where missing', required: true },

@@ -7,7 +7,7 @@ import type { LogPassage } from '../views/log-windows.ts';
 
 /** `colonies log search` */
 export const logSearch = defineCommand({
-  describe: 'Find lines of all logs of the colony that contain a text, capital letters included',
+  describe: 'Find lines of all logs of the colony that contain a text; case matters',
   positional: { text: { type: 'string', alias: 't', describe: 'what to look for', required: true } },
   options: {
     days: { type: 'number', alias: 'd', describe: 'only lines of so many days', default: 1, minimum: 1, maximum: 30 },

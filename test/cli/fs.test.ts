@@ -326,6 +326,39 @@ describe('snapshots', () => {
   });
 });
 
+describe('function submit --snapshot', () => {
+  const conditions = { executortype: 'nobody' };
+
+  test('hands the files over as they are now', async () => {
+    await using here = await temporaryDirectory();
+    await writeTree(here.path, { f: 'x' });
+    await sync(here.path, '/handed');
+    const fs = { mount: '/cfs', snapshots: [{ label: '/handed', dir: '/in', keepfiles: true }], dirs: [] };
+    await writeTree(here.path, { 'spec.json': JSON.stringify({ funcname: 'work', conditions, fs }) });
+    const submitted = await cli.json(['function', 'submit', '--spec', 'spec.json', '--snapshot'], { cwd: here.path });
+    expect(submitted).toMatchObject({
+      spec: { fs: { mount: '/cfs', snapshots: [{ label: '/handed', dir: '/in', keepfiles: true }] } },
+    });
+    const [id] = /(?<="snapshotid":")\w{64}/u.exec(JSON.stringify(submitted)) ?? [''];
+    expect(await cli.json(['fs', 'snapshot', 'info', '-i', id])).toMatchObject({
+      label: '/handed',
+      fileids: [expect.any(String)],
+    });
+  });
+
+  test('needs labels in the spec', async () => {
+    await using here = await temporaryDirectory();
+    await writeTree(here.path, { 'spec.json': JSON.stringify({ funcname: 'work', conditions }) });
+    const { code, stderr } = await cli.run(['function', 'submit', '--spec', 'spec.json', '--snapshot'], {
+      cwd: here.path,
+    });
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      '--snapshot: expected labels in "fs": {"snapshots": [...]} of the function spec, got none',
+    );
+  });
+});
+
 test.each([
   [['fs', 'info', '-i', 'e'], 'file e'],
   [['fs', 'get', '-l', '/no', '-n', 'no'], 'file "/no/no"'],
