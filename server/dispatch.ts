@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { type RequestEnvelope, sealFailure, sealReplyText } from '../colony/envelope.ts';
 import { toError } from '../colony/errors.ts';
+import type { Channels } from './channels.ts';
 import type { Call, Handler, ServerFacts, WireRequest } from './handler.ts';
 import { handlers } from './handlers/index.ts';
 import { callerOf, parseEnvelope, parsePayload } from './incoming.ts';
@@ -37,6 +38,7 @@ export interface Sender {
 export interface Services {
   readonly transactor: Transactor;
   readonly scheduler: Scheduler;
+  readonly channels: Channels;
   readonly presence: Presence;
   /** The id of the server's owner at the moment. */
   readonly serverId: string;
@@ -203,11 +205,12 @@ async function run(
 }
 
 function toCall(services: Services, transaction: Transaction, callerId: string): Call {
-  const { presence, scheduler, facts, log } = services;
+  const { presence, scheduler, channels, facts, log } = services;
   return {
     ...transaction,
     callerId,
     scheduler,
+    channels,
     facts,
     log,
     heardFrom: presence.heardFrom,

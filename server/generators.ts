@@ -3,9 +3,10 @@ import type { FunctionSpec } from '../colony/messages/processes.ts';
 import type { TriggerReport } from './crons.ts';
 import { MAX_GENERATOR_QUEUE, MAX_GIVEN_TO_ROOTS_BYTES } from './limits.ts';
 import { Refusal } from './refusal.ts';
-import { isMember, toWorkflowSpec } from './stored-workflow.ts';
+import { toWorkflowSpec } from './stored-workflow.ts';
 import { isStorageError } from './store/database.ts';
 import { dueGeneratorIds, findGenerator, type GeneratorRow, insertArg, takeArgs } from './store/generators.ts';
+import { isMember } from './store/members.ts';
 import { type Transaction, undoable } from './transaction.ts';
 import { submitWorkflow } from './workflow-lifecycle.ts';
 

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import * as z from 'zod';
 import type { Message } from '../colony/messages/message.ts';
+import type { Channels } from './channels.ts';
 import { JsonText } from './json-text.ts';
 import { Refusal } from './refusal.ts';
 import type { Step } from './removal.ts';
@@ -24,6 +25,7 @@ export interface ServerFacts {
 /** One call: a unit of work, who asks for it, and the parts of the server it may use. */
 export interface Call extends Transaction, RoleContext {
   readonly scheduler: Scheduler;
+  readonly channels: Channels;
   readonly facts: ServerFacts;
   readonly log: Logger;
   /** When an executor was last heard from, in milliseconds since 1970; null if never. */

@@ -5,10 +5,13 @@ import { createApiRoute } from './api.ts';
 import { type BlobOptions, type Blobs, openBlobs } from './blobs/index.ts';
 import { createBodyReader } from './body.ts';
 import { applyBootstrap, type Bootstrap } from './bootstrap.ts';
+import { createChannels } from './channels.ts';
 import type { Services } from './dispatch.ts';
+import type { ServerFacts } from './handler.ts';
 import { pubSubRoute } from './http.ts';
 import {
   DEFAULT_MAX_BODY_BYTES,
+  DEFAULT_MAX_CHANNEL_BYTES,
   DEFAULT_MAX_CONNECTIONS,
   DEFAULT_MAX_INPUT_BYTES,
   DEFAULT_MAX_RECEIVED_BYTES,
@@ -68,6 +71,8 @@ export interface ServerOptions {
   readonly maxConnections?: number;
   /** A process that gets more input than this from its parents fails, in bytes of JSON. */
   readonly maxInputBytes?: number;
+  /** What the channels of all processes may hold together, in bytes; further entries are refused with 503. */
+  readonly maxChannelBytes?: number;
   /** What blobs may take, and how long they are kept. */
   readonly blobs?: BlobOptions;
   /** An executor not heard from for so long is unregistered, and what it was running waits again. */
@@ -184,7 +189,7 @@ interface Parts {
 }
 
 function assemble(options: ServerOptions & { readonly host: string; readonly log: Logger }, database: Database): Parts {
-  const { host, log, tls, clock = Date.now, maxBodyBytes = DEFAULT_MAX_BODY_BYTES } = options;
+  const { log, tls, clock = Date.now, maxBodyBytes = DEFAULT_MAX_BODY_BYTES } = options;
   const scheduler = createScheduler({
     transactor: () => transactor,
     maxInputBytes: options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES,
@@ -192,10 +197,14 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
   });
   const transactor: Transactor = createTransactor(database, clock, {
     beforeCommit: (transaction) => scheduler.serveChanges(transaction),
-    afterCommit: (changes) => subscriptions.onChanges(changes),
+    afterCommit(changes) {
+      subscriptions.onChanges(changes);
+      channels.onChanges(changes);
+    },
     onError: (error) => log.error({ err: error }, 'changes were made, but not everybody heard of them'),
     onCommit: (...commit) => operations.onCommit(...commit),
   });
+  const channels = createChannels(() => transactor, options.maxChannelBytes ?? DEFAULT_MAX_CHANNEL_BYTES);
   const { databasePath, stallMs = DEFAULT_STALL_MS } = options;
   const bodies = createBodyReader({
     maxBodyBytes,
@@ -217,18 +226,12 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     recorder: operations.recorder,
     rates: createRateLimiter(options.rates ?? {}, (id) => isKnownId(database, id)),
     scheduler,
+    channels,
     presence: createPresence(clock),
     get serverId() {
       return transactor.read((transaction) => serverOwnerOf(transaction.database));
     },
-    facts: {
-      version: options.version ?? 'sealed-colonies',
-      startedAt: new Date(clock()),
-      host,
-      port: () => parts.port,
-      tls: tls !== undefined,
-      checkerPeriodMs: options.sweepIntervalMs ?? DEFAULT_SWEEP_INTERVAL_MS,
-    },
+    facts: factsOf(options, new Date(clock()), () => parts.port),
     log,
   };
   const blobs = openBlobs(services, databasePath, options.blobs ?? {}, stallMs);
@@ -242,6 +245,15 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
   });
   const parts: Parts = { services, subscriptions, blobs, listener, operations, port: options.port };
   return parts;
+}
+
+function factsOf(
+  { host, tls, version = 'sealed-colonies', sweepIntervalMs }: ServerOptions & { readonly host: string },
+  startedAt: Date,
+  port: () => number,
+): ServerFacts {
+  const checkerPeriodMs = sweepIntervalMs ?? DEFAULT_SWEEP_INTERVAL_MS;
+  return { version, startedAt, host, port, tls: tls !== undefined, checkerPeriodMs };
 }
 
 /** What cannot be stored any more, because somebody has removed the database say, is no reason not to stop. */
@@ -269,13 +281,14 @@ function requireProtectedAddress(host: string, { tls, allowInsecure = false }: S
 }
 
 function startSweeping({ services, blobs }: Parts, options: ServerOptions): () => void {
-  const { transactor, presence, log } = services;
+  const { transactor, presence, channels, log } = services;
   const staleAfterMs = (options.staleExecutorSeconds ?? DEFAULT_STALE_EXECUTOR_SECONDS) * 1000;
   const timer = setInterval(() => {
     transactor
       .write((transaction) => {
         sweep(transaction, presence, staleAfterMs);
         blobs.sweep(transaction);
+        channels.sweep(transaction);
       })
       .catch((thrown: unknown) => log.error({ err: thrown }, 'the sweep failed; the next one tries again'));
   }, options.sweepIntervalMs ?? DEFAULT_SWEEP_INTERVAL_MS);

@@ -59,6 +59,8 @@ export const TRIGGERED_NODES_PER_TURN = 1000;
 export const MAX_GENERATOR_QUEUE = 10_000;
 /** At most so many channels of one process. */
 export const MAX_CHANNELS = 100;
+/** The longest name of a channel. */
+export const MAX_CHANNEL_NAME_CHARACTERS = 200;
 /** The largest payload of an entry of a channel, in bytes. */
 export const MAX_ENTRY_BYTES = 10 * 1024 * 1024;
 /** At most so many entries in one channel. */

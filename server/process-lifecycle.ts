@@ -5,6 +5,7 @@ import { holdBlobs } from './blobs/references.ts';
 import { STATE } from './graph.ts';
 import { Refusal } from './refusal.ts';
 import { parseCpuMilli, parseMebibytes } from './resources.ts';
+import { insertChannels } from './store/channels.ts';
 import { insertAttribute, type ProcessRow } from './store/processes.ts';
 import { requireAcceptable } from './submission.ts';
 import { randomId } from './store/values.ts';
@@ -74,6 +75,7 @@ export function insertProcess(transaction: Transaction, submitted: NewProcess): 
   );
   holdBlobs(transaction, processId, storedSpec);
   for (const [key, value] of Object.entries(spec.env)) insertEnvironment(transaction, spec, processId, key, value);
+  insertChannels(transaction.database, processId, spec.channels ?? []);
   countAdded(transaction, submitted.workflowId ?? null);
   const { colonyName, executorType } = conditions;
   transaction.changes.push({

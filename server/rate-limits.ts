@@ -47,7 +47,7 @@ export interface RateLimiter {
 }
 
 /** Tokens that come at a steady pace: every request takes one. */
-interface Bucket {
+export interface Bucket {
   tokens: number;
   atMs: number;
 }
@@ -117,7 +117,7 @@ export function createRateLimiter(
 }
 
 /** Takes a token if there is one. */
-function take(bucket: Bucket, perSecond: number, burstSeconds: number, nowMs: number): boolean {
+export function take(bucket: Bucket, perSecond: number, burstSeconds: number, nowMs: number): boolean {
   const gained = ((nowMs - bucket.atMs) / 1000) * perSecond;
   bucket.tokens = Math.min(perSecond * burstSeconds, bucket.tokens + gained);
   bucket.atMs = nowMs;
@@ -131,7 +131,8 @@ function hasRecovered(bucket: Bucket | undefined, perSecond: number, nowMs: numb
   return bucket === undefined || bucket.tokens + ((nowMs - bucket.atMs) / 1000) * perSecond >= perSecond;
 }
 
-function recall<B>(buckets: Map<string, B>, key: string, create: () => B): B {
+/** The bucket of that key, or a new one; only so many are remembered, and the oldest one is forgotten then. */
+export function recall<B>(buckets: Map<string, B>, key: string, create: () => B): B {
   const known = buckets.get(key);
   if (known !== undefined) return known;
   const [first] = buckets.keys();

@@ -4,8 +4,6 @@ import { shapeOf } from './json-shape.ts';
 import { MAX_PAYLOAD_DEPTH } from './limits.ts';
 import type { Initiator } from './process-lifecycle.ts';
 import { Refusal } from './refusal.ts';
-import type { Database } from './store/database.ts';
-import { EXECUTOR_STATE, findExecutorById, findUserById } from './store/members.ts';
 import { parseStored } from './store/values.ts';
 import { requireModestWorkflow } from './submission.ts';
 import { type Transaction, undoable } from './transaction.ts';
@@ -44,12 +42,6 @@ export function toWorkflowSpec(text: string): WorkflowSpec {
 /** How many of its nodes depend on none. */
 export function countRoots({ functionSpecs }: WorkflowSpec): number {
   return functionSpecs.filter(({ conditions }) => conditions.dependencies.length === 0).length;
-}
-
-/** Whether somebody is still an approved executor or a user of a colony. */
-export function isMember(database: Database, colonyName: string, id: string): boolean {
-  const executor = findExecutorById(database, colonyName, id);
-  return executor?.state === EXECUTOR_STATE.approved || findUserById(database, colonyName, id) !== undefined;
 }
 
 function parseText(text: string, failure: string): unknown {

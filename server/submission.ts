@@ -1,6 +1,8 @@
 import type { FunctionSpec } from '../colony/messages/processes.ts';
 import type { WireRequest } from './handler.ts';
 import {
+  MAX_CHANNEL_NAME_CHARACTERS,
+  MAX_CHANNELS,
   MAX_ENVIRONMENT_ENTRIES,
   MAX_EXECUTOR_NAMES,
   MAX_KEYWORD_ARGUMENTS,
@@ -37,6 +39,22 @@ export function requireAcceptable(spec: FunctionSpec): void {
   const names = { nodename, funcname, label, executortype: conditions.executorType };
   for (const [name, text] of Object.entries(names)) {
     if (!isPrintable(text)) throw new Refusal(400, `${FAILURE}, expected ${name} without control characters`);
+  }
+  requireChannels(spec.channels ?? []);
+}
+
+function requireChannels(names: readonly string[]): void {
+  if (names.length > MAX_CHANNELS) {
+    throw new Refusal(400, `${FAILURE}, expected at most ${MAX_CHANNELS} channels, got ${names.length}`);
+  }
+  for (const [index, name] of names.entries()) {
+    if (name === '' || name.length > MAX_CHANNEL_NAME_CHARACTERS || !isPrintable(name)) {
+      throw new Refusal(
+        400,
+        `${FAILURE}, expected names of channels of 1 to ${MAX_CHANNEL_NAME_CHARACTERS} characters without control characters`,
+      );
+    }
+    if (names.indexOf(name) !== index) throw new Refusal(400, `${FAILURE}, channel ${name} is named twice`);
   }
 }
 

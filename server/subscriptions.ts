@@ -5,7 +5,9 @@ import * as z from 'zod';
 import { type RequestEnvelope, sealFailure, sealReplyText } from '../colony/envelope.ts';
 import type { Message, RequestOf } from '../colony/messages/message.ts';
 import { PROCESS_STATES } from '../colony/messages/processes.ts';
-import { subscribeProcess, subscribeProcesses } from '../colony/messages/subscriptions.ts';
+import { subscribeChannel, subscribeProcess, subscribeProcesses } from '../colony/messages/subscriptions.ts';
+import type { FeedEnd } from './channel-feeds.ts';
+import { requireChannel } from './channels.ts';
 import { identify, type Services, toFailure } from './dispatch.ts';
 import { addressOf } from './http.ts';
 import { callerOf, parsePayload } from './incoming.ts';
@@ -30,8 +32,15 @@ export interface Subscriptions {
 interface Subscription {
   /** Equal for subscriptions to the same events. */
   readonly key: string;
-  readonly timer: NodeJS.Timeout;
   isMeant(change: ProcessChange): boolean;
+  [Symbol.dispose](): void;
+}
+
+/** One WebSocket and what its client has subscribed to. */
+interface Line {
+  readonly socket: WebSocket;
+  /** Hears that a subscription is over, and why, while the socket stays. */
+  readonly onEnd: (key: string, end: FeedEnd) => void;
 }
 
 /** What the clients of sockets have subscribed to, by its key. */
@@ -39,6 +48,7 @@ type Open = Map<WebSocket, Map<string, Subscription>>;
 
 /** The longest delay of a timer in Node. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+const TOO_MANY = `Expected at most ${MAX_SUBSCRIPTIONS_PER_SOCKET} subscriptions on one WebSocket`;
 const NORMAL_CLOSURE = 1000;
 const GOING_AWAY = 1001;
 const POLICY_VIOLATION = 1008;
@@ -52,27 +62,37 @@ export function createSubscriptions(services: Services, subscribeMs: number): Su
 
   const accept = (socket: WebSocket, request: IncomingMessage): void => {
     const address = addressOf(request);
-    const patience = setTimeout(() => socket.close(POLICY_VIOLATION, 'expected a subscription'), subscribeMs);
+    const own = new Map<string, Subscription>();
+    open.set(socket, own);
+    let patience = expectSubscription(socket, subscribeMs);
+    const line: Line = {
+      socket,
+      onEnd(key, end) {
+        own.delete(key);
+        if (own.size > 0) return;
+        clearTimeout(patience);
+        if (end === 'process has ended') socket.close(NORMAL_CLOSURE, 'the process has ended');
+        else patience = expectSubscription(socket, subscribeMs);
+      },
+    };
     socket.on('close', () => {
       clearTimeout(patience);
-      for (const { timer } of open.get(socket)?.values() ?? []) clearTimeout(timer);
+      for (const subscription of own.values()) subscription[Symbol.dispose]();
       open.delete(socket);
     });
     socket.on('error', (error) => services.log.debug({ err: error }, 'a WebSocket failed'));
     socket.on('message', (data) => {
-      const own = open.get(socket) ?? new Map<string, Subscription>();
-      const subscription = subscribe(services, socket, address, Buffer.isBuffer(data) ? data.toString() : '');
+      const subscription = subscribe(services, line, address, Buffer.isBuffer(data) ? data.toString() : '');
       if (subscription === undefined) return;
       clearTimeout(patience);
-      if (socket.readyState !== socket.OPEN) return clearTimeout(subscription.timer);
+      if (socket.readyState !== socket.OPEN) return subscription[Symbol.dispose]();
       if (own.size >= MAX_SUBSCRIPTIONS_PER_SOCKET && !own.has(subscription.key)) {
-        clearTimeout(subscription.timer);
-        const text = `Expected at most ${MAX_SUBSCRIPTIONS_PER_SOCKET} subscriptions on one WebSocket`;
-        return socket.send(JSON.stringify(sealFailure(400, text)));
+        subscription[Symbol.dispose]();
+        return socket.send(JSON.stringify(sealFailure(400, TOO_MANY)));
       }
       // A subscription that repeats another one takes its place.
-      clearTimeout(own.get(subscription.key)?.timer);
-      open.set(socket, own.set(subscription.key, subscription));
+      own.get(subscription.key)?.[Symbol.dispose]();
+      own.set(subscription.key, subscription);
     });
   };
 
@@ -89,7 +109,7 @@ export function createSubscriptions(services: Services, subscribeMs: number): Su
       return { sockets: server.clients.size, subscriptions };
     },
     stop() {
-      for (const own of open.values()) for (const { timer } of own.values()) clearTimeout(timer);
+      for (const own of open.values()) for (const subscription of own.values()) subscription[Symbol.dispose]();
       open.clear();
       for (const socket of server.clients) socket.close(GOING_AWAY, 'the server stops');
       setTimeout(() => {
@@ -98,6 +118,12 @@ export function createSubscriptions(services: Services, subscribeMs: number): Su
       server.close();
     },
   };
+}
+
+/** Closes a socket unless something is subscribed on it in time. */
+function expectSubscription(socket: WebSocket, withinMs: number): NodeJS.Timeout {
+
+  return setTimeout(() => socket.close(POLICY_VIOLATION, 'expected a subscription'), withinMs);
 }
 
 /** Sends the event of a change once per subscription that means it. */
@@ -125,7 +151,8 @@ function eventOf({ database }: Transaction, processId: string): string | undefin
 }
 
 /** Reads a frame and starts what it asks for. A frame that nobody can have signed ends the socket. */
-function subscribe(services: Services, socket: WebSocket, address: string, frame: string): Subscription | undefined {
+function subscribe(services: Services, line: Line, address: string, frame: string): Subscription | undefined {
+  const { socket } = line;
   let envelope: RequestEnvelope;
   let callerId: string;
   try {
@@ -136,7 +163,7 @@ function subscribe(services: Services, socket: WebSocket, address: string, frame
     return undefined;
   }
   try {
-    return services.transactor.read((transaction) => start(services, transaction, socket, envelope, callerId));
+    return services.transactor.read((transaction) => start(services, transaction, line, envelope, callerId));
   } catch (thrown) {
     socket.send(toFailure(services.log, envelope.payloadtype, thrown).body);
     return undefined;
@@ -146,7 +173,7 @@ function subscribe(services: Services, socket: WebSocket, address: string, frame
 function start(
   services: Services,
   transaction: Transaction,
-  socket: WebSocket,
+  line: Line,
   envelope: RequestEnvelope,
   callerId: string,
 ): Subscription | undefined {
@@ -157,9 +184,11 @@ function start(
   };
   switch (envelope.payloadtype) {
     case subscribeProcess.type:
-      return startOne(transaction, context, socket, decode(subscribeProcess, envelope, 'process'));
+      return startOne(transaction, context, line.socket, decode(subscribeProcess, envelope, 'process'));
     case subscribeProcesses.type:
-      return startMany(context, socket, decode(subscribeProcesses, envelope, 'processes'));
+      return startMany(context, line.socket, decode(subscribeProcesses, envelope, 'processes'));
+    case subscribeChannel.type:
+      return startFeed(services, context, line, decode(subscribeChannel, envelope, 'channel'));
     default:
       // The official server ignores messages of other types here.
       return undefined;
@@ -194,7 +223,7 @@ function startOne(
   }
   return {
     key: JSON.stringify([processId, isRightType, state]),
-    timer: closeAfter(socket, request.timeoutSeconds),
+    ...closeAfter(socket, request.timeoutSeconds),
     isMeant: (change) => isRightType && change.processId === processId && change.state === state,
   };
 }
@@ -209,14 +238,53 @@ function startMany(
   const state = PROCESS_STATES.indexOf(request.state);
   return {
     key: JSON.stringify([colonyName, executorType, state, 'all']),
-    timer: closeAfter(socket, request.timeoutSeconds),
+    ...closeAfter(socket, request.timeoutSeconds),
     isMeant: (change) =>
       change.colonyName === colonyName && change.executorType === executorType && change.state === state,
   };
 }
 
 /** Several subscriptions may share a socket; the first whose time is up closes it, as on the official server. */
-function closeAfter(socket: WebSocket, timeoutSeconds: number): NodeJS.Timeout {
-  const delayMs = Math.min(Math.max(0, timeoutSeconds) * 1000, MAX_TIMER_MS);
-  return setTimeout(() => socket.close(NORMAL_CLOSURE, 'the time of the subscription is up'), delayMs);
+function closeAfter(socket: WebSocket, timeoutSeconds: number): Disposable {
+  const close = (): void => socket.close(NORMAL_CLOSURE, 'the time of the subscription is up');
+  const timer = setTimeout(close, toDelayMs(timeoutSeconds));
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+function toDelayMs(timeoutSeconds: number): number {
+  return Math.min(Math.max(0, timeoutSeconds) * 1000, MAX_TIMER_MS);
+}
+
+/** The official server's default. */
+const CHANNEL_TIMEOUT_SECONDS = 30;
+
+/** When its time is up the socket stays and may be used again, as on the official server. */
+function startFeed(
+  { channels, log }: Services,
+  context: RoleContext,
+  { socket, onEnd }: Line,
+  request: RequestOf<typeof subscribeChannel>,
+): Subscription {
+  const { processId, name, afterPosition, timeoutSeconds } = request;
+  const { channel_id: channelId } = requireChannel(context, request, 'subscribe to');
+  const key = JSON.stringify([processId, name, 'channel']);
+  const feed = channels.feeds.open({
+    channelId,
+    processId,
+    readerId: context.callerId,
+    position: Math.max(0, afterPosition),
+    timeoutMs: toDelayMs(timeoutSeconds === 0 ? CHANNEL_TIMEOUT_SECONDS : timeoutSeconds),
+    send: (frame, taken) => socket.send(frame, taken),
+    onStalled() {
+      log.warn({ processId }, 'a WebSocket was cut off, its client does not read');
+      socket.terminate();
+    },
+    onEnd(end) {
+      if (end === 'not allowed') {
+        socket.send(JSON.stringify(sealFailure(403, 'Not authorized to subscribe to channel')));
+      }
+      onEnd(key, end);
+    },
+  });
+  return { key, isMeant: () => false, [Symbol.dispose]: () => feed[Symbol.dispose]() };
 }

@@ -39,7 +39,7 @@ export const subscribeProcesses = defineMessage(
  * Entries of a channel, over WebSocket: those from a position (0-based, in the channel's log) on, then each new one, as
  * lists; an empty list when the time is over. Role: initiator or assigned executor.
  */
-const subscribeChannel = defineMessage(
+export const subscribeChannel = defineMessage(
   'subscribechannelmsg',
   {
     processId: field('processid', text),

@@ -1,6 +1,7 @@
 import type { Handler } from '../handler.ts';
 import { attributeHandlers } from './attributes.ts';
 import { blueprintHandlers } from './blueprints.ts';
+import { channelHandlers } from './channels.ts';
 import { colonyHandlers, userHandlers } from './colonies.ts';
 import { cronHandlers } from './crons.ts';
 import { executorHandlers, selfReportHandlers } from './executors.ts';
@@ -29,6 +30,7 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
     workflowHandlers,
     cronHandlers,
     generatorHandlers,
+    channelHandlers,
     logHandlers,
     identityHandlers,
     locationHandlers,

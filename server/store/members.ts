@@ -105,6 +105,12 @@ export function isFormerId(database: Database, { colonyName, userName, formerId 
   return found !== undefined;
 }
 
+/** Whether somebody is an approved executor or a user of a colony. */
+export function isMember(database: Database, colonyName: string, id: string): boolean {
+  const executor = findExecutorById(database, colonyName, id);
+  return executor?.state === EXECUTOR_STATE.approved || findUserById(database, colonyName, id) !== undefined;
+}
+
 /** An executor as clients see it. */
 export function toExecutor(row: ExecutorRow): Executor {
   return {

@@ -22,9 +22,13 @@ export function toWireTime(milliseconds: number | null): string {
 }
 
 /** The first ones of a list that fit into an answer; one at least. */
-export function fitting<T>(items: readonly T[], bytesOf: (item: T) => number): readonly T[] {
+export function fitting<T>(
+  items: readonly T[],
+  bytesOf: (item: T) => number,
+  maxBytes: number = MAX_LIST_BYTES,
+): readonly T[] {
   let byteCount = 0;
-  const end = items.findIndex((item, index) => (byteCount += bytesOf(item)) > MAX_LIST_BYTES && index > 0);
+  const end = items.findIndex((item, index) => (byteCount += bytesOf(item)) > maxBytes && index > 0);
   return end === -1 ? items : items.slice(0, end);
 }
 
