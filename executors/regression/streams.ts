@@ -90,8 +90,8 @@ export async function* validChunks(
   const width = 2 * Math.ceil(run.parameters.keyBits / 8);
   let row = 0;
   for await (const data of regroup(message.chunks, CHUNK_ROWS * width)) {
-    const count = data.length / width;
-    if (!Number.isInteger(count) || row + count > expected.count) throw wrongLength(label, expected.count);
+    const count = Math.min(CHUNK_ROWS, expected.count - row);
+    if (data.length !== count * width) throw wrongLength(label, expected.count);
     const chunk = chunkOf(message.header, data, count);
     await validate(run.publicKey, chunk, `${label}, from row ${row}`, signal);
     row += count;

@@ -154,9 +154,10 @@ export async function iterate(parties: TestParties, iteration: number, attempt =
   const labels = await labelsOf(parties, iteration);
   const aggregate = await aggregateOf(parties, turn, labels);
   const gradients = await gradientsOf(parties, turn, labels, aggregate);
-  const results = isThreshold(parties)
-    ? await openTogether(parties, turn, gradients)
-    : await openAlone(parties, turn, gradients);
+  const results =
+    parties.holders.length > 0
+      ? await openTogether(parties, turn, gradients)
+      : await openAlone(parties, turn, gradients);
   return results.map((result, index) => {
     parties.states[index] = result.state;
     const text = encodeMessage(ProgressMessage, result.message);
@@ -310,8 +311,4 @@ export function at<Item>(items: readonly Item[], index: number): Item {
   const item = items[index];
   if (item === undefined) throw new Error(`expected an item ${index}, got ${items.length} items`);
   return item;
-}
-
-function isThreshold({ parameters }: TestParties): boolean {
-  return parameters.mode === 'threshold';
 }

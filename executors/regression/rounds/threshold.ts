@@ -196,13 +196,12 @@ async function combinePartials(
   messages: readonly PartialMessage[],
 ): Promise<bigint[]> {
   const holders = partiesOf(run.parameters);
-  const partials = holders.map((holder, position) => {
-    const message = messages[position];
-    if (!message) throw missingShare(holders.length, messages.length);
+  if (messages.length !== holders.length) throw missingShare(holders.length, messages.length);
+  const partials = messages.map((message, position) => {
+    const holder = holders[position] ?? '';
     requireContext(run.parameters, { ...place, party: holder }, message.context);
     return readPartial(run, message, { party, count, index: position + 1, parties: holders.length });
   });
-  if (messages.length !== holders.length) throw missingShare(holders.length, messages.length);
   try {
     return await combineShares(run.publicKey, partials);
   } catch (error) {
