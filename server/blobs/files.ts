@@ -23,7 +23,7 @@ export interface BlobFiles {
 }
 
 /** What an upload says of its bytes. */
-export interface Announced {
+interface Announced {
   /** SHA-256, 64 lower-case hexadecimal characters. */
   readonly digest: string;
   readonly bytes: number;

@@ -8,7 +8,7 @@ import { Refusal, required } from '../refusal.ts';
 import { storageRefusal } from '../store-health.ts';
 import { requireAccess } from './access.ts';
 import { type BlobRow, bytesOfColony, findBlob, putBlob, renewBlob } from './catalogue.ts';
-import type { BlobFiles } from './files.ts';
+import type { BlobFiles, ReceivedFile } from './files.ts';
 import { pacedBody } from './pace.ts';
 import { parseRange } from './range.ts';
 import type { Room } from './room.ts';
@@ -143,7 +143,7 @@ async function isStored({ services, files }: BlobParts, colonyName: string, dige
 async function makeKnown(
   { services, files }: BlobParts,
   blob: { readonly colonyName: string; readonly digest: string; readonly bytes: number },
-  received: { readonly fileName: string; letGo(isKnown: boolean): Promise<void> },
+  received: ReceivedFile,
 ): Promise<void> {
   const { fileName } = received;
   let replaced: string | undefined;
