@@ -1,0 +1,226 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { encodeFixedPoint } from '../../../crypto/paillier/index.ts';
+import { batchCount, batchRange, gradientPacking } from '../../../executors/regression/batches.ts';
+import { guardColumns, guardIds, guardLabels, guardParameters } from '../../../executors/regression/guards.ts';
+import { requireBounded, toMantissas } from '../../../executors/regression/mantissas.ts';
+import { parametersDigest, readParameters } from '../../../executors/regression/parameters.ts';
+import { planRun } from '../../../executors/regression/plan.ts';
+import { coefficientsInUnits, prepareColumns, prepareLabels } from '../../../executors/regression/scaling.ts';
+import { at, columnOf, readTable, readVectors } from '../../support/regression.ts';
+import * as z from 'zod';
+
+const wire = {
+  run: 'r',
+  label: 'y',
+  features: [
+    { name: 'x1', columns: 2 },
+    { name: 'x2', columns: 3 },
+  ],
+  rows: 442,
+  model: 'linear',
+  alpha: 0.1,
+  iterations: 10,
+  retries: 0,
+};
+const parametersWith = (changes: Record<string, unknown> = {}) => readParameters({ ...wire, ...changes });
+const refused = (code: string): unknown => expect.objectContaining({ name: 'TerminalError', code });
+
+describe('parameters', () => {
+  test('have one digest for one meaning: defaults and the order of keys do not matter', () => {
+    const digest = parametersDigest(parametersWith());
+    expect(parametersDigest(parametersWith({ scaleBits: 40, lambda: 0 }))).toBe(digest);
+    expect(parametersDigest(readParameters(Object.fromEntries(Object.entries(wire).toReversed())))).toBe(digest);
+    expect(parametersDigest(parametersWith({ alpha: 0.2 }))).not.toBe(digest);
+    expect(parametersDigest(readParameters(JSON.parse(JSON.stringify(parametersWith()))))).toBe(digest);
+  });
+
+  test.each([
+    ['a name with a slash', { run: 'a/b' }],
+    ['a party twice', { label: 'x1' }],
+    ['a centred intercept of a logistic model', { model: 'logistic', intercept: 'centred' }],
+    ['the cubic form without a single key', { model: 'logistic', activation: 'cubic', mode: 'threshold' }],
+    ['mantissas that doubles do not hold', { scaleBits: 44, columnBoundBits: 20 }],
+    ['batches larger than the table', { batchRows: 443 }],
+    ['an unknown field', { sudo: true }],
+    ['a step of nothing', { alpha: 0 }],
+  ])('with %s are refused', (_, changes) => {
+    expect(() => parametersWith(changes)).toThrow(refused('BAD_PARAMETERS'));
+  });
+});
+
+describe('guards of a run', () => {
+  test.each([
+    ['KEY_TOO_SHORT', { keyBits: 1024 }],
+    ['FEW_ROWS', { rows: 49 }],
+    ['BATCH_TOO_SMALL', { batchRows: 40 }],
+    ['OPENING_BUDGET', { guards: 'strict', iterations: 20 }],
+  ])('%s', (code, changes) => {
+    expect(() => guardParameters(parametersWith(changes))).toThrow(refused(code));
+  });
+
+  test('gradients that would not fit a plaintext are refused when the run is planned', () => {
+    expect(() => gradientPacking({ ...parametersWith(), keyBits: 100 })).toThrow(refused('OVERFLOW_POSSIBLE'));
+  });
+
+  test('a demonstration goes on, and says in spite of what', () => {
+    const findings = guardParameters(parametersWith({ keyBits: 512, rows: 30, guards: 'demonstration' }));
+    expect(findings.map(({ code }) => code)).toEqual(['KEY_TOO_SHORT', 'FEW_ROWS']);
+  });
+
+  test('a run that satisfies all passes in every mode', () => {
+    for (const mode of ['single-key', 'threshold', 'additive'])
+      expect(guardParameters(parametersWith({ mode }))).toEqual([]);
+    expect(guardParameters(parametersWith({ guards: 'strict', batchRows: 110 }))).toEqual([]);
+  });
+});
+
+describe('guards of columns', () => {
+  const rows = 442;
+  const noise = (seed: number): Float64Array =>
+    Float64Array.from({ length: rows }, (_, row) => Math.sin(seed * 1000 + row * row * (seed + 0.3)));
+  const guard = (columns: Float64Array[], changes: Record<string, unknown> = {}): unknown =>
+    guardColumns(parametersWith(changes), ['a', 'b', 'c'], columns);
+
+  test('a column with few rows off its mode is refused, with ten it passes', () => {
+    const indicator = (count: number): Float64Array =>
+      Float64Array.from({ length: rows }, (_, row) => (row < count ? 1 : 0));
+    expect(() => guard([noise(1), indicator(9)])).toThrow(refused('INDICATOR_COLUMN'));
+    expect(() => guard([noise(1), indicator(1)])).toThrow(/column b: expected at least 10 rows/);
+    expect(guard([noise(1), indicator(10)])).toEqual([]);
+    expect(() => guard([noise(1), indicator(430)], { batchRows: 110 })).toThrow(refused('INDICATOR_COLUMN'));
+    expect(guard([indicator(1)], { guards: 'demonstration' })).toHaveLength(1);
+  });
+
+  test('a constant column is refused, scaled or not', () => {
+    const constant = new Float64Array(rows).fill(3);
+    expect(() => guard([noise(1), constant])).toThrow(refused('CONSTANT_COLUMN'));
+    const scaled = prepareColumns(parametersWith(), 'x1', [constant]);
+    expect(() => guard([at(scaled.columns, 0)])).toThrow(refused('CONSTANT_COLUMN'));
+  });
+
+  test('a column that follows from others is refused', () => {
+    const sum = noise(1).map((value, row) => 2 * value - (noise(2)[row] ?? 0) + 5);
+    expect(() => guard([noise(1), noise(2), sum])).toThrow(/column c: expected columns of which none follows/);
+    expect(() => guard([noise(1), noise(1)])).toThrow(refused('RANK_DEFICIENT'));
+    expect(guard([noise(1), noise(2), noise(3)])).toEqual([]);
+  });
+
+  test('values that are not finite, too large or too few are refused without showing them', () => {
+    const broken = noise(1);
+    broken[7] = Number.NaN;
+    expect(() => guard([broken])).toThrow(refused('NOT_FINITE'));
+    broken[7] = 12_345;
+    expect(() => guard([broken])).toThrow(refused('MAGNITUDE_EXCEEDED'));
+    expect(() => guard([broken])).not.toThrow(/12345|row 7/);
+    expect(() => guard([noise(1).subarray(1)])).toThrow(refused('WRONG_COUNT'));
+  });
+});
+
+test('ids that come twice are refused by number, not by name', () => {
+  expect(() => guardIds(['a', 'b', 'a'])).toThrow(refused('DUPLICATE_IDS'));
+  expect(() => guardIds(['a', 'b', 'a'])).toThrow(/got 1 more than once/);
+  guardIds(['a', 'b']);
+});
+
+test('labels are bounded, and 0 or 1 for a logistic model', () => {
+  const parameters = parametersWith({ rows: 3, guards: 'demonstration' });
+  guardLabels(parameters, Float64Array.of(1, 2, 3));
+  expect(() => guardLabels(parameters, Float64Array.of(1, 2, 5000))).toThrow(refused('MAGNITUDE_EXCEEDED'));
+  expect(() => guardLabels(parameters, Float64Array.of(1, 2))).toThrow(refused('WRONG_COUNT'));
+  const logistic = parametersWith({ model: 'logistic' });
+  expect([...prepareLabels(logistic, Float64Array.of(0, 1)).base]).toEqual([0.5, -0.5]);
+  expect(() => prepareLabels(logistic, Float64Array.of(0, 2))).toThrow(refused('BAD_LABELS'));
+});
+
+test('scores and their units agree with an independent tool', () => {
+  const Oracle = z.object({ columns: z.array(z.string()), std: z.array(z.number()), target_mean: z.number() });
+  const oracle = Oracle.parse(readVectors('linear_diabetes.json'));
+  const table = readTable('diabetes.csv');
+  const parameters = parametersWith({ intercept: 'centred' });
+  const prepared = prepareColumns(
+    parameters,
+    'x1',
+    oracle.columns.map((name) => columnOf(table, name)),
+  );
+  for (const [index, { deviation }] of prepared.scales.entries())
+    expect(deviation).toBeCloseTo(at(oracle.std, index), 9);
+  expect(prepareLabels(parameters, columnOf(table, 'progression')).mean).toBeCloseTo(oracle.target_mean, 10);
+  const [first] = coefficientsInUnits(parameters, prepared.scales, oracle.std) ?? [];
+  expect(first).toBeCloseTo(1, 9);
+});
+
+test('mantissas of whole columns are those of exact arithmetic', () => {
+  fc.assert(
+    fc.property(
+      fc.double({ min: -4000, max: 4000, noNaN: true }),
+      fc.integer({ min: 0, max: 40 }),
+      (value, scaleBits) => {
+        const [mantissa = Number.NaN] = toMantissas(Float64Array.of(value), scaleBits);
+        expect(BigInt(mantissa)).toBe(encodeFixedPoint(value, scaleBits));
+      },
+    ),
+    { seed: 1, numRuns: 500 },
+  );
+  expect([...toMantissas(Float64Array.of(0.5, 1.5, -0.5, -1.5, 2.5), 0)]).toEqual([0, 2, 0, -2, 2]);
+  expect(() => requireBounded(Float64Array.of(8), 3, 'x')).toThrow(refused('MAGNITUDE_EXCEEDED'));
+  requireBounded(Float64Array.of(-7.99), 3, 'x');
+});
+
+test('batches cover all rows once, none below the size asked for', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 0, max: 5000 }), (rows, batchRows) => {
+      fc.pre(batchRows <= rows);
+      const parameters = parametersWith({ rows, batchRows });
+      let next = 0;
+      for (let batch = 0; batch < batchCount(parameters); batch += 1) {
+        const { from, to } = batchRange(parameters, batch);
+        expect(from).toBe(next);
+        expect(to - from).toBeGreaterThanOrEqual(batchRows);
+        next = to;
+      }
+      expect(next).toBe(rows);
+    }),
+    { seed: 1, numRuns: 200 },
+  );
+});
+
+describe('a plan', () => {
+  test('gives slots of ⌈log2(n·max|x|·max|r|)⌉ + 2f + 2 bits', () => {
+    const parameters = parametersWith({ keyBits: 2048 });
+    const { slotBits, slotsPerCiphertext, overflowMarginBits } = planRun(parameters);
+    expect(slotBits).toBe(Math.ceil(Math.log2(442)) + 6 + 12 + 80 + 2);
+    expect(slotsPerCiphertext).toBe(Math.floor(2047 / slotBits));
+    expect(gradientPacking(parameters)).toMatchObject({ slotBits, slotsPerCiphertext });
+    expect(overflowMarginBits).toBeGreaterThan(1900);
+  });
+
+  test('counts bytes, processes, openings and seconds', () => {
+    const speeds = { encryptMicros: 40, addMicros: 2, dotMicros: 3, decryptMicros: 100 };
+    const plan = planRun(parametersWith({ keyBits: 2048, rows: 100_000 }), speeds);
+    expect(plan).toMatchObject({
+      ciphertextBytes: 512,
+      bytesPerForward: 51_200_000,
+      processesPerIteration: 6,
+      chainDepth: 4,
+      chunksPerIteration: 25,
+      batches: 1,
+    });
+    expect(plan.secondsPerIteration).toBeCloseTo((2 * 40 + 5 * 2 + 5 * 3) / 10, 6);
+    expect(plan.budgets).toEqual([
+      { party: 'x1', columns: 2, ciphertexts: 1, openingsPerRow: 0.0002 },
+      { party: 'x2', columns: 3, ciphertexts: 1, openingsPerRow: 0.0003 },
+    ]);
+    expect(planRun(parametersWith({ mode: 'threshold' })).processesPerIteration).toBe(8);
+  });
+
+  test('warns of openings that a dishonest party could use, and says who learns what', () => {
+    const plan = planRun(parametersWith({ iterations: 100 }));
+    expect(plan.warnings).toHaveLength(2);
+    expect(plan.warnings[0]).toMatch(/x1 may ask for 0\.452 openings for each row/);
+    expect(plan.leakage.join('\n')).toMatch(/y and any one feature party together can compute the residuals/);
+    const threshold = planRun(parametersWith({ mode: 'threshold' })).leakage.join('\n');
+    expect(threshold).toMatch(/Nobody holds the key/);
+    expect(threshold).not.toMatch(/any one feature party together/);
+  });
+});
