@@ -18,6 +18,16 @@ export function unregisterExecutor(transaction: Transaction, executor: ExecutorR
   }
 }
 
+/** Frees the name of an executor: its key is nobody's any more. */
+export function forgetExecutor(transaction: Transaction, executor: ExecutorRow): void {
+  unregisterExecutor(transaction, executor);
+  transaction.database.run(
+    'DELETE FROM executors WHERE colony_name = ? AND executor_name = ?',
+    executor.colony_name,
+    executor.executor_name,
+  );
+}
+
 function runningProcesses({ database }: Transaction, executor: ExecutorRow): ProcessRow[] {
   return database.all<ProcessRow>(
     'SELECT * FROM processes WHERE assigned_executor_id = ? AND state = 1 AND colony_name = ?',

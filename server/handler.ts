@@ -20,6 +20,8 @@ export interface ServerFacts {
   readonly tls: boolean;
   /** How often crons and generators are looked at, at the least. */
   readonly checkerPeriodMs: number;
+  /** Whether the name of an executor may be given to another one. */
+  readonly allowsExecutorReregistration: boolean;
 }
 
 /** One call: a unit of work, who asks for it, and the parts of the server it may use. */

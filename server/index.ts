@@ -78,6 +78,11 @@ export interface ServerOptions {
   /** An executor not heard from for so long is unregistered, and what it was running waits again. */
   readonly staleExecutorSeconds?: number;
   /**
+   * Lets the colony's owner register an executor under a name that is taken: the new key and type replace the old ones,
+   * what was running waits again. Otherwise a name is taken for ever.
+   */
+  readonly allowExecutorReregister?: boolean;
+  /**
    * What has ended is removed after so long: finished processes and workflows, in whatever state, and lines of logs. For
    * ever unless given.
    */
@@ -248,12 +253,20 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
 }
 
 function factsOf(
-  { host, tls, version = 'sealed-colonies', sweepIntervalMs }: ServerOptions & { readonly host: string },
+  options: ServerOptions & { readonly host: string },
   startedAt: Date,
   port: () => number,
 ): ServerFacts {
-  const checkerPeriodMs = sweepIntervalMs ?? DEFAULT_SWEEP_INTERVAL_MS;
-  return { version, startedAt, host, port, tls: tls !== undefined, checkerPeriodMs };
+  const { host, tls, version = 'sealed-colonies', allowExecutorReregister = false } = options;
+  return {
+    version,
+    startedAt,
+    host,
+    port,
+    tls: tls !== undefined,
+    checkerPeriodMs: options.sweepIntervalMs ?? DEFAULT_SWEEP_INTERVAL_MS,
+    allowsExecutorReregistration: allowExecutorReregister,
+  };
 }
 
 /** What cannot be stored any more, because somebody has removed the database say, is no reason not to stop. */

@@ -25,10 +25,11 @@ export function createPresence(clock: () => number): Presence {
       const stored = [...fresh];
       for (const [, { executor, heardMs }] of stored) {
         database.run(
-          'UPDATE executors SET last_heard_ms = ? WHERE colony_name = ? AND executor_name = ?',
+          'UPDATE executors SET last_heard_ms = ? WHERE colony_name = ? AND executor_name = ? AND executor_id = ?',
           heardMs,
           executor.colony_name,
           executor.executor_name,
+          executor.executor_id,
         );
       }
       afterwards.push((failure) => {
@@ -40,5 +41,5 @@ export function createPresence(clock: () => number): Presence {
 }
 
 function keyOf(executor: ExecutorRow): string {
-  return `${executor.colony_name}\0${executor.executor_name}`;
+  return `${executor.colony_name}\0${executor.executor_name}\0${executor.executor_id}`;
 }

@@ -11,7 +11,7 @@ import {
   reportAllocations,
   updateExecutor,
 } from '../../colony/messages/executors.ts';
-import { unregisterExecutor } from '../executor-lifecycle.ts';
+import { forgetExecutor, unregisterExecutor } from '../executor-lifecycle.ts';
 import { type Call, faultTexts, type Handler, reads, writes } from '../handler.ts';
 import { Refusal, required } from '../refusal.ts';
 import { colonyOwner, looseMember, type Member, member, requireColonyOwner } from '../roles.ts';
@@ -43,10 +43,13 @@ export const executorHandlers: readonly Handler[] = [
       requireReportSize([executor.capabilities, executor.allocations], 'Failed to add executor');
       requireId(executor.executorId, 'Failed to add executor, invalid executor Id length');
       const { colonyName, executorName } = executor;
-      if (findExecutor(call.database, colonyName, executorName) !== undefined) {
+      const known = findExecutor(call.database, colonyName, executorName);
+      if (known !== undefined && !call.facts.allowsExecutorReregistration) {
         throw new Refusal(400, `Executor with name <${executorName}> in Colony <${colonyName}> already exists`);
       }
+      if (known !== undefined) forgetExecutor(call, known);
       insertExecutor(call, executor);
+      call.scheduler.serveColony(call, colonyName);
       return toExecutor(required(findExecutor(call.database, colonyName, executorName), 500, NOT_ADDED));
     },
   }),
