@@ -6,7 +6,7 @@ import type { BodyReader } from './body.ts';
 import { respondAnswer } from './api.ts';
 import { identify, type Services, toFailure } from './dispatch.ts';
 import { addressOf, respondFailure, type Route } from './http.ts';
-import { callerOf, parsePayload } from './incoming.ts';
+import { parsePayload } from './incoming.ts';
 import { Refusal } from './refusal.ts';
 import { digestOf, recallAnswer, rememberAnswer, requireRecent } from './repeats.ts';
 import type { Snapshots } from './store/snapshot.ts';
@@ -52,7 +52,7 @@ export function createBackupRoute(source: BackupSource): Route {
 /** @throws Refusal unless the server's owner asks, now, and for the first time with these bytes */
 async function admit(services: Services, body: string, address: string): Promise<void> {
   const { transactor, serverId } = services;
-  const { envelope, callerId } = identify(services, body, address, callerOf);
+  const { envelope, callerId } = identify(services, body, address);
   if (callerId !== serverId) throw new Refusal(403, 'Access denied, not server owner');
   const inner = parsePayload(envelope.payload);
   const digest = inner === undefined ? undefined : digestOf(inner, callerId, envelope.payload);

@@ -4,7 +4,7 @@ import { toError } from '../colony/errors.ts';
 import type { Channels } from './channels.ts';
 import type { Call, Handler, ServerFacts, WireRequest } from './handler.ts';
 import { handlers } from './handlers/index.ts';
-import { callerOf, parseEnvelope, parsePayload } from './incoming.ts';
+import { callerOf, callerOfAside, parseEnvelope, parsePayload } from './incoming.ts';
 import { MAX_STRANGER_CHARACTERS } from './limits.ts';
 import type { Recorder } from './metrics/recorder.ts';
 import type { Presence } from './presence.ts';
@@ -13,6 +13,7 @@ import { Refusal } from './refusal.ts';
 import type { Step } from './removal.ts';
 import { digestOf, recallAnswer, rememberAnswer, requireRecent } from './repeats.ts';
 import type { Scheduler } from './scheduler.ts';
+import type { Signers } from './signers.ts';
 import { storageRefusal } from './store-health.ts';
 import { isKnownId } from './store/members.ts';
 import type { Transaction, Transactor } from './transaction.ts';
@@ -45,6 +46,7 @@ export interface Services {
   readonly facts: ServerFacts;
   readonly recorder: Recorder;
   readonly rates: RateLimiter;
+  readonly signers: Signers;
   readonly log: Logger;
 }
 
@@ -69,10 +71,9 @@ async function answerSafely(
   seen: { messageType: string },
 ): Promise<Answer> {
   try {
-    const { envelope, callerId } = identify(services, body, address, (found) => {
-      seen.messageType = found.payloadtype;
-      return handlers.get(found.payloadtype)?.kind === 'unsigned' ? '' : callerOf(found);
-    });
+    const envelope = admit(services, body, address);
+    seen.messageType = envelope.payloadtype;
+    const callerId = await callerAside(services, envelope, address);
     const { replyType, reply } = await answer(services, envelope, callerId, disconnected);
     return { status: 200, body: sealReplyText(replyType, reply) };
   } catch (thrown) {
@@ -83,27 +84,48 @@ async function answerSafely(
 /**
  * Opens an envelope and finds out who signed it, unless whoever sends it asks too much.
  *
- * @param callerOfEnvelope the signer's id, empty where none is needed
  * @throws Refusal 429 above the rate of the signer or the address, 400 or 403 of the envelope
  */
 export function identify(
-  { rates }: Services,
+  services: Services,
   text: string,
   address: string,
-  callerOfEnvelope: (envelope: RequestEnvelope) => string,
 ): { readonly envelope: RequestEnvelope; readonly callerId: string } {
-  rates.enter(address);
-  let identified;
+  const envelope = admit(services, text, address);
+  let callerId;
   try {
-    const envelope = parseEnvelope(text);
-    identified = { envelope, callerId: callerOfEnvelope(envelope) };
+    callerId = callerOf(envelope);
+  } catch (thrown) {
+    services.rates.unsigned(address);
+    throw thrown;
+  }
+  services.rates.signedBy(callerId, address);
+  return { envelope, callerId };
+}
+
+/** The first half of {@link identify}: the envelope. */
+function admit({ rates }: Services, text: string, address: string): RequestEnvelope {
+  rates.enter(address);
+  try {
+    return parseEnvelope(text);
   } catch (thrown) {
     rates.unsigned(address);
     throw thrown;
   }
-  if (identified.callerId === '') rates.unsigned(address);
-  else rates.signedBy(identified.callerId, address);
-  return identified;
+}
+
+/** The second half of {@link identify}, on another thread under load: the signer's id, empty where none is needed. */
+async function callerAside({ rates, signers }: Services, envelope: RequestEnvelope, address: string): Promise<string> {
+  let callerId = '';
+  try {
+    if (handlers.get(envelope.payloadtype)?.kind !== 'unsigned') callerId = await callerOfAside(signers, envelope);
+  } catch (thrown) {
+    rates.unsigned(address);
+    throw thrown;
+  }
+  if (callerId === '') rates.unsigned(address);
+  else rates.signedBy(callerId, address);
+  return callerId;
 }
 
 /** The answer to what went wrong. */

@@ -4,6 +4,7 @@ import type { WireRequest } from './handler.ts';
 import { shapeOf } from './json-shape.ts';
 import { MAX_ENVELOPE_COMMAS, MAX_ENVELOPE_DEPTH, MAX_PAYLOAD_DEPTH } from './limits.ts';
 import { Refusal } from './refusal.ts';
+import type { Signers } from './signers.ts';
 
 /**
  * Reads the envelope of a request. Missing fields are empty, unknown ones ignored.
@@ -77,27 +78,45 @@ const MAX_REMEMBERED_CHARACTERS = 1024;
  *
  * @throws Refusal 403 when nobody can have signed it
  */
-export function callerOf({ payload, signature }: RequestEnvelope): string {
-  const key = `${signature}.${payload}`;
-  const known = recentSigners.get(key);
+export function callerOf(envelope: RequestEnvelope): string {
+  const known = recentSigners.get(keyOf(envelope));
   if (known !== undefined) return known;
-  const callerId = recoverCaller(payload, signature);
+  try {
+    return remembered(envelope, recoverId(envelope.payload, envelope.signature));
+  } catch (thrown) {
+    throw refusalOf(thrown);
+  }
+}
+
+/** As {@link callerOf}, on another thread when there is much to do. */
+export async function callerOfAside(signers: Signers, envelope: RequestEnvelope): Promise<string> {
+  const known = recentSigners.get(keyOf(envelope));
+  if (known !== undefined) return known;
+  try {
+    return remembered(envelope, await signers.recover(envelope));
+  } catch (thrown) {
+    throw refusalOf(thrown);
+  }
+}
+
+function keyOf({ payload, signature }: RequestEnvelope): string {
+  return `${signature}.${payload}`;
+}
+
+function remembered(envelope: RequestEnvelope, callerId: string): string {
+  const key = keyOf(envelope);
   if (key.length <= MAX_REMEMBERED_CHARACTERS) rememberSigner(key, callerId);
   return callerId;
+}
+
+function refusalOf(thrown: unknown): unknown {
+  return thrown instanceof InvalidSignatureError ? new Refusal(403, thrown.message) : thrown;
 }
 
 function rememberSigner(key: string, callerId: string): void {
   const [oldest] = recentSigners.keys();
   if (recentSigners.size >= MAX_RECENT_SIGNERS && oldest !== undefined) recentSigners.delete(oldest);
   recentSigners.set(key, callerId);
-}
-
-function recoverCaller(payload: string, signature: string): string {
-  try {
-    return recoverId(payload, signature);
-  } catch (thrown) {
-    throw thrown instanceof InvalidSignatureError ? new Refusal(403, thrown.message) : thrown;
-  }
 }
 
 /**

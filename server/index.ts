@@ -25,6 +25,7 @@ import { createPresence } from './presence.ts';
 import { createRateLimiter, type RateOptions } from './rate-limits.ts';
 import { requireRetention, startRetention } from './retention.ts';
 import { createScheduler } from './scheduler.ts';
+import { createSigners } from './signers.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { isKnownId } from './store/members.ts';
 import { serverOwnerOf, settleServerOwner } from './store/server-owner.ts';
@@ -164,6 +165,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     services.scheduler.stop();
     subscriptions.stop();
     await listener.close();
+    await services.signers.stop();
     await closeStore(parts, database, options.databasePath);
     log.info({ port }, 'the server has stopped');
   };
@@ -231,6 +233,7 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     recorder: operations.recorder,
     rates: createRateLimiter(options.rates ?? {}, (id) => isKnownId(database, id)),
     scheduler,
+    signers: createSigners((error) => log.warn({ err: error }, 'a thread that looks at signatures has ended')),
     channels,
     presence: createPresence(clock),
     get serverId() {

@@ -10,7 +10,7 @@ import type { FeedEnd } from './channel-feeds.ts';
 import { requireChannel } from './channels.ts';
 import { identify, type Services, toFailure } from './dispatch.ts';
 import { addressOf } from './http.ts';
-import { callerOf, parsePayload } from './incoming.ts';
+import { parsePayload } from './incoming.ts';
 import { MAX_FRAME_BYTES, MAX_SOCKETS, MAX_SUBSCRIPTIONS_PER_SOCKET, MAX_UNREAD_BYTES } from './limits.ts';
 import { Refusal, required } from './refusal.ts';
 import { requireMember, type RoleContext } from './roles.ts';
@@ -156,7 +156,7 @@ function subscribe(services: Services, line: Line, address: string, frame: strin
   let envelope: RequestEnvelope;
   let callerId: string;
   try {
-    ({ envelope, callerId } = identify(services, frame, address, callerOf));
+    ({ envelope, callerId } = identify(services, frame, address));
   } catch (thrown) {
     services.log.debug({ err: thrown }, 'a WebSocket frame was refused');
     socket.close(POLICY_VIOLATION, 'expected a signed Colonies message');
