@@ -75,16 +75,23 @@ describe('guards of a run', () => {
   });
 });
 
-describe('guards of columns', () => {
-  const rows = 442;
-  const noise = (seed: number): Float64Array =>
-    Float64Array.from({ length: rows }, (_, row) => Math.sin(seed * 1000 + row * row * (seed + 0.3)));
-  const guard = (columns: Float64Array[], changes: Record<string, unknown> = {}): unknown =>
-    guardColumns(parametersWith(changes), ['a', 'b', 'c'], columns);
+const ROWS = 442;
 
+function noise(seed: number): Float64Array {
+  return Float64Array.from({ length: ROWS }, (_, row) => Math.sin(seed * 1000 + row * row * (seed + 0.3)));
+}
+
+/** Ones first, then zeros. */
+function indicator(ones: number): Float64Array {
+  return Float64Array.from({ length: ROWS }, (_, row) => (row < ones ? 1 : 0));
+}
+
+function guard(columns: Float64Array[], changes: Record<string, unknown> = {}): unknown {
+  return guardColumns(parametersWith(changes), ['a', 'b', 'c'], columns);
+}
+
+describe('guards of columns', () => {
   test('a column with few rows off its mode is refused, with ten it passes', () => {
-    const indicator = (count: number): Float64Array =>
-      Float64Array.from({ length: rows }, (_, row) => (row < count ? 1 : 0));
     expect(() => guard([noise(1), indicator(9)])).toThrow(refused('INDICATOR_COLUMN'));
     expect(() => guard([noise(1), indicator(1)])).toThrow(/column b: expected at least 10 rows/);
     expect(guard([noise(1), indicator(10)])).toEqual([]);
@@ -93,7 +100,7 @@ describe('guards of columns', () => {
   });
 
   test('a constant column is refused, scaled or not', () => {
-    const constant = new Float64Array(rows).fill(3);
+    const constant = new Float64Array(ROWS).fill(3);
     expect(() => guard([noise(1), constant])).toThrow(refused('CONSTANT_COLUMN'));
     const scaled = prepareColumns(parametersWith(), 'x1', [constant]);
     expect(() => guard([at(scaled.columns, 0)])).toThrow(refused('CONSTANT_COLUMN'));
