@@ -143,33 +143,33 @@ function iterationNodes(
  * @param heldOut whether there are rows to judge the model by
  */
 export function finishWorkflow(graph: TrainingGraph, iteration: number, heldOut: boolean): FunctionSpec[] {
-  const { label, features, aggregator, training } = graph;
+  const { label, features, training } = graph;
   const kwargs = { training, iteration };
   const resumed = resumeNodes(graph, iteration);
   const resumedNames = resumed.map(({ name }) => name);
   const finishes = features.map((party) => node(`finish-${party}`, 'regression_finish', party, resumedNames, kwargs));
   const finishNames = finishes.map(({ name }) => name);
-  if (!heldOut)
-    return specsOf(graph, [...resumed, ...finishes, node('report', 'regression_report', label, finishNames, kwargs)]);
-  return specsOf(graph, [
-    ...resumed,
-    ...finishes,
-    ...predictionNodes(graph, kwargs, finishNames, 'report', 'regression_report', aggregator),
-  ]);
+  const predictions = heldOut ? predictionNodes(graph, kwargs, finishNames) : [];
+  const opened = predictions
+    .filter(({ functionName }) => functionName !== 'regression_predict')
+    .map(({ name }) => name);
+  const report = node('report', 'regression_report', label, [...finishNames, ...opened], kwargs);
+  return specsOf(graph, [...resumed, ...finishes, ...predictions, report]);
 }
 
+/** Predictions, their sum, and where several share the key, the parts of all but the label party in opening it. */
 function predictionNodes(
-  { label, features }: TrainingGraph,
+  { label, features, aggregator, openers }: TrainingGraph,
   kwargs: Readonly<Record<string, unknown>>,
   after: readonly string[],
-  lastName: string,
-  lastFunction: string,
-  aggregator: string,
 ): NodePlan[] {
   const predictions = features.map((party) => node(`predict-${party}`, 'regression_predict', party, after, kwargs));
   const names = predictions.map(({ name }) => name);
   const sum = node('predictions', 'regression_sum_predictions', aggregator, [`resume-${label}`, ...names], kwargs);
-  return [...predictions, sum, node(lastName, lastFunction, label, [sum.name], kwargs)];
+  const opens = openers
+    .filter((party) => party !== label)
+    .map((party) => node(`open-${party}`, 'regression_open_predictions', party, [sum.name], kwargs));
+  return [...predictions, sum, ...opens];
 }
 
 function node(

@@ -85,12 +85,17 @@ async function step(
   opened: readonly (OpenOutput | null)[],
 ): Promise<StepResult> {
   if (party.parameters.mode === 'threshold') {
-    const partials = opened.flatMap((output) => output?.partials.filter((partial) => partial.party === party.name) ?? []);
+    const partials = opened.flatMap(
+      (output) => output?.partials.filter((partial) => partial.party === party.name) ?? [],
+    );
     return thresholdStepRound(party, memory.feature, turn, partials);
   }
   const opening = opened[0]?.openings.find((candidate) => candidate.party === party.name);
   if (opening === undefined) {
-    throw refusal('WRONG_PARTY', `step: expected an opening for ${party.name}, got none; the label party must open every gradient`);
+    throw refusal(
+      'WRONG_PARTY',
+      `step: expected an opening for ${party.name}, got none; the label party must open every gradient`,
+    );
   }
   return stepRound(party, memory.feature, turn, opening);
 }
@@ -156,12 +161,7 @@ async function reportStep(party: FeatureParty, memory: FeatureMemory, { blobs, s
 }
 
 /** In threshold mode: this party's parts in opening all gradients, and the loss of the step before. */
-export async function open(
-  run: FeatureRun,
-  turn: Turn,
-  inputs: readonly string[],
-  tools: CallTools,
-): Promise<string> {
+export async function open(run: FeatureRun, turn: Turn, inputs: readonly string[], tools: CallTools): Promise<string> {
   const stop = findStop(inputs);
   if (stop !== undefined) return stop;
   const { blobs, signal } = tools;
@@ -246,4 +246,3 @@ export async function openPredictions(
   const partial = await predictionPartialRound(holder, turn, rows, openCiphertexts(blobs, input, signal), { signal });
   return encodeMessage(PartialMessage, partial);
 }
-

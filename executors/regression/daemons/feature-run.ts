@@ -89,7 +89,10 @@ export function requireAgreedRows(
 export async function recall(run: FeatureRun): Promise<FeatureMemory> {
   const memory = await run.store.load();
   if (memory === undefined) {
-    throw refusal('STALE_CONTEXT', `run ${run.training.parameters.run}: expected its set-up to have been done here, got none; submit it anew`);
+    throw refusal(
+      'STALE_CONTEXT',
+      `run ${run.training.parameters.run}: expected its set-up to have been done here, got none; submit it anew`,
+    );
   }
   if (memory.tableDigest === run.tableDigest) return memory;
   throw refusal(
@@ -99,11 +102,18 @@ export async function recall(run: FeatureRun): Promise<FeatureMemory> {
 }
 
 /** The run's public key, once this party has joined. @throws TerminalError `STALE_CONTEXT`, or as `readKey` */
-export async function keyOf(run: FeatureRun, memory: Pick<FeatureMemory, 'key'>, signal: AbortSignal): Promise<PublicKey> {
+export async function keyOf(
+  run: FeatureRun,
+  memory: Pick<FeatureMemory, 'key'>,
+  signal: AbortSignal,
+): Promise<PublicKey> {
   const { training, desk } = run;
   const maker = keyMakerOf(training);
   if (memory.key === null) {
-    throw refusal('STALE_CONTEXT', `run ${training.parameters.run}: expected the set-up to be complete, it is not; resume the run`);
+    throw refusal(
+      'STALE_CONTEXT',
+      `run ${training.parameters.run}: expected the set-up to be complete, it is not; resume the run`,
+    );
   }
   return readKey(training.parameters, maker, memory.key, await desk.peers.idOf(maker, signal));
 }
@@ -124,7 +134,10 @@ export async function partyOf(run: FeatureRun, memory: FeatureMemory, signal: Ab
 }
 
 /** This party as a holder of a share of the key. @throws TerminalError `MISSING_SHARE` */
-export function holderOf(party: Pick<FeatureParty, 'parameters' | 'publicKey' | 'name'>, share: string | null): ShareHolder {
+export function holderOf(
+  party: Pick<FeatureParty, 'parameters' | 'publicKey' | 'name'>,
+  share: string | null,
+): ShareHolder {
   if (share === null) {
     throw refusal('MISSING_SHARE', `${party.name}: expected a share of the key, got none; every party needs its own`);
   }

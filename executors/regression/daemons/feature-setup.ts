@@ -112,7 +112,10 @@ function groupOf(
   const [first] = parameters.features;
   if (first?.name === party) {
     if (memory.group !== null) return memory.group;
-    throw refusal('STALE_CONTEXT', 'join: expected this party to have drawn the group seed, it has not; submit the run anew');
+    throw refusal(
+      'STALE_CONTEXT',
+      'join: expected this party to have drawn the group seed, it has not; submit the run anew',
+    );
   }
   const { seeds } = decodeMessage(SeedsOutput, text);
   const position = parameters.features.findIndex(({ name }) => name === party) - 1;
@@ -140,7 +143,11 @@ export async function pairsOf(
 }
 
 function ownHalf(desk: Desk, half: FeatureMemory['half']): OtherHalf & HalfKeys {
-  if (half === null) throw refusal('STALE_CONTEXT', 'set-up: expected this party to have drawn its half, it has not; submit the run anew');
+  if (half === null)
+    throw refusal(
+      'STALE_CONTEXT',
+      'set-up: expected this party to have drawn its half, it has not; submit the run anew',
+    );
   return { party: desk.name, ...keysOf(half) };
 }
 

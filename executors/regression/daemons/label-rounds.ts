@@ -88,7 +88,9 @@ async function recordLoss(
 ): Promise<LabelMemory> {
   const party = await labelPartyOf(run, memory, tools.signal);
   const settled = await settlePendingLoss(run, party, memory, reports, tools);
-  const losses = reports.flatMap(({ loss }) => (loss === null ? [] : [openCiphertexts(tools.blobs, loss, tools.signal)]));
+  const losses = reports.flatMap(({ loss }) =>
+    loss === null ? [] : [openCiphertexts(tools.blobs, loss, tools.signal)],
+  );
   const last = memory.lastOpened === null ? null : decodeMessage(OpenOutput, memory.lastOpened);
   if (losses.length === 0 || last === null) return settled;
   const turn = { iteration: last.iteration, attempt: last.attempt };
@@ -173,5 +175,8 @@ export async function judge(
       : await predictionRound(party, turn, rows, predictions, { signal });
   if (scores.length !== rows) throw refusal('WRONG_COUNT', `predictions: expected ${rows}, got ${scores.length}`);
   const metrics = measureModel(parameters.model, run.labels.heldOut, scores);
-  filesOf(run.desk, parameters).publish(METRICS_FILE, `${JSON.stringify({ run: parameters.run, rows, ...metrics }, null, 2)}\n`);
+  filesOf(run.desk, parameters).publish(
+    METRICS_FILE,
+    `${JSON.stringify({ run: parameters.run, rows, ...metrics }, null, 2)}\n`,
+  );
 }

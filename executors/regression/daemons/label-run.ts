@@ -164,7 +164,8 @@ export async function labelPartyOf(run: LabelRun, memory: LabelMemory, signal: A
 async function publicKeyOf(run: LabelRun, { key }: LabelMemory, signal: AbortSignal): Promise<PublicKey> {
   const { training, desk } = run;
   const maker = keyMakerOf(training);
-  if (key === null) throw refusal('STALE_CONTEXT', 'key: expected the set-up to be complete, it is not; resume the run');
+  if (key === null)
+    throw refusal('STALE_CONTEXT', 'key: expected the set-up to be complete, it is not; resume the run');
   const makerId = maker === desk.name ? desk.identity.id : await desk.peers.idOf(maker, signal);
   return readKey(training.parameters, maker, key, makerId);
 }

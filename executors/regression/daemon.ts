@@ -1,0 +1,126 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createColoniesClient } from '../../colony/client.ts';
+import { developmentDirectory } from '../../colony/development-colony.ts';
+import { requireColonyName } from '../../colony/environment.ts';
+import { UserError } from '../../colony/errors.ts';
+import type { ExecutorDefinition } from '../../colony/executor.ts';
+import { generateIdentity, type Identity, readIdentity } from '../../colony/identity.ts';
+import { readPrivateFile, writePrivateFile } from '../../colony/private-files.ts';
+import { startWorker, type Worker } from '../../colony/worker.ts';
+import { parseDataConfig } from '../../data/config.ts';
+import { type Dataset, loadDataset, openDataset } from '../../data/dataset.ts';
+import { type DaemonOptions, workerOptions } from '../daemon-options.ts';
+import { defineAggregator } from './aggregator.ts';
+import type { Desk } from './daemons/desk.ts';
+import { createPeers } from './daemons/peers.ts';
+import type { PartyTable } from './daemons/table.ts';
+import { defineFeatureParty } from './feature-party.ts';
+import { defineLabelParty } from './label-party.ts';
+
+/** How a daemon of a regression is started. Its executor type is its party's name. */
+export interface RegressionOptions extends Omit<DaemonOptions, 'identityFile' | 'executorType'> {
+  readonly executorType: string;
+  /** Keys, state and results; below `regression/` of the development directory unless given. */
+  readonly directory?: string | undefined;
+  /** The other parties' Colonies ids; where it is empty, the server is believed. */
+  readonly peers?: ReadonlyMap<string, string> | undefined;
+  /** The daemon's own environment, for the default directory. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
+}
+
+/** Where a party's rows come from. */
+export interface PartyDataOptions {
+  /** A CSV or Parquet file, or a configuration with any source (`.json`). */
+  readonly source: string;
+  /** Columns to train with, or the one with the labels; undefined: all but the id column. */
+  readonly columns?: readonly string[] | undefined;
+  readonly idColumn?: string | undefined;
+  /** A file with one common id on each line. */
+  readonly idsFile?: string | undefined;
+}
+
+/** Starts the daemon of a party that holds columns. @throws UserError, DataError */
+export async function startFeatureParty(options: RegressionOptions, data: PartyDataOptions): Promise<Worker> {
+  const { desk, identity } = openDesk(options);
+  return startWith(options, identity, await openTable(data), (table) => defineFeatureParty(desk, table));
+}
+
+/** Starts the daemon of the party that holds the labels. @throws UserError, DataError */
+export async function startLabelParty(options: RegressionOptions, data: PartyDataOptions): Promise<Worker> {
+  const { desk, identity } = openDesk(options);
+  return startWith(options, identity, await openTable(data), (table) => defineLabelParty(desk, table));
+}
+
+/** Starts the daemon that adds what it cannot read. @throws UserError */
+export async function startAggregator(options: RegressionOptions): Promise<Worker> {
+  const { desk, identity } = openDesk(options);
+  return startWorker(defineAggregator(desk), { ...workerOptions(options), identity });
+}
+
+async function startWith(
+  options: RegressionOptions,
+  identity: Identity,
+  table: PartyTable,
+  define: (table: PartyTable) => ExecutorDefinition,
+): Promise<Worker> {
+  const { source } = table.dataset;
+  options.log.info({ source: source.description }, 'opened the data source');
+  try {
+    const worker = await startWorker(define(table), { ...workerOptions(options), identity });
+    void Promise.allSettled([worker.stopped]).then(() => source.close());
+    return worker;
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+/** The party's directory: key, state and results of its runs. */
+export function partyDirectory(party: string, directory: string | undefined, env: NodeJS.ProcessEnv): string {
+  return directory ?? join(developmentDirectory(env), 'regression', party);
+}
+
+function openDesk(options: RegressionOptions): { desk: Desk; identity: Identity } {
+  const { executorType, environment, log, peers = new Map(), env = process.env } = options;
+  const root = partyDirectory(executorType, options.directory, env);
+  const identity = keepIdentity(join(root, 'identity.key'));
+  const client = createColoniesClient({ server: environment.server, identity, log });
+  const colonyName = requireColonyName(environment);
+  const known = createPeers({ client, colonyName, pinned: peers, log });
+  log.info(
+    { executorId: identity.id, directory: root },
+    'this party signs with this id; others can pin it with --peer',
+  );
+  return { desk: { name: executorType, identity, colonyName, client, peers: known, root }, identity };
+}
+
+/** A party keeps its key between starts: others know it by its id. */
+function keepIdentity(path: string): Identity {
+  const text = readPrivateFile(path);
+  if (text !== undefined) return readIdentity(text, path);
+  const identity = generateIdentity();
+  writePrivateFile(path, `${identity.privateKey}\n`);
+  return identity;
+}
+
+async function openTable({ source, columns, idColumn, idsFile }: PartyDataOptions): Promise<PartyTable> {
+  const dataset = await openSourceFile(source);
+  return { dataset, columns, idColumn, commonIds: idsFile === undefined ? undefined : await readIds(idsFile) };
+}
+
+async function openSourceFile(path: string): Promise<Dataset> {
+  if (path.endsWith('.json')) return loadDataset(path);
+  const kind = path.endsWith('.parquet') ? 'parquet' : 'csv';
+  const config = { source: { kind, path }, columns: '*' };
+  return openDataset(parseDataConfig(config, { name: path, baseDirectory: process.cwd() }));
+}
+
+async function readIds(path: string): Promise<string[]> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new UserError(`${path}: expected a readable file with one id on each line`, { cause: error });
+  });
+  const ids = text.split(/\r?\n/u).flatMap((line) => (line.trim() === '' ? [] : [line.trim()]));
+  if (ids.length > 0) return ids;
+  throw new UserError(`${path}: expected one id on each line, got none`);
+}

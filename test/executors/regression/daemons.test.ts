@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import * as z from 'zod';
+import { columnOf, readTable, readVectors } from '../../support/regression.ts';
+import { openRegressionStage } from '../../support/regression-daemons.ts';
+
+const Step = z.object({ theta: z.array(z.number()), grad_sum: z.array(z.number()), mse: z.number() });
+const Trajectory = z.object({ alpha: z.number(), iterations: z.record(z.string(), Step) });
+const Seed = z.object({ n16: Trajectory, n100: Trajectory });
+const seed = Seed.parse(readVectors('seed000_gd.json'));
+
+/** Numbers of a thetas.log: `<name> <theta>[<sum>]`. */
+function parseLog(text: string): { name: string; theta: number; sum: number }[] {
+  return text
+    .trimEnd()
+    .split('\r\n')
+    .map((line) => {
+      const [, name = '', theta, sum] = /^(\S+) (\S+)\[(\S+)\]$/.exec(line) ?? [];
+      return { name, theta: Number(theta), sum: Number(sum) };
+    });
+}
+
+test('three daemons train the model of the seed in several workflows, and each keeps its own coefficients', async () => {
+  await using stage = await openRegressionStage();
+  const table = readTable('synthetic_grid_100.csv');
+  const part = (name: string) => stage.writeTable(`${name}.csv`, new Map([[name, columnOf(table, name)]]));
+  await Promise.all([
+    stage.startFeature('x1', { source: await part('x1') }),
+    stage.startFeature('x2', { source: await part('x2') }),
+    stage.startLabel('y', { source: await part('y') }),
+    stage.startAggregator(),
+  ]);
+  await stage.train({
+    run: 'seed',
+    label: 'y',
+    features: ['x1', 'x2'],
+    model: 'linear',
+    scaling: 'none',
+    alpha: seed.n100.alpha,
+    iterations: 7,
+    blockIterations: 3,
+    residualBoundBits: 10,
+    keyBits: 2048,
+    guards: 'demonstration',
+  });
+  for (const [index, party] of ['x1', 'x2'].entries()) {
+    const lines = parseLog(await stage.fileOf(party, 'seed', 'thetas.log'));
+    expect(lines).toHaveLength(7);
+    for (const [iteration, { name, theta, sum }] of lines.entries()) {
+      const expected = seed.n100.iterations[String(iteration + 1)];
+      expect(name).toBe(party);
+      expect(theta).toBeCloseTo(expected?.theta[index] ?? Number.NaN, 6);
+      expect(sum).toBeCloseTo(expected?.grad_sum[index] ?? Number.NaN, 5);
+    }
+  }
+  expect((await stage.fileOf('y', 'seed', 'loss.csv')).trimEnd().split('\n')).toHaveLength(8);
+});
