@@ -101,6 +101,9 @@ async function refusalIn(answer: Answer): Promise<Error> {
   return unexpected(answer.status);
 }
 
-function unexpected(status: number): ConnectionError {
-  return new ConnectionError(`status ${status}`, { code: PASSING.has(status) ? 'UNAVAILABLE' : 'UNREADABLE_REPLY' });
+/** An answer without words, as to `HEAD`. */
+function unexpected(status: number): ConnectionError | ServerError {
+  if (PASSING.has(status)) return new ConnectionError(`status ${status}`, { code: 'UNAVAILABLE' });
+  if (status >= 400 && status < 500) return new ServerError('blob', status, 'it gave no reason');
+  return new ConnectionError(`status ${status}`, { code: 'UNREADABLE_REPLY' });
 }

@@ -43,22 +43,34 @@ export interface NewBlob {
 }
 
 /**
- * Makes a blob known, held by nobody yet for all this knows: its time of grace begins.
+ * Makes a blob known, held by nobody yet for all this knows: its time of grace begins. When several upload the same, the
+ * first file stays, which somebody may be reading.
  *
- * @returns the file that held the same bytes before, of which there is no more use
+ * @param hasFile whether a file is still there
+ * @returns the file of which there is no use: the new one, or one that has been lost
  */
-export function putBlob({ database, nowMs }: Transaction, blob: NewBlob): string | undefined {
-  const earlier = findBlob(database, blob.colonyName, blob.digest)?.file_name;
+export function putBlob(
+  transaction: Transaction,
+  blob: NewBlob,
+  hasFile: (fileName: string) => boolean,
+): string | undefined {
+  const { database, nowMs } = transaction;
+  const { colonyName, digest, bytes, fileName } = blob;
+  const known = findBlob(database, colonyName, digest)?.file_name;
+  if (known !== undefined && hasFile(known)) {
+    renewBlob(transaction, colonyName, digest);
+    return fileName;
+  }
   database.run(
     `INSERT INTO blobs (colony_name, digest, bytes, file_name, idle_since_ms) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (colony_name, digest) DO UPDATE SET file_name = excluded.file_name, idle_since_ms = excluded.idle_since_ms`,
-    blob.colonyName,
-    blob.digest,
-    blob.bytes,
-    blob.fileName,
+    colonyName,
+    digest,
+    bytes,
+    fileName,
     nowMs,
   );
-  return earlier;
+  return known;
 }
 
 /** Begins the time of grace of a blob anew: somebody has just uploaded it again. */

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { type FileHandle, open, opendir, rename, rm, stat } from 'node:fs/promises';
+import { existsSync, mkdirSync } from 'node:fs';
+import { type FileHandle, open, opendir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Refusal } from '../refusal.ts';
 
@@ -15,7 +15,8 @@ export interface BlobFiles {
   receive(content: AsyncIterable<Buffer>, announced: Announced): Promise<ReceivedFile>;
   /** Opens a file for reading. @throws `ENOENT` when it is gone */
   open(fileName: string): Promise<FileHandle>;
-  has(fileName: string): Promise<boolean>;
+  /** Whether a file is there, without waiting. */
+  hasNow(fileName: string): boolean;
   /** Removes a file, if it is still there. */
   remove(fileName: string): Promise<void>;
   /** Removes what nobody knows of: half uploads of an earlier life, and what a removed colony has left. */
@@ -48,11 +49,7 @@ export function openBlobFiles(directory: string): BlobFiles {
     directory,
     remove,
     open: (fileName) => open(pathOf(fileName), 'r'),
-    has: (fileName) =>
-      stat(pathOf(fileName)).then(
-        (found) => found.isFile(),
-        () => false,
-      ),
+    hasNow: (fileName) => existsSync(pathOf(fileName)),
     async receive(content, announced) {
       const fileName = randomBytes(16).toString('hex');
       const partial = `${fileName}${PARTIAL}`;

@@ -136,7 +136,7 @@ function requireLength({ headers }: IncomingMessage, bytes: number): void {
 /** Whether the colony has the blob already; then it counts as uploaded just now. */
 async function isStored({ services, files }: BlobParts, colonyName: string, digest: string): Promise<boolean> {
   const stored = services.transactor.read(({ database }) => findBlob(database, colonyName, digest));
-  if (stored === undefined || !(await files.has(stored.file_name))) return false;
+  if (stored === undefined || !files.hasNow(stored.file_name)) return false;
   return services.transactor.write((transaction) => renewBlob(transaction, colonyName, digest));
 }
 
@@ -146,15 +146,15 @@ async function makeKnown(
   received: ReceivedFile,
 ): Promise<void> {
   const { fileName } = received;
-  let replaced: string | undefined;
+  let useless: string | undefined = fileName;
   try {
-    replaced = await services.transactor.write((transaction) => putBlob(transaction, { ...blob, fileName }));
-  } catch (thrown) {
-    await received.letGo(false);
-    throw thrown;
+    useless = await services.transactor.write((transaction) =>
+      putBlob(transaction, { ...blob, fileName }, (known) => files.hasNow(known)),
+    );
+  } finally {
+    await received.letGo(useless !== fileName);
   }
-  await received.letGo(true);
-  if (replaced !== undefined) await files.remove(replaced);
+  if (useless !== undefined && useless !== fileName) await files.remove(useless);
 }
 
 async function download(

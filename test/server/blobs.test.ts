@@ -1,8 +1,9 @@
 import { readdir, rm, stat } from 'node:fs/promises';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { authorizationFor } from '../../colony/blobs/token.ts';
 import { generateIdentity } from '../../colony/identity.ts';
-import { addColony, addUser } from '../../colony/messages/colonies.ts';
+import { addColony, addUser, removeColony } from '../../colony/messages/colonies.ts';
 import { addExecutor } from '../../colony/messages/executors.ts';
 import { freshBytes, getBlob, nameOf, putBlob, sendBlobRequest, wordsOf } from '../support/blob-requests.ts';
 import { executorRegistration, startTestColony, type TestColony } from '../support/test-colony.ts';
@@ -76,6 +77,58 @@ test('a blob whose file has been lost counts as missing, and can be stored again
   expect((await get(colony, nameOf(content))).status).toBe(404);
   expect((await put(colony, content)).status).toBe(201);
   expect((await get(colony, nameOf(content))).body.equals(content)).toBe(true);
+});
+
+test('when several store the same at the same time, one file is left, which can be read all the while', async () => {
+  await using colony = await startTestColony();
+  const content = freshBytes(200_000);
+  const statuses = await Promise.all(Array.from({ length: 8 }, async () => (await put(colony, content)).status));
+  expect(statuses.every((status) => status === 200 || status === 201)).toBe(true);
+  expect(await filesOf(colony)).toHaveLength(1);
+  expect((await get(colony, nameOf(content))).body.equals(content)).toBe(true);
+});
+
+test('with its colony a blob is gone, also for a colony that takes the name, and its file at the next start', async () => {
+  await using colony = await startTestColony();
+  const [owner, user] = [generateIdentity(), generateIdentity()];
+  const content = freshBytes(10);
+  const found = async (): Promise<void> => {
+    await colony.call(colony.serverOwner, addColony, { colony: { colonyId: owner.id, name: 'other' } });
+    await colony.call(owner, addUser, {
+      user: { colonyName: 'other', name: 'u', userId: user.id, email: '', phone: '' },
+    });
+  };
+  await found();
+  await putBlob(colony.address, user, 'other', content);
+  await colony.call(colony.serverOwner, removeColony, { colonyName: 'other' });
+  await found();
+  expect((await getBlob(colony.address, user, 'other', nameOf(content))).status).toBe(404);
+  await colony.restart();
+  expect(await filesOf(colony)).toEqual([]);
+});
+
+test('whatever stands in the header, the answer is a refusal', async () => {
+  await using colony = await startTestColony({ rates: { strangerRequestsPerSecond: 0 } });
+  const blob = nameOf(freshBytes(1));
+  const good = authorizationFor({ method: 'GET', colonyname: 'test', blob }, colony.user);
+  const json = fc.jsonValue().map((value) => Buffer.from(JSON.stringify(value)).toString('base64'));
+  const printable = fc.stringMatching(/^[\x21-\x7e]{0,300}$/u);
+  const header = fc.oneof(
+    printable,
+    fc
+      .tuple(json, fc.stringMatching(/^[0-9a-f]{0,140}$/u))
+      .map(([payload, signature]) => `Colonies ${payload}.${signature}`),
+    fc
+      .nat({ max: good.length - 1 })
+      .map((at) => `${good.slice(0, at)}${good[at] === 'x' ? 'y' : 'x'}${good.slice(at + 1)}`),
+  );
+  await fc.assert(
+    fc.asyncProperty(header, async (authorization) => {
+      const { status } = await sendBlobRequest(colony.address, { method: 'GET', blob, headers: { authorization } });
+      expect([400, 401, 403]).toContain(status);
+    }),
+    { numRuns: 300, seed: 7 },
+  );
 });
 
 describe('who may', () => {
