@@ -103,12 +103,12 @@ test('a list shows the newest revision of every file of exactly that label', asy
   ]);
 });
 
-describe('labels', () => {
-  async function labelsOf(colony: TestColony, name: string, exact: boolean) {
-    const labels = await colony.call(colony.user, getFileLabels, { colonyName: 'test', name, exact });
-    return labels.map((label) => [label.name, label.revisionCount]);
-  }
+async function labelsOf(colony: TestColony, name: string, exact: boolean) {
+  const labels = await colony.call(colony.user, getFileLabels, { colonyName: 'test', name, exact });
+  return labels.map((label) => [label.name, label.revisionCount]);
+}
 
+describe('labels', () => {
   test('are found by how they begin, or with what lies below them', async () => {
     await using colony = await startTestColony(quick);
     for (const label of ['/data', '/data', '/data2', '/data/x', '/data/x/y', '/other/z']) await add(colony, label, 'a');
