@@ -3,7 +3,7 @@ import { parametersDigest } from './parameters.ts';
 import type { RunParameters } from './parameters.ts';
 
 /** What a message is: one name for each kind. */
-export const ROUNDS = [
+const ROUNDS = [
   'key',
   'half',
   'seed',
@@ -25,7 +25,7 @@ export const ROUNDS = [
   'prediction',
   'prediction-partial',
 ] as const;
-/** @see {@link ROUNDS} */
+/** The name of a kind of message. */
 export type Round = (typeof ROUNDS)[number];
 
 /** Where a message stands in a run. */

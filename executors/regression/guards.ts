@@ -27,7 +27,7 @@ const OPENING_BUDGET = 0.1;
 const PIVOT = 1e-10;
 
 /** Coefficients of a run: all columns, and the intercept's where a party owns it. */
-export function coefficientsOf(parameters: RunParameters): number {
+function coefficientsOf(parameters: RunParameters): number {
   return totalColumns(parameters) + (parameters.intercept === 'column' ? 1 : 0);
 }
 

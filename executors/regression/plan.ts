@@ -18,7 +18,7 @@ export interface Speeds {
 }
 
 /** Openings of one party. */
-export interface PartyBudget {
+interface PartyBudget {
   readonly party: string;
   readonly columns: number;
   /** Ciphertexts that are opened for this party in an iteration. */

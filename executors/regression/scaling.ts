@@ -82,7 +82,7 @@ function scaleColumns(
 }
 
 /** The mean of a column, by two passes: the second takes out what rounding left. */
-export function meanOf(column: Float64Array): number {
+function meanOf(column: Float64Array): number {
   let sum = 0;
   for (const value of column) sum += value;
   const rough = sum / column.length;

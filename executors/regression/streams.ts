@@ -114,7 +114,7 @@ export async function validVector(
 }
 
 /** The chunk of a stream as a vector of its own. */
-export function chunkOf(header: VectorHeader, data: Uint8Array, count: number): CiphertextVector {
+function chunkOf(header: VectorHeader, data: Uint8Array, count: number): CiphertextVector {
   const { key, scale, summands, context } = header;
   const counted = { count, packing: null, summands: BigInt(summands), context, data };
   return new CiphertextVector({ keyId: key, scaleBits: scale, ...counted });

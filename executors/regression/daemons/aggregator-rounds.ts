@@ -13,14 +13,19 @@ import { type CallTools, type Desk, keyMakerOf, sharersOf } from './desk.ts';
 
 /** What an aggregator does: it adds what it cannot read, and remembers nothing. */
 
+/** The aggregator's part in a run. */
+export interface AggregatorRun {
+  readonly desk: Desk;
+  readonly training: Training;
+}
+
 /**
  * The labels and everybody's predictions, added under encryption.
  *
  * @param inputs what the label party resumed with, then the feature parties' predictions in their order
  */
 export async function aggregate(
-  desk: Desk,
-  training: Training,
+  { desk, training }: AggregatorRun,
   turn: Turn,
   inputs: readonly string[],
   { blobs, signal }: CallTools,
@@ -36,8 +41,7 @@ export async function aggregate(
 
 /** Everybody's predictions for the rows held out, added under encryption. */
 export async function sumPredictions(
-  desk: Desk,
-  training: Training,
+  { desk, training }: AggregatorRun,
   request: number,
   inputs: readonly string[],
   { blobs, signal }: CallTools,
@@ -69,8 +73,7 @@ async function openResume(
  * @param halves of all parties, in their order
  */
 export async function deal(
-  desk: Desk,
-  training: Training,
+  { desk, training }: AggregatorRun,
   halves: readonly string[],
   { signal }: CallTools,
 ): Promise<string> {

@@ -221,7 +221,12 @@ export async function finish(
 }
 
 /** This party's part of the predictions for the rows that were held out. */
-export async function predict(run: FeatureRun, request: number, tools: CallTools): Promise<string> {
+export async function predict(
+  run: FeatureRun,
+  request: number,
+  _inputs: readonly string[],
+  tools: CallTools,
+): Promise<string> {
   const memory = await recall(run);
   const party = await partyOf(run, memory, tools.signal);
   const columns = prepareNewRows(party.parameters, run.prepared, run.heldOut);
@@ -235,7 +240,7 @@ export async function predict(run: FeatureRun, request: number, tools: CallTools
 export async function openPredictions(
   run: FeatureRun,
   request: number,
-  input: string,
+  [sum = '']: readonly string[],
   { blobs, signal }: CallTools,
 ): Promise<string> {
   const memory = await recall(run);
@@ -243,6 +248,6 @@ export async function openPredictions(
   const holder = holderOf(party, memory.share);
   const rows = run.heldOut[0]?.length ?? 0;
   const turn = { iteration: request, attempt: 0 };
-  const partial = await predictionPartialRound(holder, turn, rows, openCiphertexts(blobs, input, signal), { signal });
+  const partial = await predictionPartialRound(holder, turn, rows, openCiphertexts(blobs, sum, signal), { signal });
   return encodeMessage(PartialMessage, partial);
 }

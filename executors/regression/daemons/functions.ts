@@ -15,19 +15,19 @@ const TrainingArguments = z.object({ training: Text });
 const IterationArguments = z.object({ training: Text, iteration: Iteration });
 const TurnArguments = z.object({ training: Text, iteration: Iteration, attempt: Iteration.default(0) });
 
-/** The longest input is a forward message with its ciphertexts inside. */
-const Inputs = z.array(z.string());
+/** Texts of the parents. */
+type Inputs = readonly string[];
 
 /** A function about a request that is no training yet. */
 export function ofRequest(
   description: string,
   turns: Turns,
-  body: (request: TrainingRequest, inputs: readonly string[], tools: CallTools) => Promise<string>,
+  body: (request: TrainingRequest, inputs: Inputs, tools: CallTools) => Promise<string>,
 ) {
   return defineFunction({
     description,
     kwargs: RequestArguments,
-    inputs: Inputs,
+    inputs: z.array(z.string()),
     output: z.string(),
     run: ({ kwargs, inputs, ...call }) =>
       refusing(call.log, () => {
@@ -37,60 +37,51 @@ export function ofRequest(
   });
 }
 
-/** A function of the set-up. */
-export function ofTraining(
-  description: string,
-  turns: Turns,
-  body: (training: Training, inputs: readonly string[], tools: CallTools) => Promise<string>,
-) {
-  return defineFunction({
-    description,
-    kwargs: TrainingArguments,
-    inputs: Inputs,
-    output: z.string(),
-    run: ({ kwargs, inputs, ...call }) =>
-      refusing(call.log, () => {
-        const training = readTraining(kwargs.training);
-        return turns.take(training.parameters.run, () => body(training, inputs, call));
+/**
+ * Makes functions of a party whose bodies get its part of the run.
+ *
+ * @param open finds that part; refuses what the party does not take part in
+ */
+export function functionsOf<Run>(turns: Turns, open: (training: Training, tools: CallTools) => Promise<Run>) {
+  const inTurn = (text: string, call: CallTools, body: (run: Run) => Promise<string>): Promise<string> =>
+    refusing(call.log, () => {
+      const training = readTraining(text);
+      return turns.take(training.parameters.run, async () => body(await open(training, call)));
+    });
+  const inputs = z.array(z.string());
+  const output = z.string();
+  return {
+    /** A function of the set-up. */
+    ofTraining: (description: string, body: (run: Run, inputs: Inputs, tools: CallTools) => Promise<string>) =>
+      defineFunction({
+        description,
+        kwargs: TrainingArguments,
+        inputs,
+        output,
+        run: ({ kwargs, inputs: given, ...call }) => inTurn(kwargs.training, call, (run) => body(run, given, call)),
       }),
-  });
-}
-
-/** A function that begins or ends a block. */
-export function ofIteration(
-  description: string,
-  turns: Turns,
-  body: (training: Training, iteration: number, inputs: readonly string[], tools: CallTools) => Promise<string>,
-) {
-  return defineFunction({
-    description,
-    kwargs: IterationArguments,
-    inputs: Inputs,
-    output: z.string(),
-    run: ({ kwargs, inputs, ...call }) =>
-      refusing(call.log, () => {
-        const training = readTraining(kwargs.training);
-        return turns.take(training.parameters.run, () => body(training, kwargs.iteration, inputs, call));
+    /** A function that begins or ends a block. */
+    ofIteration: (
+      description: string,
+      body: (run: Run, iteration: number, inputs: Inputs, tools: CallTools) => Promise<string>,
+    ) =>
+      defineFunction({
+        description,
+        kwargs: IterationArguments,
+        inputs,
+        output,
+        run: ({ kwargs, inputs: given, ...call }) =>
+          inTurn(kwargs.training, call, (run) => body(run, kwargs.iteration, given, call)),
       }),
-  });
-}
-
-/** A function of one iteration. */
-export function ofTurn(
-  description: string,
-  turns: Turns,
-  body: (training: Training, turn: Turn, inputs: readonly string[], tools: CallTools) => Promise<string>,
-) {
-  return defineFunction({
-    description,
-    kwargs: TurnArguments,
-    inputs: Inputs,
-    output: z.string(),
-    run: ({ kwargs, inputs, ...call }) =>
-      refusing(call.log, () => {
-        const training = readTraining(kwargs.training);
-        const { iteration, attempt } = kwargs;
-        return turns.take(training.parameters.run, () => body(training, { iteration, attempt }, inputs, call));
+    /** A function of one iteration. */
+    ofTurn: (description: string, body: (run: Run, turn: Turn, inputs: Inputs, tools: CallTools) => Promise<string>) =>
+      defineFunction({
+        description,
+        kwargs: TurnArguments,
+        inputs,
+        output,
+        run: ({ kwargs: { training, iteration, attempt }, inputs: given, ...call }) =>
+          inTurn(training, call, (run) => body(run, { iteration, attempt }, given, call)),
       }),
-  });
+  };
 }

@@ -6,7 +6,8 @@ import {
   GradientOutput,
   openCiphertexts,
   OpenOutput,
-  Stopped,
+  ReadyOutput,
+  type Stopped,
   stopText,
   VectorsOutput,
   vectorText,
@@ -143,14 +144,25 @@ export async function powers(
   return encodeMessage(VectorsOutput, { v: 1, kind: 'vectors', vectors });
 }
 
-/** Records the last loss, at the end of a run. */
-export async function recordLastLoss(run: LabelRun, inputs: readonly string[], tools: CallTools): Promise<void> {
-  const reports = inputs.map((text) => decodeMessage(FinishOutput, text));
+/**
+ * The end of a run: the last loss, and where rows were held out, how good the model is for them.
+ *
+ * @param inputs what the feature parties finished with, then the sum of predictions and the parts in opening it
+ */
+export async function report(
+  run: LabelRun,
+  iteration: number,
+  inputs: readonly string[],
+  tools: CallTools,
+): Promise<string> {
+  const finished = run.training.parameters.features.length;
+  const reports = inputs.slice(0, finished).map((text) => decodeMessage(FinishOutput, text));
   await run.store.commit(await recordLoss(run, await recallLabels(run), reports, tools));
+  if (inputs.length > finished) await judge(run, iteration, inputs.slice(finished), tools);
+  return encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: run.desk.name });
 }
 
-/** Opens the predictions for the rows held out, and writes down how good the model is. */
-export async function judge(
+async function judge(
   run: LabelRun,
   request: number,
   inputs: readonly string[],

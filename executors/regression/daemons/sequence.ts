@@ -5,6 +5,7 @@ import {
   labelOfRun,
   setupWorkflow,
 } from '../../../workflows/vertical-regression/builder.ts';
+import type { Turn } from '../contexts.ts';
 import { decodeMessage } from '../messages.ts';
 import { findStop, OpenOutput, Stopped } from '../outputs.ts';
 import { agreeOn, graphOf, Survey, type Training, type TrainingRequest } from '../training.ts';
@@ -13,32 +14,24 @@ import { encryptLabels, type LabelRun, recallLabels } from './label-run.ts';
 
 /** How one workflow follows another: the label party submits the next when one has succeeded. */
 
-/** What a link of the sequence ends with: text for people and programs. */
-export interface SequenceOutput {
-  readonly kind: 'submitted' | 'already submitted';
-  readonly workflowId: string;
-  readonly next: string;
-}
-
-/** Puts the surveys together and submits the set-up. */
+/** Puts the surveys together and submits the set-up. What links end with is text for people and programs. */
 export async function start(
   desk: Desk,
   request: TrainingRequest,
   surveys: readonly string[],
   tools: CallTools,
-): Promise<{ training: Training; output: SequenceOutput }> {
+): Promise<string> {
   const training = agreeOn(
     request,
     surveys.map((text) => decodeMessage(Survey, text)),
   );
-  const specs = setupWorkflow(graphOf(training));
   const found = await findSubmitted(desk, training, 'begin', undefined, tools);
-  const workflowId = found ?? (await submit(desk, specs, tools));
-  return { training, output: outputOf(found === undefined, workflowId, 'set-up') };
+  const workflowId = found ?? (await submit(desk, setupWorkflow(graphOf(training)), tools));
+  return outputOf(found === undefined, workflowId, 'set-up');
 }
 
 /** Encrypts the labels, once all parties are ready, and submits the first block. */
-export async function begin(run: LabelRun, tools: CallTools): Promise<SequenceOutput> {
+export async function begin(run: LabelRun, _inputs: readonly string[], tools: CallTools): Promise<string> {
   await encryptLabels(run, tools);
   return submitBlock(run, 0, 0, tools);
 }
@@ -49,7 +42,7 @@ export async function proceed(
   iteration: number,
   inputs: readonly string[],
   tools: CallTools,
-): Promise<SequenceOutput> {
+): Promise<string> {
   const stop = findStop(inputs);
   if (stop !== undefined) return submitEnd(run, decodeMessage(Stopped, stop).iteration, tools);
   if (iteration >= run.training.parameters.iterations) return submitEnd(run, iteration, tools);
@@ -66,7 +59,12 @@ export function standOf({ lastOpened }: { readonly lastOpened: string | null }):
  *
  * @param attempt larger than every earlier one: its pads are fresh
  */
-export async function resumeRun(run: LabelRun, attempt: number, tools: CallTools): Promise<SequenceOutput> {
+export async function restart(
+  run: LabelRun,
+  { attempt }: Turn,
+  _inputs: readonly string[],
+  tools: CallTools,
+): Promise<string> {
   const memory = await encryptLabels(run, tools);
   const iteration = standOf(memory);
   if (memory.stopped !== null || iteration >= run.training.parameters.iterations)
@@ -74,14 +72,14 @@ export async function resumeRun(run: LabelRun, attempt: number, tools: CallTools
   return submitBlock(run, iteration, attempt, tools);
 }
 
-async function submitBlock(run: LabelRun, from: number, attempt: number, tools: CallTools): Promise<SequenceOutput> {
+async function submitBlock(run: LabelRun, from: number, attempt: number, tools: CallTools): Promise<string> {
   const { training } = run;
   const to = Math.min(from + training.blockIterations, training.parameters.iterations);
   const specs = blockWorkflow(graphOf(training), { from, to, attempt });
   return submitOnce(run, `iterations ${from} to ${to - 1}, attempt ${attempt}`, specs, 'continue', to, tools);
 }
 
-async function submitEnd(run: LabelRun, iteration: number, tools: CallTools): Promise<SequenceOutput> {
+async function submitEnd(run: LabelRun, iteration: number, tools: CallTools): Promise<string> {
   const specs = finishWorkflow(graphOf(run.training), iteration, run.training.holdoutEvery > 0);
   return submitOnce(run, `end after ${iteration} iterations`, specs, 'report', iteration, tools);
 }
@@ -97,7 +95,7 @@ async function submitOnce(
   lastNode: string,
   iteration: number,
   tools: CallTools,
-): Promise<SequenceOutput> {
+): Promise<string> {
   const memory = await recallLabels(run);
   const known = memory.submitted[next];
   if (known !== undefined) return outputOf(false, known, next);
@@ -108,8 +106,8 @@ async function submitOnce(
   return outputOf(found === undefined, workflowId, next);
 }
 
-function outputOf(isNew: boolean, workflowId: string, next: string): SequenceOutput {
-  return { kind: isNew ? 'submitted' : 'already submitted', workflowId, next };
+function outputOf(isNew: boolean, workflowId: string, next: string): string {
+  return JSON.stringify({ kind: isNew ? 'submitted' : 'already submitted', workflowId, next });
 }
 
 async function submit(
