@@ -16,6 +16,7 @@ const place = (name: string, more: object = {}) => ({
   latitude: 59.2741,
   ...more,
 });
+const named = (name: string) => ({ colonyName, name });
 const add = (colony: TestColony, name: string, more: object = {}) =>
   colony.call(colony.colonyOwner, addLocation, { location: place(name, more) });
 
@@ -33,7 +34,6 @@ test('owners of the colony add and remove locations, members in whatever state l
 test('a location is found by name, listed, and removed', async () => {
   await using colony = await startTestColony(quick);
   const list = () => colony.call(colony.user, getLocations, { colonyName });
-  const named = (name: string) => ({ colonyName, name });
   expect(await list()).toEqual([]);
   const south = await add(colony, 'south');
   const north = await add(colony, 'north', { locationId: 'chosen', longitude: -180, latitude: -90, description: '' });

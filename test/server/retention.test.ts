@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { FunctionSpec } from '../../colony/messages/processes.ts';
-import { cancelProcess } from '../../colony/messages/processes.ts';
+import { cancelProcess, getAttribute } from '../../colony/messages/processes.ts';
 import { addExecutorLog, addLog, getLogs } from '../../colony/messages/logs.ts';
 import { getWorkflow, type Workflow } from '../../colony/messages/workflows.ts';
 import { startServer } from '../../server/index.ts';
@@ -19,8 +19,13 @@ async function forgetfulColony(retentionSeconds = 3600) {
     retentionIntervalMs: 20,
     staleExecutorSeconds: 1e9,
   });
-  const later = (hours: number): void => void (nowMs += hours * HOUR_MS);
-  return { colony, later, [Symbol.asyncDispose]: () => colony.stop() };
+  return {
+    colony,
+    later: (hours: number): void => {
+      nowMs += hours * HOUR_MS;
+    },
+    [Symbol.asyncDispose]: () => colony.stop(),
+  };
 }
 
 async function isGone(colony: TestColony, { processId }: { readonly processId: string }): Promise<boolean> {
@@ -51,8 +56,15 @@ describe('after the time of retention', () => {
     const failed = await run(colony, {}, fail);
     const cancelled = await colony.submit({}, 'nobody');
     await colony.call(colony.user, cancelProcess, cancelled);
+    const attributeId = succeeded.attributes[0]?.attributeId ?? '';
+    expect(await colony.call(colony.user, getAttribute, { attributeId })).toMatchObject({ key: 'X' });
     later(2);
     for (const process of [succeeded, failed, cancelled]) await untilGone(colony, process);
+    await expect(colony.call(colony.user, getAttribute, { attributeId })).rejects.toMatchObject({ status: 400 });
+    const logs = { colonyName: 'test', executorName: '', count: 10, sinceNs: 0, latest: false };
+    await expect(colony.call(colony.user, getLogs, { ...logs, processId: succeeded.processId })).rejects.toMatchObject({
+      status: 500,
+    });
   });
 
   test('what waits or runs stays, however old, and so does what ended lately', async () => {

@@ -24,6 +24,8 @@ async function add(colony: TestColony, label: string, name: string): Promise<str
 const create = (colony: TestColony, label: string, name: string) =>
   colony.call(colony.user, createSnapshot, { colonyName, label, name });
 const byName = (name: string) => ({ colonyName, snapshotId: '', name });
+const unknown = (which: string, where: string) =>
+  refusal(500, `Snapshot not found with ${which} in Colony <${where}> does not exists`);
 const byId = (snapshotId: string) => ({ colonyName, snapshotId, name: '' });
 
 test('only members may do anything with snapshots', async () => {
@@ -93,8 +95,6 @@ test('an unknown snapshot, one of another colony, and none are refused', async (
   await using colony = await startTestColony(quick);
   const { neighbour } = await gatherCallers(colony);
   const { snapshotId } = await create(colony, '/', 's');
-  const unknown = (which: string, where: string) =>
-    refusal(500, `Snapshot not found with ${which} in Colony <${where}> does not exists`);
   for (const message of [getSnapshot, removeSnapshot]) {
     await expect(colony.call(colony.user, message, byName('zz'))).rejects.toEqual(unknown('name <zz>', 'test'));
     await expect(colony.call(colony.user, message, byId('zz'))).rejects.toEqual(unknown('Id <zz>', 'test'));
