@@ -2,6 +2,7 @@
 
 export { addressFromUrl, DEFAULT_PORT, formatAddress, isLoopback, type ServerAddress } from './address.ts';
 export type { RetryPolicy } from './back-off.ts';
+export { type ChannelOptions, subscribeToChannel } from './channel-subscription.ts';
 export {
   type BlobCallOptions,
   BlobReference,

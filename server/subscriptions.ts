@@ -122,7 +122,6 @@ export function createSubscriptions(services: Services, subscribeMs: number): Su
 
 /** Closes a socket unless something is subscribed on it in time. */
 function expectSubscription(socket: WebSocket, withinMs: number): NodeJS.Timeout {
-
   return setTimeout(() => socket.close(POLICY_VIOLATION, 'expected a subscription'), withinMs);
 }
 
