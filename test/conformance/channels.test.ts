@@ -6,16 +6,7 @@ import { until } from '../support/processes.ts';
 import { urlOf } from '../support/rpc.ts';
 import { ChannelEntry, Nothing } from './shapes.ts';
 import { conformsTo, type Expectation, type MessageRow, textsOf } from './table.ts';
-import {
-  type Answer,
-  differing,
-  type Inner,
-  openWorld,
-  readAnswer,
-  type Signer,
-  UNKNOWN_ID,
-  type World,
-} from './world.ts';
+import { type Answer, type Inner, openWorld, readAnswer, type Signer, UNKNOWN_ID, type World } from './world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -94,6 +85,8 @@ async function read(signer: Signer, processid: string, range: Inner = {}) {
 const textsIn = (entries: readonly z.output<typeof ChannelEntry>[]) =>
   entries.map(({ payload }) => Buffer.from(payload, 'base64').toString());
 
+const refusal = (verb: string) => ({ status: 403, message: `Not authorized to ${verb} channel` });
+
 describe('a channel', () => {
   test('carries entries both ways, with who sent them and as what', async () => {
     const { processid } = await chatting(world);
@@ -126,7 +119,6 @@ describe('a channel', () => {
   test('belongs to the submitter and to the executor that runs the process', async () => {
     const { processid } = await chatting(world);
     const other = await world.addExecutor();
-    const refusal = (verb: string) => ({ status: 403, message: `Not authorized to ${verb} channel` });
     const request = { processid, name: 'chat', sequence: 1, payload: '', afterseq: 0 };
     expect((await world.ask(other.identity, 'channelappendmsg', request)).payload).toEqual(refusal('write to'));
     expect((await world.ask(other.identity, 'channelreadmsg', request)).payload).toEqual(refusal('read from'));
