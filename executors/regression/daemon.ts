@@ -13,6 +13,7 @@ import { type Dataset, loadDataset, openDataset } from '../../data/dataset.ts';
 import { type DaemonOptions, workerOptions } from '../daemon-options.ts';
 import { defineAggregator } from './aggregator.ts';
 import type { Desk } from './daemons/desk.ts';
+import { KnownKeys } from './daemons/known-keys.ts';
 import { createPeers } from './daemons/peers.ts';
 import type { PartyTable } from './daemons/table.ts';
 import { defineFeatureParty } from './feature-party.ts';
@@ -92,7 +93,10 @@ function openDesk(options: RegressionOptions): { desk: Desk; identity: Identity 
     { executorId: identity.id, directory: root },
     'this party signs with this id; others can pin it with --peer',
   );
-  return { desk: { name: executorType, identity, colonyName, client, peers: known, root }, identity };
+  return {
+    desk: { name: executorType, identity, colonyName, client, peers: known, keys: new KnownKeys(), root },
+    identity,
+  };
 }
 
 /** A party keeps its key between starts: others know it by its id. */

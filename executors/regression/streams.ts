@@ -179,9 +179,9 @@ function wrongLength(label: string, count: number): Error {
   return refusal('WRONG_COUNT', `${label}: expected the bytes of ${count} ciphertexts, got another number; it was cut`);
 }
 
-/** Cuts a stream into buffers of `size` bytes, the last one shorter; each is a new one that worker threads can share. */
+/** Cuts a stream into buffers of `size` bytes, each a new one, the last one shorter. */
 async function* regroup(pieces: ByteChunks, size: number): AsyncGenerator<Uint8Array> {
-  let buffer = new Uint8Array(new SharedArrayBuffer(size));
+  let buffer = new Uint8Array(size);
   let filled = 0;
   for await (const piece of pieces) {
     for (let taken = 0; taken < piece.length;) {
@@ -190,7 +190,7 @@ async function* regroup(pieces: ByteChunks, size: number): AsyncGenerator<Uint8A
       [taken, filled] = [taken + length, filled + length];
       if (filled === size) {
         yield buffer;
-        buffer = new Uint8Array(new SharedArrayBuffer(size));
+        buffer = new Uint8Array(size);
         filled = 0;
       }
     }

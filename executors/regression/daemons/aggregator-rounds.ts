@@ -1,5 +1,5 @@
 import { dealShares, generateKeyPair } from '../../../crypto/paillier/index.ts';
-import { createHalf, halfText, keyText, pairSeed, readHalf, readKey } from '../agreement.ts';
+import { createHalf, halfText, keyText, pairSeed, readHalf } from '../agreement.ts';
 import { batchIndexOf } from '../batches.ts';
 import type { Turn } from '../contexts.ts';
 import { decodeMessage, encodeMessage } from '../messages.ts';
@@ -9,7 +9,7 @@ import { aggregateRound, predictionSumRound } from '../rounds/aggregate.ts';
 import { shareTextFor } from '../shares.ts';
 import type { RunKey } from '../streams.ts';
 import { heldOutRows, type Training } from '../training.ts';
-import { type CallTools, type Desk, keyMakerOf, sharersOf } from './desk.ts';
+import { type CallTools, type Desk, sharersOf } from './desk.ts';
 
 /** What an aggregator does: it adds what it cannot read, and remembers nothing. */
 
@@ -60,10 +60,8 @@ async function openResume(
   signal: AbortSignal,
 ): Promise<{ run: RunKey; labels: readonly string[] }> {
   const { key, labels } = decodeMessage(ResumeOutput, text);
-  const maker = keyMakerOf(training);
-  const makerId = maker === desk.name ? desk.identity.id : await desk.peers.idOf(maker, signal);
   const { parameters } = training;
-  return { run: { parameters, publicKey: readKey(parameters, maker, key, makerId) }, labels };
+  return { run: { parameters, publicKey: await desk.keys.read(desk, training, key, signal) }, labels };
 }
 
 /**

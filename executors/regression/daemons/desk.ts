@@ -7,6 +7,7 @@ import { partiesOf } from '../parameters.ts';
 import { refusal } from '../refusal.ts';
 import { openRunFiles, type RunFiles } from '../run-files.ts';
 import type { Training } from '../training.ts';
+import type { KnownKeys } from './known-keys.ts';
 import type { Peers } from './peers.ts';
 
 /** What every daemon of a regression works with. */
@@ -17,6 +18,7 @@ export interface Desk {
   readonly colonyName: string;
   readonly client: ColoniesClient;
   readonly peers: Peers;
+  readonly keys: KnownKeys;
   /** The party's own directory: one below it for each run. */
   readonly root: string;
 }

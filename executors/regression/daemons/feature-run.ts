@@ -1,5 +1,5 @@
 import type { PublicKey } from 'paillier-bigint';
-import { padSeeds, readKey } from '../agreement.ts';
+import { padSeeds } from '../agreement.ts';
 import { guardColumns, guardParameters } from '../guards.ts';
 import type { FeatureParty } from '../parties.ts';
 import { refusal } from '../refusal.ts';
@@ -8,7 +8,7 @@ import { type PreparedColumns, prepareColumns } from '../scaling.ts';
 import { decodeShare } from '../shares.ts';
 import { divideRows, type Training } from '../training.ts';
 import type { ShareHolder } from '../rounds/threshold.ts';
-import { type CallTools, type Desk, filesOf, keyMakerOf } from './desk.ts';
+import { type CallTools, type Desk, filesOf } from './desk.ts';
 import { FeatureMemory } from './memory.ts';
 import { type PartyTable, readTable } from './table.ts';
 
@@ -108,14 +108,13 @@ export async function keyOf(
   signal: AbortSignal,
 ): Promise<PublicKey> {
   const { training, desk } = run;
-  const maker = keyMakerOf(training);
   if (memory.key === null) {
     throw refusal(
       'STALE_CONTEXT',
       `run ${training.parameters.run}: expected the set-up to be complete, it is not; resume the run`,
     );
   }
-  return readKey(training.parameters, maker, memory.key, await desk.peers.idOf(maker, signal));
+  return desk.keys.read(desk, training, memory.key, signal);
 }
 
 /** This party as the rounds see it. */

@@ -1,7 +1,7 @@
 import type { PrivateKey, PublicKey } from 'paillier-bigint';
 import { generateKeyPair, privateKeyFromPrimes } from '../../../crypto/paillier/index.ts';
 import { primesOf } from '../../../crypto/paillier/keys.ts';
-import { createHalf, halfText, keyText, readKey } from '../agreement.ts';
+import { createHalf, halfText, keyText } from '../agreement.ts';
 import { guardLabels, guardParameters } from '../guards.ts';
 import { batchCount } from '../batches.ts';
 import { encodeMessage } from '../messages.ts';
@@ -12,7 +12,7 @@ import { labelsRound } from '../rounds/label.ts';
 import { FileRunStore } from '../run-store.ts';
 import { prepareLabels } from '../scaling.ts';
 import { divideRows, type Training } from '../training.ts';
-import { type CallTools, type Desk, filesOf, keyMakerOf } from './desk.ts';
+import { type CallTools, type Desk, filesOf } from './desk.ts';
 import { lastOpening } from './feature-rounds.ts';
 import { requireAgreedRows } from './feature-run.ts';
 import { hexOf, keysOf, receiveShare } from './feature-setup.ts';
@@ -163,11 +163,9 @@ export async function labelPartyOf(run: LabelRun, memory: LabelMemory, signal: A
 
 async function publicKeyOf(run: LabelRun, { key }: LabelMemory, signal: AbortSignal): Promise<PublicKey> {
   const { training, desk } = run;
-  const maker = keyMakerOf(training);
   if (key === null)
     throw refusal('STALE_CONTEXT', 'key: expected the set-up to be complete, it is not; resume the run');
-  const makerId = maker === desk.name ? desk.identity.id : await desk.peers.idOf(maker, signal);
-  return readKey(training.parameters, maker, key, makerId);
+  return desk.keys.read(desk, training, key, signal);
 }
 
 /** Checking primes takes longer than a small round. */

@@ -110,7 +110,7 @@ function paddedResidues(
   group: readonly bigint[],
 ): Uint8Array {
   const width = byteLength(modulus);
-  const residues = new Uint8Array(new SharedArrayBuffer(mantissas.length * width));
+  const residues = new Uint8Array(mantissas.length * width);
   for (const [row, mantissa] of mantissas.entries()) {
     const padded = BigInt(mantissa) + (zeroSum[row] ?? 0n) + (group[row] ?? 0n);
     writeBigInt(elementAt(residues, row, width), mod(padded, modulus));

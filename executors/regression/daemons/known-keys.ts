@@ -1,0 +1,32 @@
+import type { PublicKey } from 'paillier-bigint';
+import { readKey } from '../agreement.ts';
+import type { Training } from '../training.ts';
+import { type Desk, keyMakerOf } from './desk.ts';
+
+const MOST_KEYS = 4;
+
+/**
+ * The public keys of the runs that a daemon works on. Checking a key, and the tables of powers that speed its use up, take
+ * longer than a small round, and belong to the key object: so the same text gives the same object.
+ */
+export class KnownKeys {
+  readonly #keys = new Map<string, PublicKey>();
+
+  /**
+   * Reads a run's key.
+   *
+   * @param text as it was signed by the maker
+   * @throws TerminalError as `readKey`
+   */
+  async read(desk: Desk, training: Training, text: string, signal: AbortSignal): Promise<PublicKey> {
+    const known = this.#keys.get(text);
+    if (known !== undefined) return known;
+    const maker = keyMakerOf(training);
+    const makerId = maker === desk.name ? desk.identity.id : await desk.peers.idOf(maker, signal);
+    const publicKey = readKey(training.parameters, maker, text, makerId);
+    this.#keys.set(text, publicKey);
+    const [oldest] = this.#keys.keys();
+    if (this.#keys.size > MOST_KEYS && oldest !== undefined) this.#keys.delete(oldest);
+    return publicKey;
+  }
+}
