@@ -38,7 +38,10 @@ export interface Blobs {
   sweep(transaction: Transaction): void;
   /** Removes files that belong to no blob, such as half uploads of an earlier life; again and again from now on. */
   start(): Promise<void>;
-  /** Ends that; of a database in memory nothing is left. */
+  /**
+   * Ends that, once the transfers have ended that were broken off with their connections, so that nothing is left of them;
+   * nor of a database in memory.
+   */
   stop(): Promise<void>;
 }
 
@@ -78,8 +81,9 @@ export function openBlobs(services: Services, databasePath: string, options: Blo
   };
   let timer: NodeJS.Timeout | undefined;
   let lookedAtId = 0;
+  const running = new Set<Promise<void>>();
   return {
-    routes: createBlobRoutes({ services, files, room, stallMs }),
+    routes: createBlobRoutes({ services, files, room, stallMs }).map((route) => tracked(route, running)),
     sweep(transaction) {
       const { endId, fileNames } = collectIdle(transaction, lookedAtId, options.graceMs ?? DEFAULT_BLOB_GRACE_MS);
       transaction.afterwards.push((failure) => {
@@ -94,7 +98,23 @@ export function openBlobs(services: Services, databasePath: string, options: Blo
     },
     async stop() {
       clearInterval(timer);
+      await Promise.allSettled(running);
       if (isTransient) await rm(files.directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function tracked(route: Route, running: Set<Promise<void>>): Route {
+  return {
+    ...route,
+    async handle(request, response) {
+      const done = (async () => route.handle(request, response))();
+      running.add(done);
+      try {
+        await done;
+      } finally {
+        running.delete(done);
+      }
     },
   };
 }

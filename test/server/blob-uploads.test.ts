@@ -86,6 +86,15 @@ describe('of an upload that does not end well nothing is left', () => {
     expect(await isEmpty(colony)).toBe(true);
   });
 
+  test('when the server is stopped in its middle', async () => {
+    await using colony = await startTestColony();
+    await using upload = await beginUpload(colony.address, colony.user, freshBytes(100_000), 50_000);
+    await until(async () => !(await isEmpty(colony)));
+    await colony.server.stop();
+    expect(await isEmpty(colony)).toBe(true);
+    expect(upload.heard()).toBe('');
+  });
+
   test('when the server dies in its middle, and starts again', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'blobs-'));
     const [owner, user] = [generateIdentity(), generateIdentity()];
