@@ -155,7 +155,7 @@ export const snapshotHandlers: readonly Handler[] = [
     role: member,
     handle(key, _member, { database }) {
       requireKey(key, 'Failed to remove snapsnot, malformatted msg');
-      if (!deleteSnapshot(database, key)) throw new Refusal(500, noSnapshot(key));
+      deleteSnapshot(database, key);
     },
   }),
   writes({

@@ -68,10 +68,10 @@ export function listSnapshots(database: Database, colonyName: string): readonly 
     .filter((snapshot) => snapshot !== undefined);
 }
 
-/** Forgets a snapshot; tells whether there was one. */
-export function deleteSnapshot(database: Database, key: SnapshotKey): boolean {
+/** Forgets a snapshot, if there is such a one. */
+export function deleteSnapshot(database: Database, key: SnapshotKey): void {
   const [column, value] = conditionOf(key);
-  return database.run(`DELETE FROM snapshots WHERE colony_name = ? AND ${column} = ?`, key.colonyName, value) > 0;
+  database.run(`DELETE FROM snapshots WHERE colony_name = ? AND ${column} = ?`, key.colonyName, value);
 }
 
 function conditionOf({ snapshotId, name }: SnapshotKey): ['snapshot_id' | 'name', string] {

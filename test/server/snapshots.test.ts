@@ -91,16 +91,24 @@ test('a name is given once, and must be one', async () => {
   await expect(create(colony, '/../etc', 't')).rejects.toMatchObject({ status: 400 });
 });
 
+test('removing a snapshot that there is not, or that another colony has, removes nothing', async () => {
+  await using colony = await startTestColony(quick);
+  const { neighbour } = await gatherCallers(colony);
+  const { snapshotId } = await create(colony, '/', 's');
+  await colony.call(neighbour, removeSnapshot, { colonyName: 'neighbour', snapshotId, name: '' });
+  await colony.call(neighbour, removeSnapshot, { colonyName: 'neighbour', snapshotId: '', name: 's' });
+  for (const key of [byName('zz'), byId('zz')]) await colony.call(colony.user, removeSnapshot, key);
+  expect(await colony.call(colony.user, getSnapshots, { colonyName })).toHaveLength(1);
+});
+
 test('an unknown snapshot, one of another colony, and none are refused', async () => {
   await using colony = await startTestColony(quick);
   const { neighbour } = await gatherCallers(colony);
   const { snapshotId } = await create(colony, '/', 's');
-  for (const message of [getSnapshot, removeSnapshot]) {
-    await expect(colony.call(colony.user, message, byName('zz'))).rejects.toEqual(unknown('name <zz>', 'test'));
-    await expect(colony.call(colony.user, message, byId('zz'))).rejects.toEqual(unknown('Id <zz>', 'test'));
-    const theirs = { colonyName: 'neighbour', snapshotId, name: '' };
-    await expect(colony.call(neighbour, message, theirs)).rejects.toEqual(unknown(`Id <${snapshotId}>`, 'neighbour'));
-  }
+  await expect(colony.call(colony.user, getSnapshot, byName('zz'))).rejects.toEqual(unknown('name <zz>', 'test'));
+  await expect(colony.call(colony.user, getSnapshot, byId('zz'))).rejects.toEqual(unknown('Id <zz>', 'test'));
+  const theirs = { colonyName: 'neighbour', snapshotId, name: '' };
+  await expect(colony.call(neighbour, getSnapshot, theirs)).rejects.toEqual(unknown(`Id <${snapshotId}>`, 'neighbour'));
   await expect(colony.call(colony.user, getSnapshot, byName(''))).rejects.toEqual(
     refusal(500, 'Failed to get snapshot, malformatted msg'),
   );
