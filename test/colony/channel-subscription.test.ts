@@ -4,6 +4,7 @@ import { createColoniesClient } from '../../colony/client.ts';
 import { generateIdentity, type Identity } from '../../colony/identity.ts';
 import type { ChannelEntry } from '../../colony/messages/channels.ts';
 import { until } from '../support/processes.ts';
+import { urlOf } from '../support/rpc.ts';
 import { assign, quick, succeed } from '../support/server-calls.ts';
 import { startTestColony, type TestColony } from '../support/test-colony.ts';
 
@@ -105,5 +106,7 @@ describe('subscribeToChannel', () => {
       expect(Buffer.from(payload).toString()).toBe('one');
       break;
     }
+    const metrics = async () => (await fetch(urlOf(colony.address, '/metrics'))).text();
+    await until(async () => (await metrics()).includes('colonies_websockets 0'));
   });
 });

@@ -7,13 +7,14 @@ import { generateIdentity, type Identity } from '../../colony/identity.ts';
 import { appendToChannel, type ChannelEntry, readChannel } from '../../colony/messages/channels.ts';
 import { removeUser } from '../../colony/messages/colonies.ts';
 import { rejectExecutor } from '../../colony/messages/executors.ts';
-import { cancelProcess, removeProcess, type Process } from '../../colony/messages/processes.ts';
+import { cancelProcess, removeProcess, type Process, submitFunctionSpec } from '../../colony/messages/processes.ts';
 import { subscribeChannel, subscribeProcess } from '../../colony/messages/subscriptions.ts';
+import { startMortalServer } from '../support/mortal-server.ts';
 import { until } from '../support/processes.ts';
 import { addNeighbour, startColonyWithClock } from '../support/recurring.ts';
-import { rpcRaw } from '../support/rpc.ts';
+import { rpc, rpcRaw } from '../support/rpc.ts';
 import { assign, fail, quick, succeed } from '../support/server-calls.ts';
-import { startTestColony, type TestColony, type TestExecutor } from '../support/test-colony.ts';
+import { functionSpec, startTestColony, type TestColony, type TestExecutor } from '../support/test-colony.ts';
 
 const refused = (status: number, serverMessage: string): unknown => expect.objectContaining({ status, serverMessage });
 
@@ -176,6 +177,34 @@ describe('a channel', () => {
     await expect(say(colony, processId, 'late')).rejects.toEqual(refused(404, 'Channel not found'));
     await expect(hear(colony, processId)).rejects.toEqual(refused(404, 'Channel not found'));
   });
+});
+
+test('a channel holds everything that was taken when the server is killed, in its order', async () => {
+  await using mortal = await startMortalServer();
+  const { user } = mortal;
+  const spec = functionSpec('test', 'worker', { channels: ['talk'] });
+  const { processId } = await rpc(mortal.address(), user, submitFunctionSpec, { spec });
+  const taken: string[] = [];
+  for (let life = 0; life < 3; life += 1) {
+    const address = mortal.address();
+    const talking = (async () => {
+      for (let index = 0; ; index += 1) {
+        const payload = Buffer.from(`${life}-${index}`);
+        const entry = { processId, name: 'talk', sequence: index, inReplyTo: 0, payload, payloadType: '' };
+        await rpc(address, user, appendToChannel, entry);
+        taken.push(payload.toString());
+      }
+    })().catch(() => undefined);
+    await until(() => taken.length >= 10 * (life + 1));
+    await mortal.killAndRestart();
+    await talking;
+  }
+  const range = { processId, name: 'talk', afterPosition: 0, limit: 0 };
+  const found = texts(await rpc(mortal.address(), user, readChannel, range));
+  // One whose answer was lost may be there as well.
+  const isTaken = new Set(taken);
+  expect(found.filter((text) => isTaken.has(text))).toEqual(taken);
+  expect(found.length - taken.length).toBeLessThanOrEqual(3);
 });
 
 test('channels are for the initiator and the executor that runs the process', async () => {

@@ -1,42 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { generateIdentity, type Identity } from '../../colony/identity.ts';
+import type { Identity } from '../../colony/identity.ts';
 import { addCron, getCron } from '../../colony/messages/crons.ts';
 import { addGenerator, getGenerator, packGenerator } from '../../colony/messages/generators.ts';
 import { getProcesses } from '../../colony/messages/processes.ts';
 import { getWorkflow, getWorkflows } from '../../colony/messages/workflows.ts';
+import { startMortalServer } from '../support/mortal-server.ts';
 import { until } from '../support/processes.ts';
 import { cronOf, generatorOf, workflowText } from '../support/recurring.ts';
 import { type Address, rpc } from '../support/rpc.ts';
-import { spawnServer } from '../support/server-process.ts';
-
-/** A server that is killed and started again on the same database. */
-async function startMortalServer() {
-  const directory = await mkdtemp(join(tmpdir(), 'server-'));
-  const [owner, user] = [generateIdentity(), generateIdentity()];
-  const options = {
-    port: 0,
-    sweepIntervalMs: 5,
-    databasePath: join(directory, 'server.db'),
-    serverId: owner.id,
-    bootstrap: { colony: { id: owner.id, name: 'test' }, users: [{ id: user.id, name: 'user' }] },
-  };
-  let server = await spawnServer(options);
-  return {
-    user,
-    address: () => server.address,
-    async killAndRestart() {
-      await server.end('SIGKILL');
-      server = await spawnServer(options);
-    },
-    async [Symbol.asyncDispose]() {
-      await server.end('SIGKILL');
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
-}
 
 function waiting(address: Address, user: Identity, executorType: string) {
   return rpc(address, user, getProcesses, {
