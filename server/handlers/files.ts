@@ -121,7 +121,9 @@ export const snapshotHandlers: readonly Handler[] = [
     message: createSnapshot,
     texts: faultTexts('Failed to create snapshot'),
     role: member,
-    handle({ colonyName, label, name }, _member, { database, nowMs }) {
+    handle({ colonyName, label: written, name }, _member, { database, nowMs }) {
+      // The official command line writes a slash behind it.
+      const label = written.replace(/\/$/u, '');
       requireName(name, 'Failed to create snapshot');
       requireLabel(label, 'Failed to create snapshot');
       if (findSnapshot(database, { colonyName, snapshotId: '', name }) !== undefined) {

@@ -9,7 +9,19 @@ let world: World;
 beforeAll(async () => {
   world = await openWorld();
 });
-afterAll(() => world[Symbol.asyncDispose]());
+afterAll(async () => {
+  for (const name of founded) await world.ask('serverOwner', 'removecolonymsg', { colonyname: name });
+  await world[Symbol.asyncDispose]();
+});
+
+const founded: string[] = [];
+
+/** A colony that is removed in the end, if it is there then. */
+function newColony() {
+  const name = unique('more');
+  founded.push(name);
+  return { colonyid: generateIdentity().id, name };
+}
 
 const inColony = ({ colonyName }: World) => ({ colonyname: colonyName });
 const noColony: Expectation = [403, 'Colony with name <> does not exists'];
@@ -41,7 +53,7 @@ const serverRows: readonly MessageRow[] = [
   {
     type: 'addcolonymsg',
     audience: 'serverOwner',
-    request: () => ({ colony: { colonyid: generateIdentity().id, name: unique('more') } }),
+    request: () => ({ colony: newColony() }),
     reply: Colony,
     texts: textsOf('Failed to add colony'),
     missing: { colony: [400, 'Failed to add colony, colony is <nil>'] },
@@ -60,9 +72,9 @@ const serverRows: readonly MessageRow[] = [
     type: 'removecolonymsg',
     audience: 'serverOwner',
     async request(place) {
-      const name = unique('gone');
-      await place.do('serverOwner', 'addcolonymsg', { colony: { colonyid: generateIdentity().id, name } });
-      return { colonyname: name };
+      const colony = newColony();
+      await place.do('serverOwner', 'addcolonymsg', { colony });
+      return { colonyname: colony.name };
     },
     reply: Nothing,
     texts: textsOf('Failed to remove colony'),

@@ -313,6 +313,22 @@ describe('a snapshot', () => {
     expect(new Set(read.fileids)).toEqual(new Set(snapshot.fileids));
   });
 
+  test('has its label without the slash at its end', async () => {
+    const label = `/${unique('label')}`;
+    const { fileid } = await addFile(world, { label });
+    const request = { colonyname: world.colonyName, label: `${label}/`, name: unique('snapshot') };
+    const snapshot = await world.must('user', 'createsnapshotmsg', request, Snapshot);
+    expect(snapshot).toMatchObject({ label, fileids: [fileid] });
+    const all = await world.must(
+      'user',
+      'createsnapshotmsg',
+      { ...request, label: '/', name: unique('all') },
+      Snapshot,
+    );
+    expect(all.label).toBe('');
+    expect(all.fileids).toContain(fileid);
+  });
+
   test('is listed newest first, and removed by its id', async () => {
     const [first, second] = [await addSnapshot(world), await addSnapshot(world)];
     const request = { colonyname: world.colonyName };
