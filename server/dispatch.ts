@@ -223,6 +223,7 @@ async function run(
       }),
     );
     if (reply !== undefined) return reply;
+    if (disconnected.aborted) throw new Refusal(408, 'Not finished: nobody waits any more; send it again to go on');
   }
 }
 

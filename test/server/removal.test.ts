@@ -10,31 +10,37 @@ import {
   type Step,
 } from '../../server/removal.ts';
 import { type Database, openDatabase } from '../../server/store/database.ts';
+import { until } from '../support/processes.ts';
 import { rpc } from '../support/rpc.ts';
 import { assign, quick, submitGraph, succeed } from '../support/server-calls.ts';
 import { startTestColony } from '../support/test-colony.ts';
 
 const COUNT = 3000;
 
-describe('a removal of much', () => {
-  let database: Database;
-
-  /** Processes 1 to COUNT: states 0 to 4 in turn, every tenth in the other colony, every eleventh in a workflow. */
-  beforeEach(() => {
-    database = openDatabase(':memory:');
-    database.run("INSERT INTO colonies (colony_name, colony_id) VALUES ('test', 'a'), ('other', 'b')");
-    database.run(
-      `INSERT INTO workflows (workflow_id, colony_name, initiator_id, initiator_name, state, submission_ms, end_ms)
+/** Stores processes: states 0 to 4 in turn, every tenth in the other colony, every eleventh in a workflow. */
+function fill(database: Database, processCount: number): void {
+  database.run("INSERT OR IGNORE INTO colonies (colony_name, colony_id) VALUES ('test', 'a'), ('other', 'b')");
+  database.run(
+    `INSERT INTO workflows (workflow_id, colony_name, initiator_id, initiator_name, state, submission_ms, end_ms)
        VALUES ('w', 'test', '', '', 2, 0, 1), ('x', 'test', '', '', 1, 0, NULL)`,
-    );
-    database.run(
-      `INSERT INTO processes (process_id, colony_name, workflow_id, initiator_id, initiator_name, state, executor_type,
+  );
+  database.run(
+    `INSERT INTO processes (process_id, colony_name, workflow_id, initiator_id, initiator_name, state, executor_type,
          location_name, cpu_milli, memory_mebibytes, label, node_name, priority_ms, submission_ms, end_ms,
          waits_for_parents, spec)
        SELECT 'p' || value, iif(value % 10 = 0, 'other', 'test'), iif(value % 11 = 0, 'w', NULL), '', '', value % 5, 't', '',
          0, 0, '', '', 0, 0, iif(value % 5 < 2, NULL, value), 0, '{}'
-       FROM (WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < ${COUNT}) SELECT * FROM n)`,
-    );
+       FROM (WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < ?) SELECT * FROM n)`,
+    processCount,
+  );
+}
+
+describe('a removal of much', () => {
+  let database: Database;
+
+  beforeEach(() => {
+    database = openDatabase(':memory:');
+    fill(database, COUNT);
   });
 
   afterEach(() => database.close());
@@ -105,6 +111,33 @@ describe('a removal of much', () => {
     expect(count()).toBe(others);
     expect(database.all('SELECT colony_name FROM colonies')).toEqual([{ colony_name: 'other' }]);
   });
+});
+
+test('a long removal lets others have their turn, and ends when nobody waits for it', async () => {
+  await using colony = await startTestColony(quick);
+  await colony.server.stop();
+  const database = openDatabase(colony.databasePath);
+  fill(database, 20_000);
+  database.close();
+  await colony.restart();
+  const count = async () => {
+    const { waitingProcesses, failedProcesses } = await colony.call(colony.serverOwner, getStatistics, {});
+    return waitingProcesses + failedProcesses;
+  };
+  const all = await count();
+  const gone = new AbortController();
+  const request = { colonyName: 'test', state: -1 };
+  const removal = rpc(colony.address, colony.colonyOwner, removeAllProcesses, request, { signal: gone.signal });
+  const outcome = removal.catch((thrown: unknown) => thrown);
+  await until(async () => (await count()) < all);
+  gone.abort();
+  expect(await outcome).toMatchObject({ name: 'AbortError' });
+  await colony.server.stop();
+  await colony.restart();
+  const left = await count();
+  expect(left).toBeLessThan(all);
+  await colony.call(colony.colonyOwner, removeAllProcesses, request);
+  expect(await count()).toBeLessThan(left);
 });
 
 test('a removal that is sent again with its nonce does not touch what was submitted since', async () => {
