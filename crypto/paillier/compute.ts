@@ -5,8 +5,9 @@ import { WorkerPool } from '../modular/workers.ts';
 import type { Priority } from '../modular/workers.ts';
 import { estimateMicros, lanesOf } from './cost.ts';
 import { OpenRings } from './open-rings.ts';
+import { SharedBuffers } from './shared-buffers.ts';
 import { runTask } from './tasks.ts';
-import type { Task } from './tasks.ts';
+import type { Operation, Task } from './tasks.ts';
 import { Turns } from './turns.ts';
 import type { WorkerMessage } from './worker.ts';
 
@@ -31,6 +32,7 @@ interface Runtime extends Selection {
 
 let runtime: Runtime | undefined;
 let threads: number | undefined;
+const buffers = new SharedBuffers();
 const turns = new Turns(INLINE_MICROS);
 
 /** Which engine computes, in how many threads: for `colonies version`. Selects it if nothing was computed yet. */
@@ -85,6 +87,7 @@ export function forgetTable(id: number): void {
 export async function stopComputing(): Promise<void> {
   const stopping = runtime;
   runtime = undefined;
+  buffers.clear();
   stopping?.rings.close();
   await stopping?.workers.close();
 }
@@ -123,7 +126,8 @@ async function runInWorkers(
 ): Promise<void> {
   const copies: Uint8Array[] = [];
   const inputs = task.inputs.map((input) => toShared(input, copies));
-  const shared = { ...task, inputs, out: toShared(task.out, copies) };
+  const operation = shareOperation(task.operation, copies);
+  const shared = { ...task, operation, inputs, out: toShared(task.out, copies) };
   const pieces = reduces(task)
     ? reductionPieces(shared, workers.size)
     : elementwisePieces(shared, lanes, micros, workers.size);
@@ -131,9 +135,18 @@ async function runInWorkers(
   const failure = (await Promise.allSettled(jobs)).find((result) => result.status === 'rejected');
   if (!failure && pieces.length > 1 && reduces(task)) await combine(task, pieces);
   else if (!failure && shared.out !== task.out) task.out.set(shared.out);
-  // Copies may hold plaintexts.
-  for (const copy of copies) copy.fill(0);
+  // Copies may hold plaintexts. After a failure a thread that is being stopped may still write.
+  for (const copy of copies) {
+    if (failure) copy.fill(0);
+    else buffers.give(copy);
+  }
   if (failure) throw failure.reason;
+}
+
+/** An operation whose bases every thread reads. */
+function shareOperation(operation: Operation, copies: Uint8Array[]): Operation {
+  if (operation.kind !== 'dotColumns') return operation;
+  return { ...operation, bases: toShared(operation.bases, copies) };
 }
 
 function reduces({ operation }: Task): boolean {
@@ -182,7 +195,7 @@ function ranges(count: number, length: number): [start: number, end: number][] {
 
 function toShared(bytes: Uint8Array, copies: Uint8Array[]): Uint8Array {
   if (bytes.buffer instanceof SharedArrayBuffer) return bytes;
-  const copy = sharedBytes(bytes.length);
+  const copy = buffers.take(bytes.length);
   copy.set(bytes);
   copies.push(copy);
   return copy;

@@ -69,7 +69,7 @@ export async function mapChunks(
   work: (start: number, end: number) => Work,
   length = CHUNK,
 ): Promise<Uint8Array> {
-  const out = sharedBytes(total * width);
+  const out = new Uint8Array(total * width);
   const map = (start: number, end: number): Promise<void> =>
     computeInto(state, out.subarray(start * width, end * width), work(start, end), end - start, options.signal);
   await forChunks(total, options, map, length);

@@ -1,7 +1,6 @@
 import type { PublicKey } from 'paillier-bigint';
 import { bigIntToBytes, bitLength, elementAt, writeBigInt } from '../modular/bytes.ts';
 import { absolute } from '../modular/number-theory.ts';
-import { sharedBytes } from './compute.ts';
 import { checkScale } from './fixed-point.ts';
 import { checkMagnitude, maskingOf, publicState } from './state.ts';
 import type { MaskingChoice, PublicState } from './state.ts';
@@ -80,7 +79,7 @@ export async function dotColumns(
   // Chunks end one after another, so their products never meet.
   let merged = Promise.resolve();
   const pass = async (start: number, end: number): Promise<void> => {
-    const bases = sharedCopy(elementsBetween(vector, start, end));
+    const bases = elementsBetween(vector, start, end);
     const part = await passColumns(state, bases, columns, { start, end, exponentBytes }, options.signal);
     merged = merged.then(() => multiplyInto(state, products, part, columns.length));
     await merged;
@@ -106,12 +105,12 @@ async function passColumns(
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
   const rows = end - start;
-  const exponents = sharedBytes(columns.length * rows * exponentBytes);
+  const exponents = new Uint8Array(columns.length * rows * exponentBytes);
   for (const [index, column] of columns.entries()) {
     const out = elementAt(exponents, index, rows * exponentBytes);
     writeShifted(out, column.slice(start, end), exponentBytes);
   }
-  const out = sharedBytes(columns.length * state.elementBytes);
+  const out = new Uint8Array(columns.length * state.elementBytes);
   const operation = { kind: 'dotColumns', bases, exponentBytes } as const;
   const [shift] = await Promise.all([
     shiftOf(state, bases, exponentBytes, signal),
@@ -132,11 +131,11 @@ async function shiftOf(
   exponentBytes: number,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
-  const product = sharedBytes(state.elementBytes);
+  const product = new Uint8Array(state.elementBytes);
   const rows = bases.length / state.elementBytes;
   await computeInto(state, product, { operation: { kind: 'product' }, inputs: [bases] }, rows, signal);
   const exponent = bigIntToBytes(1n << BigInt(8 * exponentBytes - 1), exponentBytes);
-  const shift = sharedBytes(state.elementBytes);
+  const shift = new Uint8Array(state.elementBytes);
   const raise = { kind: 'powerShared', exponent, negative: true } as const;
   await computeInto(state, shift, { operation: raise, inputs: [product] }, 1, signal);
   return shift;
@@ -219,19 +218,11 @@ function checkResidues(state: PublicState, residues: Uint8Array): number {
 }
 
 function unitElements(state: PublicState, count: number): Uint8Array {
-  const elements = sharedBytes(count * state.elementBytes);
+  const elements = new Uint8Array(count * state.elementBytes);
   for (let index = 1; index <= count; index += 1) elements[index * state.elementBytes - 1] = 1;
   return elements;
 }
 
 function elementsBetween(vector: CiphertextVector, start: number, end: number): Uint8Array {
   return vector.data.subarray(start * vector.elementBytes, end * vector.elementBytes);
-}
-
-/** Threads share what several tasks read. */
-function sharedCopy(bytes: Uint8Array): Uint8Array {
-  if (bytes.buffer instanceof SharedArrayBuffer) return bytes;
-  const copy = sharedBytes(bytes.length);
-  copy.set(bytes);
-  return copy;
 }

@@ -119,7 +119,7 @@ export async function addVectors(
   const summands = vectors.reduce((total, vector) => total + vector.summands, 0n);
   checkCapacity(first.packing, summands);
   const width = state.elementBytes;
-  const data = sharedBytes(first.data.length);
+  const data = new Uint8Array(first.data.length);
   await forChunks(first.length, options, async (start, end) => {
     const sum = data.subarray(start * width, end * width);
     sum.set(slice(first, start, end));

@@ -81,7 +81,7 @@ export interface TestRun {
 }
 
 /** A message that travelled, and what it was. */
-export interface Seen {
+interface Seen {
   readonly round: Round;
   readonly text: string;
 }
