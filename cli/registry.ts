@@ -63,6 +63,12 @@ export const COMMANDS: Group = {
           commands: {
             cloud: async () => (await import('./executor/start/cloud.ts')).executorStartCloud,
             hospital: async () => (await import('./executor/start/hospital.ts')).executorStartHospital,
+            'regression-aggregator': async () =>
+              (await import('./executor/start/regression-aggregator.ts')).executorStartRegressionAggregator,
+            'regression-feature': async () =>
+              (await import('./executor/start/regression-feature.ts')).executorStartRegressionFeature,
+            'regression-label': async () =>
+              (await import('./executor/start/regression-label.ts')).executorStartRegressionLabel,
           },
         },
       },
@@ -158,6 +164,17 @@ export const COMMANDS: Group = {
         resume: async () => (await import('./process/resume.ts')).processResume,
         status: async () => (await import('./process/status.ts')).processStatus,
         wait: async () => (await import('./process/wait.ts')).processWait,
+      },
+    },
+    regression: {
+      describe: 'Train models between parties that hold different columns',
+      commands: {
+        cancel: async () => (await import('./regression/cancel.ts')).regressionCancel,
+        plan: async () => (await import('./regression/plan.ts')).regressionPlan,
+        report: async () => (await import('./regression/report.ts')).regressionReport,
+        resume: async () => (await import('./regression/resume.ts')).regressionResume,
+        status: async () => (await import('./regression/status.ts')).regressionStatus,
+        submit: async () => (await import('./regression/submit.ts')).regressionSubmit,
       },
     },
     security: {

@@ -136,6 +136,12 @@ function iterationNodes(
   return [...forwards, aggregate, ...powers, ...gradients, ...opens];
 }
 
+/** After a failure: asks the label party to submit the iterations from where the run stands. */
+export function restartWorkflow(graph: TrainingGraph, attempt: number): FunctionSpec[] {
+  const { label, training } = graph;
+  return specsOf(graph, [node('restart', 'regression_restart', label, [], { training, iteration: 0, attempt })]);
+}
+
 /**
  * The last step, and where rows were held out, joint predictions for them, which only the label party learns.
  *

@@ -1,0 +1,72 @@
+import { resolve } from 'node:path';
+import type { RegressionOptions } from '../../executors/regression/daemon.ts';
+import { UsageError } from '../command.ts';
+import type { Context } from '../framework/context.ts';
+import { daemonOptions } from './daemon.ts';
+
+/** Options of every command that runs a daemon of a regression. */
+export const regressionDaemonOptions = {
+  directory: {
+    type: 'string',
+    describe:
+      'where this party keeps its key, its state and its results (default: below ~/.sealed-colonies/regression)',
+  },
+  peer: {
+    type: 'string',
+    list: true,
+    describe:
+      "another party's id as <party>=<id>; with one given, no other party is accepted (default: the server is believed)",
+  },
+  concurrency: daemonOptions.concurrency,
+  colonyprvkey: daemonOptions.colonyprvkey,
+} as const;
+
+/** Options of the daemons that hold rows. */
+export const partyDataOptions = {
+  source: {
+    type: 'string',
+    required: true,
+    describe: 'CSV or Parquet file, or a .json configuration of a data source',
+  },
+  'id-column': { type: 'string', describe: 'column by which rows meet those of the others (default: their position)' },
+  ids: { type: 'string', describe: 'file with the ids that all parties have, one on each line (default: all ids)' },
+} as const;
+
+/** Their values. */
+interface DaemonArguments {
+  readonly directory: string | undefined;
+  readonly peer: readonly string[];
+}
+
+/** What a regression's daemon needs beside the options of every daemon. */
+export function regressionOptions(
+  { directory, peer }: DaemonArguments,
+  { io }: Context,
+  path: readonly string[],
+): Pick<RegressionOptions, 'directory' | 'peers' | 'env'> {
+  const peers = peer.map((text): [string, string] => {
+    const [, party = '', id = ''] = /^([^=]+)=([0-9a-f]{64})$/u.exec(text) ?? [];
+    if (id === '')
+      throw new UsageError(`--peer: expected <party>=<id of 64 hexadecimal digits>, got "${text.slice(0, 80)}"`, path);
+    return [party, id];
+  });
+  return {
+    directory: directory === undefined ? undefined : resolve(io.cwd, directory),
+    peers: new Map(peers),
+    env: io.env,
+  };
+}
+
+/** Where a party's rows come from, as its options say. */
+export function partyData(
+  args: { readonly source: string; readonly idColumn: string | undefined; readonly ids: string | undefined },
+  columns: readonly string[] | undefined,
+  { io }: Context,
+) {
+  return {
+    source: resolve(io.cwd, args.source),
+    columns,
+    idColumn: args.idColumn,
+    idsFile: args.ids === undefined ? undefined : resolve(io.cwd, args.ids),
+  };
+}
