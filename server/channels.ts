@@ -10,9 +10,9 @@ import {
   allChannelBytes,
   channelBytesOf,
   type ChannelRow,
-  deleteEndedChannels,
   findChannel,
   findChannelProcess,
+  forgetEndedChannels,
   insertEntry,
 } from './store/channels.ts';
 import type { Database } from './store/database.ts';
@@ -45,7 +45,10 @@ export type Entry = Omit<RequestOf<typeof appendToChannel>, 'processId' | 'name'
 const ENTRY_OVERHEAD_BYTES = 300;
 /** Channels that have ended cannot be seen any more, but those who read them get what is left for so long. */
 const KEPT_FOR_MS = 60_000;
-const SWEEP_EVERY_MS = 10_000;
+/** Where none was left to forget, it is looked again after so long. */
+const LOOK_AGAIN_MS = 10_000;
+/** So long others may be kept waiting. */
+const SWEEP_MS = 20;
 
 /** @param maxBytes what all channels may hold together */
 export function createChannels(transactor: () => Transactor, maxBytes: number): Channels {
@@ -53,11 +56,11 @@ export function createChannels(transactor: () => Transactor, maxBytes: number): 
   const feeds = createFeeds(transactor);
   // Counts too much at times, since processes can be removed: it is counted anew before anybody is refused.
   let heldBytes: number | undefined;
-  let sweptMs = Number.NEGATIVE_INFINITY;
+  let doneMs = Number.NEGATIVE_INFINITY;
 
   const requireRoom = ({ database, nowMs }: Transaction, bytes: number): void => {
     if (heldBytes === undefined || heldBytes + bytes > maxBytes) {
-      deleteEndedChannels(database, nowMs - KEPT_FOR_MS);
+      forgetEndedChannels(database, nowMs - KEPT_FOR_MS, SWEEP_MS);
       heldBytes = allChannelBytes(database);
     }
     if (heldBytes + bytes > maxBytes) {
@@ -92,9 +95,8 @@ export function createChannels(transactor: () => Transactor, maxBytes: number): 
       for (const { processId } of changes) feeds.wake(processId);
     },
     sweep({ database, nowMs }) {
-      if (Math.abs(nowMs - sweptMs) < SWEEP_EVERY_MS) return;
-      sweptMs = nowMs;
-      deleteEndedChannels(database, nowMs - KEPT_FOR_MS);
+      if (Math.abs(nowMs - doneMs) < LOOK_AGAIN_MS) return;
+      if (!forgetEndedChannels(database, nowMs - KEPT_FOR_MS, SWEEP_MS)) doneMs = nowMs;
       heldBytes = allChannelBytes(database);
       feeds.wakeAll();
     },

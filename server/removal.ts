@@ -109,6 +109,11 @@ export function removeColonyInSteps(colonyName: string): Step {
       'DELETE FROM logs WHERE timestamp_us IN (SELECT timestamp_us FROM logs WHERE colony_name = ? ORDER BY timestamp_us LIMIT ?)',
     ),
     remove('DELETE FROM files WHERE sequence IN (SELECT sequence FROM files WHERE colony_name = ? LIMIT ?)'),
+    remove('DELETE FROM crons WHERE sequence IN (SELECT sequence FROM crons WHERE colony_name = ? LIMIT ?)'),
+    remove(
+      `DELETE FROM generator_args WHERE sequence IN (SELECT generator_args.sequence FROM generator_args
+         JOIN generators ON generators.generator_id = generator_args.generator_id WHERE colony_name = ? LIMIT ?)`,
+    ),
     ({ database }) => {
       database.run('DELETE FROM colonies WHERE colony_name = ?', colonyName);
       return 'done';

@@ -118,13 +118,35 @@ export function listEntries(
     .map(toEntry);
 }
 
-/** Forgets the channels of processes that ended before a moment. */
-export function deleteEndedChannels(database: Database, endedBeforeMs: number): void {
-  database.run(
-    `DELETE FROM channels WHERE process_id IN (SELECT channels.process_id FROM channels
-       JOIN processes ON processes.process_id = channels.process_id WHERE processes.state >= ${STATE.success} AND processes.end_ms < ?)`,
+const CHANNELS_PER_TURN = 100;
+const ENTRIES_PER_STATEMENT = 20;
+
+/**
+ * Forgets channels of processes that ended before a moment, for about so long.
+ *
+ * @returns whether there may be more
+ */
+export function forgetEndedChannels(database: Database, endedBeforeMs: number, budgetMs: number): boolean {
+  const endMs = performance.now() + budgetMs;
+  const ended = database.all<{ channel_id: number }>(
+    `SELECT channels.channel_id FROM channels JOIN processes ON processes.process_id = channels.process_id
+     WHERE processes.state >= ${STATE.success} AND processes.end_ms < ? LIMIT ${CHANNELS_PER_TURN}`,
     endedBeforeMs,
   );
+  for (const { channel_id: channelId } of ended) {
+    while (deleteSomeEntries(database, channelId)) if (performance.now() > endMs) return true;
+    database.run('DELETE FROM channels WHERE channel_id = ?', channelId);
+  }
+  return ended.length === CHANNELS_PER_TURN;
+}
+
+function deleteSomeEntries(database: Database, channelId: number): boolean {
+  const deletedCount = database.run(
+    `DELETE FROM channel_entries WHERE channel_id = ?1 AND position IN
+       (SELECT position FROM channel_entries WHERE channel_id = ?1 LIMIT ${ENTRIES_PER_STATEMENT})`,
+    channelId,
+  );
+  return deletedCount > 0;
 }
 
 function toEntry(row: EntryRow): ChannelEntry {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import Sqlite from 'libsql';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import * as z from 'zod';
@@ -177,6 +178,23 @@ describe('a channel', () => {
     await expect(say(colony, processId, 'late')).rejects.toEqual(refused(404, 'Channel not found'));
     await expect(hear(colony, processId)).rejects.toEqual(refused(404, 'Channel not found'));
   });
+});
+
+test('what channels held is forgotten a minute after their process has ended', async () => {
+  await using setting = await startColonyWithClock({ ...quick, maxChannelBytes: 1_500_000 });
+  const { colony, pass } = setting;
+  const { executor, process, processId } = await startTalk(colony);
+  for (let index = 0; index < 30; index += 1) await say(colony, processId, 'x'.repeat(40_000));
+  await succeed(colony, executor, process);
+  const next = await colony.submit({ channels: ['talk'] }, 'worker');
+  await expect(say(colony, next.processId, 'x'.repeat(400_000))).rejects.toMatchObject({ status: 503 });
+  pass(61);
+  await say(colony, next.processId, 'x'.repeat(400_000));
+  await colony.server.stop();
+  const database = new Sqlite(colony.databasePath);
+  expect(database.prepare('SELECT count(*) AS count FROM channel_entries').get()).toMatchObject({ count: 1 });
+  expect(database.prepare('SELECT count(*) AS count FROM channels').get()).toMatchObject({ count: 1 });
+  database.close();
 });
 
 test('a channel holds everything that was taken when the server is killed, in its order', async () => {
