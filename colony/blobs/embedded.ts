@@ -101,9 +101,12 @@ async function refusalIn(answer: Answer): Promise<Error> {
   return unexpected(answer.status);
 }
 
+const ELSEWHERE = 'it stores no blobs; set AWS_S3_ENDPOINT and its like as where the value was stored';
+
 /** An answer without words, as to `HEAD`. */
 function unexpected(status: number): ConnectionError | ServerError {
   if (PASSING.has(status)) return new ConnectionError(`status ${status}`, { code: 'UNAVAILABLE' });
-  if (status >= 400 && status < 500) return new ServerError('blob', status, 'it gave no reason');
+  if (status >= 400 && status < 500)
+    return new ServerError('blob', status, status === 404 ? ELSEWHERE : 'it gave no reason');
   return new ConnectionError(`status ${status}`, { code: 'UNREADABLE_REPLY' });
 }

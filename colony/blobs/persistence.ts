@@ -24,10 +24,13 @@ export interface Patience {
  * @param where what failed and with whom, for the message
  */
 export function createPatience(where: string, { retry, signal, onRetry }: Persistence): Patience {
-  let [startedAt, attempt] = [performance.now(), 0];
+  // Counted from the first failure: whoever reads slowly has lost no time with it.
+  let failingSince: number | undefined;
+  let attempt = 0;
   return {
     progress() {
-      [startedAt, attempt] = [performance.now(), 0];
+      failingSince = undefined;
+      attempt = 0;
     },
     async afterFailure(thrown) {
       signal?.throwIfAborted();
@@ -35,7 +38,8 @@ export function createPatience(where: string, { retry, signal, onRetry }: Persis
       const code = codeOf(thrown);
       const error = lost(where, code, thrown);
       const pause = pauseMs(retry, attempt);
-      if (!isLostConnection(code) || performance.now() - startedAt + pause >= retry.forMs) throw error;
+      failingSince ??= performance.now();
+      if (!isLostConnection(code) || performance.now() - failingSince + pause >= retry.forMs) throw error;
       attempt += 1;
       onRetry?.(error);
       await sleep(pause, signal);
