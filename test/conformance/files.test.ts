@@ -319,14 +319,6 @@ describe('a snapshot', () => {
     const request = { colonyname: world.colonyName, label: `${label}/`, name: unique('snapshot') };
     const snapshot = await world.must('user', 'createsnapshotmsg', request, Snapshot);
     expect(snapshot).toMatchObject({ label, fileids: [fileid] });
-    const all = await world.must(
-      'user',
-      'createsnapshotmsg',
-      { ...request, label: '/', name: unique('all') },
-      Snapshot,
-    );
-    expect(all.label).toBe('');
-    expect(all.fileids).toContain(fileid);
   });
 
   test('is listed newest first, and removed by its id', async () => {

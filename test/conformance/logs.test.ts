@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { generateIdentity } from '../../colony/identity.ts';
 import { list, Log, Nothing } from './shapes.ts';
 import { conformsTo, differs, type Expectation, type MessageRow, textsOf } from './table.ts';
 import { differing, type Inner, openWorld, unique, UNKNOWN_ID, type World } from './world.ts';
@@ -170,6 +171,19 @@ describe('lines of a process', () => {
 });
 
 describe('lines of an executor', () => {
+  test('are not those of its namesake in another colony', async () => {
+    const { neighbourName, names } = world;
+    const message = unique('secret');
+    const theirs = { colonyname: neighbourName, executorname: names.neighbourExecutor, message };
+    await world.do('neighbourExecutor', 'addexecutorlogmsg', theirs);
+    const namesake = { executorid: generateIdentity().id, executorname: names.neighbourExecutor, executortype: 't' };
+    await world.do('colonyOwner', 'addexecutormsg', { executor: { ...namesake, colonyname: world.colonyName } });
+    const expected = differing(world, 'executors are looked up within the colony', { official: [message], here: [] });
+    expect(await read({ executorname: names.neighbourExecutor })).toEqual(expected);
+    const search = { colonyname: world.colonyName, text: message, days: 1, count: 10 };
+    expect((await world.ask('user', 'searchlogsmsg', search)).payload ?? []).toEqual([]);
+  });
+
   test('are those that it wrote about itself and about its processes', async () => {
     const executor = await world.addExecutor();
     const own = { colonyname: world.colonyName, executorname: executor.name };

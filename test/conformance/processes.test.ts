@@ -199,6 +199,10 @@ const readRows: readonly MessageRow[] = [
         change: ({ colonyName }) => ({ colonyname: colonyName, count: 1, state: 5 }),
         expect: [400, 'Failed to get processes, invalid msg.State'],
       },
+      'refuses an initiator of another colony': {
+        change: ({ colonyName, names }) => ({ colonyname: colonyName, count: 1, state: 0, initiator: names.neighbour }),
+        expect: [400, 'User <neighbour> does not exist'],
+      },
       'refuses an initiator that does not exist': {
         change: ({ colonyName }) => ({ colonyname: colonyName, count: 1, state: 0, initiator: 'bob' }),
         expect: [400, 'User <bob> does not exist'],
