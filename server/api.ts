@@ -11,7 +11,7 @@ export function createApiRoute(services: Services, bodies: BodyReader, maxBodyBy
     readsBody: true,
     async handle(request, response) {
       if (isAsking(request)) response.writeContinue();
-      const disconnected = noticeDisconnection(request, response);
+      const disconnection = watchForDisconnection(request, response);
       const body = await bodies.read(request);
       if (typeof body === 'string') {
         dropBody(request);
@@ -19,7 +19,7 @@ export function createApiRoute(services: Services, bodies: BodyReader, maxBodyBy
         refuseBody(response, body, maxBodyBytes);
         return;
       }
-      const sender = { address: addressOf(request), disconnected };
+      const sender = { address: addressOf(request), disconnected: disconnection };
       respondAnswer(response, await dispatch(services, body.toString(), sender));
     },
   };
@@ -31,16 +31,24 @@ export function respondAnswer(response: ServerResponse, { status, body, retryAft
   respond(response, status, body, headers);
 }
 
-/** Fires when the answer cannot reach the client any more. */
-function noticeDisconnection({ socket }: IncomingMessage, response: ServerResponse): AbortSignal {
-  const disconnected = new AbortController();
+/**
+ * Gives a signal that fires when the answer cannot reach the client any more. It is made when somebody asks for it: few
+ * do, and making one takes longer than answering a small request in other respects.
+ */
+function watchForDisconnection({ socket }: IncomingMessage, response: ServerResponse): () => AbortSignal {
+  let disconnected: AbortController | undefined;
+  let [isSent, isGone] = [false, false];
   // A response whose socket failed halfway "finishes" as well; only a socket that still stands has taken all of it.
-  let isSent = false;
   response.once('finish', () => (isSent = !socket.destroyed));
   response.once('close', () => {
-    if (!isSent) disconnected.abort();
+    isGone = !isSent;
+    if (isGone) disconnected?.abort();
   });
-  return disconnected.signal;
+  return () => {
+    disconnected ??= new AbortController();
+    if (isGone) disconnected.abort();
+    return disconnected.signal;
+  };
 }
 
 const HEADERS_OF_FAULTS: Readonly<Partial<Record<BodyFault, Readonly<Record<string, string>>>>> = {

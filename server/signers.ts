@@ -62,9 +62,9 @@ export function createSigners(
     const seat: Seat = { worker: startThread(), asked: [], isReady: false };
     seats.add(seat);
     seat.worker.unref();
-    seat.worker.on('message', (message: Recovered | 'ready') => {
+    seat.worker.on('message', (message: readonly Recovered[] | 'ready') => {
       if (message === 'ready') seat.isReady = true;
-      else seat.asked.shift()?.settle(message);
+      else for (const recovered of message) seat.asked.shift()?.settle(recovered);
     });
     const leave = (error: Error): void => {
       if (!seats.delete(seat) || isStopped) return;

@@ -11,6 +11,18 @@ export type SqlValue = string | number | null;
 
 type Statement = ReturnType<InstanceType<typeof Sqlite>['prepare']>;
 
+/** The tables that say who may do what. */
+const MEMBERS = /\b(?:colonies|executors|users)\b/i;
+
+/** Whether a statement may change what {@link Database.remember} remembers: by writing, or by taking back. */
+function isForgettingMembers(sql: string): boolean {
+  if (/^\s*SELECT\b/i.test(sql)) return false;
+  return MEMBERS.test(sql) || /^\s*ROLLBACK\b/i.test(sql);
+}
+
+/** More than this is not remembered: anybody can ask about members that do not exist. */
+const MAX_REMEMBERED = 10_000;
+
 /**
  * One connection to one SQLite file. Everything is synchronous, so between two awaits a caller sees and makes a
  * consistent state. Row types are promised by the caller: the schema is ours alone.
@@ -20,6 +32,11 @@ export interface Database {
   all<Row>(sql: string, ...values: readonly SqlValue[]): Row[];
   /** The first row, if any. */
   get<Row>(sql: string, ...values: readonly SqlValue[]): Row | undefined;
+  /**
+   * What `find` gives, which looks at colonies, executors and users alone and changes nothing; found once, until one of them changes.
+   * Every request asks who may do what, and that changes seldom.
+   */
+  remember<T>(key: string, find: () => T): T;
   /** Changes rows; returns how many. */
   run(sql: string, ...values: readonly SqlValue[]): number;
   /** Runs `work` as one transaction: all of it is durable when this returns, none of it when it throws. */
@@ -91,19 +108,35 @@ function inUse(path: string, cause: unknown): UserError {
 }
 
 function wrap(connection: InstanceType<typeof Sqlite>): Database {
-  const statements = new Map<string, Statement>();
+  const statements = new Map<string, { readonly statement: Statement; readonly isForgetting: boolean }>();
+  const remembered = new Map<string, unknown>();
   const prepared = (sql: string): Statement => {
-    const known = statements.get(sql);
-    if (known !== undefined) return known;
-    const statement = connection.prepare(sql);
-    statements.set(sql, statement);
-    return statement;
+    let known = statements.get(sql);
+    if (known === undefined) {
+      known = { statement: connection.prepare(sql), isForgetting: isForgettingMembers(sql) };
+      statements.set(sql, known);
+    }
+    if (known.isForgetting) remembered.clear();
+    return known.statement;
   };
   return {
     all: <Row>(sql: string, ...values: readonly SqlValue[]) => prepared(sql).all(values) as Row[],
     get: <Row>(sql: string, ...values: readonly SqlValue[]) => prepared(sql).get(values) as Row | undefined,
     run: (sql, ...values) => prepared(sql).run(values).changes,
-    transaction: (work) => inTransaction(connection, work),
+    remember<T>(key: string, find: () => T) {
+      if (remembered.has(key)) return remembered.get(key) as T;
+      const found = find();
+      if (remembered.size < MAX_REMEMBERED) remembered.set(key, found);
+      return found;
+    },
+    transaction(work) {
+      try {
+        return inTransaction(connection, work);
+      } catch (thrown) {
+        remembered.clear();
+        throw thrown;
+      }
+    },
     isInTransaction: () => connection.inTransaction,
     close() {
       if (!connection.open) return;

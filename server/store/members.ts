@@ -41,7 +41,9 @@ export const EXECUTOR_STATE = { pending: 0, approved: 1, rejected: 2, unregister
 
 /** The row of a colony, if there is such a colony. */
 export function findColony(database: Database, colonyName: string): ColonyRow | undefined {
-  return database.get<ColonyRow>('SELECT * FROM colonies WHERE colony_name = ?', colonyName);
+  return database.remember(`colony\0${colonyName}`, () =>
+    database.get<ColonyRow>('SELECT * FROM colonies WHERE colony_name = ?', colonyName),
+  );
 }
 
 /** A colony as clients see it. */
@@ -51,10 +53,12 @@ export function toColony(row: ColonyRow): Colony {
 
 /** The executor of that name, in whatever state. */
 export function findExecutor(database: Database, colonyName: string, executorName: string): ExecutorRow | undefined {
-  return database.get<ExecutorRow>(
-    'SELECT * FROM executors WHERE colony_name = ? AND executor_name = ?',
-    colonyName,
-    executorName,
+  return database.remember(`executor\0${colonyName}\0${executorName}`, () =>
+    database.get<ExecutorRow>(
+      'SELECT * FROM executors WHERE colony_name = ? AND executor_name = ?',
+      colonyName,
+      executorName,
+    ),
   );
 }
 
@@ -63,11 +67,13 @@ export function findExecutor(database: Database, colonyName: string, executorNam
  * that was registered last, else for the one registered last.
  */
 export function findExecutorById(database: Database, colonyName: string, executorId: string): ExecutorRow | undefined {
-  return database.get<ExecutorRow>(
-    `SELECT * FROM executors WHERE colony_name = ? AND executor_id = ?
-     ORDER BY state = ${EXECUTOR_STATE.approved} DESC, commission_ms DESC LIMIT 1`,
-    colonyName,
-    executorId,
+  return database.remember(`executor by id\0${executorId}\0${colonyName}`, () =>
+    database.get<ExecutorRow>(
+      `SELECT * FROM executors WHERE colony_name = ? AND executor_id = ?
+       ORDER BY state = ${EXECUTOR_STATE.approved} DESC, commission_ms DESC LIMIT 1`,
+      colonyName,
+      executorId,
+    ),
   );
 }
 
@@ -132,7 +138,9 @@ export function toExecutor(row: ExecutorRow): Executor {
 
 /** The user with that id in that colony. */
 export function findUserById(database: Database, colonyName: string, userId: string): UserRow | undefined {
-  return database.get<UserRow>('SELECT * FROM users WHERE colony_name = ? AND user_id = ?', colonyName, userId);
+  return database.remember(`user by id\0${userId}\0${colonyName}`, () =>
+    database.get<UserRow>('SELECT * FROM users WHERE colony_name = ? AND user_id = ?', colonyName, userId),
+  );
 }
 
 /** The user of that name. */
