@@ -126,8 +126,7 @@ describe('a submitted process', () => {
 
   test('keeps numbers up to 2^53, and texts of any characters', async () => {
     const args = [9_007_199_254_740_991, -1.25e-7, 'åäö✓𝔘\u0000\n"\\'];
-    const expected = differing(world, 'texts may contain NUL', { official: args.slice(0, 2), here: args });
-    expect((await world.submit({ args: expected })).spec.args).toEqual(expected);
+    expect((await world.submit({ args })).spec.args).toEqual(args);
   });
 });
 
