@@ -16,8 +16,8 @@ export type IntegerColumn = Float64Array | readonly bigint[];
 
 /** Doubles are exact up to here with the shift that makes them positive. */
 const EXACT_BITS = 52;
-/** Ciphertexts of one pass: the longer, the cheaper each term. */
-const PASS = 4096;
+/** Ciphertexts of one pass: the longer, the cheaper each term; engines take no more at a time. */
+const PASS = 16_384;
 
 /** Options of {@link encryptResidues}. */
 export interface EncryptResiduesOptions extends VectorOptions {

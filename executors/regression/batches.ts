@@ -7,6 +7,9 @@ import type { RunParameters } from './parameters.ts';
 /** Rows of a streamed chunk: 2 MB of ciphertexts of 2048-bit keys. */
 export const CHUNK_ROWS = 4096;
 
+/** Chunks that gradients are computed from at a time: products of powers are cheaper for many terms. */
+export const CHUNKS_AT_A_TIME = 4;
+
 /** The cubic form opens predictions under a pad that is 2^80 times longer than this bound on |u|, an exponent of two. */
 export const CUBIC_PREDICTION_BITS = 8;
 

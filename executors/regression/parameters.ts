@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import type { MaskingChoice } from '../../crypto/paillier/index.ts';
 import { refusal } from './refusal.ts';
 
 /** Names of runs and parties stand in contexts and file names. */
@@ -29,6 +30,8 @@ const FeatureParty = z.strictObject({
  * - `iterations`, `toleranceBits`: the most iterations; a party is satisfied when no coefficient moves by 2^−toleranceBits
  * - `batchRows`: 0 for full batches, else at least this many rows in each of the fixed batches
  * - `scaleBits`: f, fractional bits of every encoded number
+ * - `precisionBits`: in mode `additive` mean gradients are right to about 2^−precisionBits; numbers get as many fractional
+ *   bits as that asks for, in place of `scaleBits`
  * - `columnBoundBits`, `residualBoundBits`: no |x| reaches 2^columnBoundBits, no |residual| 2^residualBoundBits
  * - `retries`: openings that a party may ask for beyond one for each iteration
  * - `guards`: `strict` also refuses an opening budget above 0.1; `standard` reports it; `demonstration` reports all that
@@ -57,10 +60,16 @@ export const RunParameters = z
     toleranceBits: z.int().min(1).max(50).optional(),
     batchRows: z.int().min(0).max(MOST_ROWS).default(0),
     scaleBits: z.int().min(8).max(44).default(40),
+    precisionBits: z.int().min(8).max(40).default(24),
     columnBoundBits: z.int().min(0).max(20).default(6),
     residualBoundBits: z.int().min(0).max(24).default(12),
     keyBits: z.int().min(512).max(6144).multipleOf(2).default(3072),
     retries: z.int().min(0).max(1000).default(8),
+    /**
+     * Whether rows are encrypted with exponents of 2κ + 64 bits: three times as fast for 2048-bit keys, and resting on a
+     * short-exponent assumption beside the usual ones (crypto/README.md, "Which randomness").
+     */
+    shortMasks: z.boolean().default(false),
     /** Whether the label party learns the loss of every iteration (full batches, not the cubic form). */
     loss: z.boolean().default(true),
     /** How many rows may be predicted in all: predictions tell about features (Luo et al. 2021). */
@@ -100,6 +109,11 @@ function* contradictions(parameters: {
     yield ['columnBoundBits', 'expected scaleBits + columnBoundBits up to 51, so that doubles hold every mantissa'];
   }
   if (parameters.batchRows > parameters.rows) yield ['batchRows', 'expected at most as many as rows'];
+}
+
+/** How the rows of a run are masked: undefined for what suits the key. */
+export function maskingOf({ shortMasks }: RunParameters): { readonly masking?: MaskingChoice } {
+  return shortMasks ? { masking: 'short' } : {};
 }
 
 /** Whether the run evaluates the cubic form, which needs a padded opening of the predictions. */

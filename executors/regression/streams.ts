@@ -73,8 +73,15 @@ export function requireHeader(run: RunKey, expected: Expected, header: VectorHea
   }
 }
 
+/** How a stream is read. */
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Rows of each chunk but the last. @default CHUNK_ROWS */
+  readonly chunkRows?: number;
+}
+
 /**
- * The ciphertexts of a message in chunks of {@link CHUNK_ROWS}, each validated: in [1, n²) and coprime to n.
+ * The ciphertexts of a message in chunks, each validated: in [1, n²) and coprime to n.
  *
  * @throws TerminalError as {@link requireHeader}; `WRONG_COUNT` when the stream is longer or shorter than the header says;
  *   `WRONG_CIPHERTEXT` naming the first number that cannot be one
@@ -83,14 +90,14 @@ export async function* validChunks(
   run: RunKey,
   expected: Expected,
   message: CiphertextMessage,
-  signal?: AbortSignal,
+  { signal, chunkRows = CHUNK_ROWS }: ReadOptions = {},
 ): AsyncGenerator<CiphertextVector> {
   requireHeader(run, expected, message.header);
   const label = labelOf(expected.place);
   const width = 2 * Math.ceil(run.parameters.keyBits / 8);
   let row = 0;
-  for await (const data of regroup(message.chunks, CHUNK_ROWS * width)) {
-    const count = Math.min(CHUNK_ROWS, expected.count - row);
+  for await (const data of regroup(message.chunks, chunkRows * width)) {
+    const count = Math.min(chunkRows, expected.count - row);
     if (data.length !== count * width) throw wrongLength(label, expected.count);
     const chunk = chunkOf(message.header, data, count);
     await validate(run.publicKey, chunk, `${label}, from row ${row}`, signal);
@@ -180,7 +187,7 @@ function wrongLength(label: string, count: number): Error {
 }
 
 /** Cuts a stream into buffers of `size` bytes, each a new one, the last one shorter. */
-async function* regroup(pieces: ByteChunks, size: number): AsyncGenerator<Uint8Array> {
+export async function* regroup(pieces: ByteChunks, size: number): AsyncGenerator<Uint8Array> {
   let buffer = new Uint8Array(size);
   let filled = 0;
   for await (const piece of pieces) {

@@ -93,7 +93,9 @@ async function* sumChunks(
   { signal }: RoundOptions,
 ): AsyncGenerator<Uint8Array> {
   const context = contextOf(run.parameters, expected.place);
-  const streams = inputs.flatMap(({ message, expected: own }) => (own ? validChunks(run, own, message, signal) : []));
+  const streams = inputs.flatMap(({ message, expected: own }) =>
+    own ? validChunks(run, own, message, { signal }) : [],
+  );
   for await (const chunks of inStep(streams)) {
     yield (await addVectors(run.publicKey, chunks, { context, signal })).data;
   }
@@ -107,10 +109,10 @@ export function requireOneOfEach(
 ): void {
   const contexts = messages.map(({ header }) => header.context);
   if (new Set(contexts).size !== contexts.length) {
-    throw refusal('REPLAYED', 'aggregate: expected one message from each party, got one twice');
+    throw refusal('REPLAYED', 'inputs: expected one message from each party, got one twice');
   }
   if (messages.length !== expected.length) {
-    throw refusal('WRONG_COUNT', `aggregate: expected ${expected.length} messages, got ${messages.length}`);
+    throw refusal('WRONG_COUNT', `inputs: expected ${expected.length} messages, got ${messages.length}`);
   }
   for (const [index, message] of messages.entries()) {
     const wanted = expected[index];

@@ -55,7 +55,7 @@ export async function powersRound(
   const { parameters } = party;
   const privateKey = requirePrivateKey(party);
   const padded: bigint[] = [];
-  for await (const chunk of validChunks(party, expectAggregate(parameters, turn), aggregate, options.signal)) {
+  for await (const chunk of validChunks(party, expectAggregate(parameters, turn), aggregate, options)) {
     for (const value of await decryptVector(privateKey, chunk, options)) padded.push(value);
   }
   const bound = 1n << BigInt(cubicPadBits(parameters) + 1);
@@ -122,9 +122,9 @@ async function cubicProducts(
   const { parameters, publicKey } = party;
   const corrections = party.columns.map(() => 0n);
   const streams = [
-    validChunks(party, expectLabels(parameters, batchIndexOf(parameters, turn.iteration)), labels, signal),
+    validChunks(party, expectLabels(parameters, batchIndexOf(parameters, turn.iteration)), labels, { signal }),
     ...powers.map((message, index) =>
-      validChunks(party, expectPower(parameters, turn, CUBIC_POWERS[index] ?? 1), message, signal),
+      validChunks(party, expectPower(parameters, turn, CUBIC_POWERS[index] ?? 1), message, { signal }),
     ),
   ];
   const expand = (chunks: readonly CiphertextVector[], chunk: number): Promise<CiphertextVector> =>

@@ -9,7 +9,7 @@ import type { Turn } from '../contexts.ts';
 import { expectForward } from '../expectations.ts';
 import { requireBounded, toMantissas } from '../mantissas.ts';
 import type { CiphertextMessage } from '../messages.ts';
-import { isCubic } from '../parameters.ts';
+import { isCubic, maskingOf } from '../parameters.ts';
 import type { RunParameters } from '../parameters.ts';
 import { chunksOf } from '../pads.ts';
 import type { ChunkRange, Pads } from '../pads.ts';
@@ -87,17 +87,19 @@ export function weightedSum(
 
 /** Encrypts chunk by chunk; the next one is padded while the threads encrypt the one before. */
 export async function* encryptPadded(
-  { publicKey, parameters: { scaleBits } }: FeatureParty,
+  { publicKey, parameters }: FeatureParty,
   predictions: Float64Array,
   pads: Pads | undefined,
   groupPad: (chunk: number, rows: number) => readonly bigint[],
   options: RoundOptions,
 ): AsyncGenerator<Uint8Array> {
+  const { scaleBits } = parameters;
+  const how = { scaleBits, ...maskingOf(parameters), ...options };
   const encryptChunk = async ({ chunk, from, rows }: ChunkRange): Promise<Uint8Array> => {
     const mantissas = toMantissas(predictions.subarray(from, from + rows), scaleBits);
-    if (!pads) return (await encryptVector(publicKey, Array.from(mantissas, BigInt), { scaleBits, ...options })).data;
+    if (!pads) return (await encryptVector(publicKey, Array.from(mantissas, BigInt), how)).data;
     const residues = paddedResidues(publicKey.n, mantissas, pads.zeroSum(chunk, rows), groupPad(chunk, rows));
-    return (await encryptResidues(publicKey, residues, { scaleBits, ...options })).data;
+    return (await encryptResidues(publicKey, residues, how)).data;
   };
   yield* oneAhead(chunksOf(predictions.length), encryptChunk);
 }

@@ -3,13 +3,15 @@ import { setImmediate } from 'node:timers/promises';
 import { dotColumns } from '../../../crypto/paillier/index.ts';
 import type { CiphertextVector } from '../../../crypto/paillier/index.ts';
 import { mod } from '../../../crypto/modular/number-theory.ts';
-import { CHUNK_ROWS, rowsOfIteration } from '../batches.ts';
+import { CHUNK_ROWS, CHUNKS_AT_A_TIME, rowsOfIteration } from '../batches.ts';
 import { contextOf, NOBODY } from '../contexts.ts';
 import type { Turn } from '../contexts.ts';
 import { expectAggregate, expectGradient } from '../expectations.ts';
 import { addProducts, drawMasks, maskGradient } from '../gradients.ts';
 import { toMantissas } from '../mantissas.ts';
 import type { CiphertextMessage } from '../messages.ts';
+import { chunksOf } from '../pads.ts';
+import type { Pads } from '../pads.ts';
 import { padsOf, requireTurn } from '../parties.ts';
 import type { FeatureParty, FeatureState } from '../parties.ts';
 import { refusal } from '../refusal.ts';
@@ -17,6 +19,8 @@ import { headerFor, oneAhead, validChunks } from '../streams.ts';
 import type { RoundOptions } from './aggregate.ts';
 
 /** A feature party's gradient on its way to the opening. */
+
+const AT_A_TIME = CHUNKS_AT_A_TIME * CHUNK_ROWS;
 
 /**
  * A3: this party's gradient from the padded residuals, one pass over their ciphertexts for all columns; pads taken out,
@@ -107,23 +111,29 @@ async function gradientProducts(
   const corrections = columns.map(() => 0n);
   const first = rowsOfIteration(parameters, turn.iteration).from;
   const multiplyChunk = async (part: CiphertextVector, chunk: number): Promise<CiphertextVector> => {
-    const row = first + chunk * CHUNK_ROWS;
+    const row = first + chunk * AT_A_TIME;
     const mantissas = columns.map((column) => toMantissas(column.subarray(row, row + part.count), scaleBits));
     const sums = dotColumns(publicKey, part, mantissas, { scalarScaleBits: scaleBits, signal });
     // The threads get their work first.
     const [products] = await Promise.all([
       sums,
-      setImmediate().then(() => pads && addCorrections(corrections, mantissas, pads.group(chunk, part.count))),
+      setImmediate().then(() => pads && addCorrections(corrections, mantissas, groupPads(pads, chunk, part.count))),
     ]);
     return products;
   };
   let products: CiphertextVector | undefined;
-  const parts = validChunks(party, expectAggregate(parameters, turn), aggregate, signal);
+  const parts = validChunks(party, expectAggregate(parameters, turn), aggregate, { signal, chunkRows: AT_A_TIME });
   for await (const part of oneAhead(parts, multiplyChunk)) {
     products = await addProducts(publicKey, products, part, signal);
   }
   if (!products) throw refusal('WRONG_COUNT', 'gradient: expected at least one row, got none');
   return { products, corrections: corrections.map((correction) => mod(correction, publicKey.n)) };
+}
+
+/** The group pads of several chunks. */
+function groupPads(pads: Pads, part: number, rows: number): bigint[] {
+  const first = part * CHUNKS_AT_A_TIME;
+  return [...chunksOf(rows)].flatMap(({ chunk, rows: some }) => pads.group(first + chunk, some));
 }
 
 function addCorrections(corrections: bigint[], columns: readonly Float64Array[], pads: readonly bigint[]): void {

@@ -9,6 +9,7 @@ import type { Turn } from '../contexts.ts';
 import { expectGradient, expectLabels, expectLossSum, expectPredictionSum } from '../expectations.ts';
 import { toMantissas } from '../mantissas.ts';
 import type { CiphertextMessage, OpeningMessage } from '../messages.ts';
+import { maskingOf } from '../parameters.ts';
 import type { RunParameters } from '../parameters.ts';
 import { chunksOf } from '../pads.ts';
 import { requirePrivateKey } from '../parties.ts';
@@ -41,7 +42,7 @@ async function* labelChunks(party: LabelParty, batch: number, options: RoundOpti
     const mantissas = Array.from(toMantissas(values, scaleBits), BigInt);
     const chunk = party.privateKey
       ? await encryptVectorAsOwner(party.privateKey, mantissas, { scaleBits, ...options })
-      : await encryptVector(party.publicKey, mantissas, { scaleBits, ...options });
+      : await encryptVector(party.publicKey, mantissas, { scaleBits, ...maskingOf(party.parameters), ...options });
     yield chunk.data;
   }
 }
@@ -161,7 +162,7 @@ export async function lossRound(
 }
 
 /** The loss from the decrypted sum. @see {@link lossRound} */
-export function lossOf({ parameters, base }: LabelParty, sum: bigint): number {
+export function lossOf({ parameters, base }: Pick<LabelParty, 'parameters' | 'base'>, sum: bigint): number {
   const quadratic = Number(sum) / 2 ** (2 * parameters.scaleBits);
   if (parameters.model === 'logistic') return Math.log(2) + (2 * quadratic) / base.length;
   let squares = 0;
@@ -183,13 +184,16 @@ export async function predictionRound(
 ): Promise<Float64Array> {
   const expected = expectPredictionSum(party.parameters, turn, rows);
   const sums: bigint[] = [];
-  for await (const chunk of validChunks(party, expected, predictions, options.signal)) {
+  for await (const chunk of validChunks(party, expected, predictions, options)) {
     sums.push(...(await decryptVector(requirePrivateKey(party), chunk, options)));
   }
   return predictionsOf(party, sums);
 }
 
 /** Predictions from their decrypted sums: for a logistic model the log-odds. */
-export function predictionsOf({ parameters, mean }: LabelParty, sums: readonly bigint[]): Float64Array {
+export function predictionsOf(
+  { parameters, mean }: Pick<LabelParty, 'parameters' | 'mean'>,
+  sums: readonly bigint[],
+): Float64Array {
   return Float64Array.from(sums, (sum) => Number(sum) / 2 ** parameters.scaleBits + mean);
 }

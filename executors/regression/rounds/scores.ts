@@ -74,8 +74,9 @@ export function predictRound(
   return { state: next, message: { header, chunks: encryptPadded(party, predictions, pads, () => [], options) } };
 }
 
-function countRequest(
-  { parameters }: FeatureParty,
+/** Counts the rows of a request, or refuses it. @throws TerminalError as {@link predictRound} */
+export function countRequest(
+  { parameters }: Pick<FeatureParty, 'parameters'>,
   state: FeatureState,
   turn: Turn,
   predictions: Float64Array,
