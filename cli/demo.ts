@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { defineCommand } from './command.ts';
 import { expectedFigures, type Figures, SUM_WORKFLOW, writeHospitals, writeStatisticsWorkflow } from './demo/heart.ts';
+import { showRegression } from './demo/regression.ts';
 import { Stage } from './demo/stage.ts';
 import type { Context } from './framework/context.ts';
 
@@ -8,9 +9,12 @@ const CLOUD = { executorType: 'cloud-hospital-executor', words: ['cloud'] };
 
 /** `colonies demo` */
 export const demo = defineCommand({
-  describe: 'Show hospitals computing a sum and statistics that none of them can see',
+  describe: 'Show parties computing together what none of them could alone',
   details:
-    'Starts a server, hospitals and a cloud as processes of their own in a temporary directory, and ends all of them.',
+    'Starts a server and daemons as processes of their own in a temporary directory, and ends all of them. "hospitals" computes a sum and statistics of patients, "regression" trains a model between parties that hold different columns.',
+  positional: {
+    topic: { type: 'string', describe: 'what to show', default: 'hospitals', choices: ['hospitals', 'regression'] },
+  },
   options: {
     column: { type: 'string', default: 'chol', describe: 'column of the heart-disease data to compute on' },
     bits: {
@@ -21,21 +25,38 @@ export const demo = defineCommand({
       describe: 'length of the Paillier key in bits',
     },
   },
-  examples: [['demo --column age', 'compute on the age of the patients']],
+  examples: [
+    ['demo --column age', 'compute on the age of the patients'],
+    ['demo regression', 'three parties train y = 31·x1 − 5.5·x2'],
+  ],
   stopsItself: true,
-  async run({ column, bits }, context) {
-    const expected = await expectedFigures(column);
+  async run({ topic, column, bits }, context) {
     const startedAt = performance.now();
     const say = (message: string): void =>
       context.say(`[${((performance.now() - startedAt) / 1000).toFixed(1)} s] ${message}`);
+    const expected = topic === 'hospitals' ? await expectedFigures(column) : undefined;
     await using stage = await Stage.open(context.io.env, { signal: context.io.signal, note: context.note });
-    const sum = await showSum(stage, bits, say, context);
-    const figures = await showStatistics(stage, column, expected, say, context);
-    showWhoLearnedWhat(context);
+    const json =
+      expected === undefined
+        ? await showRegression(stage, bits, say, context)
+        : await showHospitals(stage, { column, bits, expected }, say, context);
     say('ending everything that was started');
-    return context.flags.json ? { json: { sum, statistics: figures }, show: () => undefined } : undefined;
+    return context.flags.json ? { json, show: () => undefined } : undefined;
   },
 });
+
+interface HospitalDemo {
+  readonly column: string;
+  readonly bits: number;
+  readonly expected: Figures;
+}
+
+async function showHospitals(stage: Stage, { column, bits, expected }: HospitalDemo, say: Say, context: Context) {
+  const sum = await showSum(stage, bits, say, context);
+  const statistics = await showStatistics(stage, column, expected, say, context);
+  showWhoLearnedWhat(context);
+  return { sum, statistics };
+}
 
 type Say = (message: string) => void;
 

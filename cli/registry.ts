@@ -44,7 +44,7 @@ export const COMMANDS: Group = {
       load: async () => (await import('./decrypt.ts')).decrypt,
     },
     demo: {
-      describe: 'Show hospitals computing a sum and statistics that none of them can see',
+      describe: 'Show parties computing together what none of them could alone',
       load: async () => (await import('./demo.ts')).demo,
     },
     executor: {

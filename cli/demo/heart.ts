@@ -6,7 +6,8 @@ import { UsageError } from '../command.ts';
 
 /** The four hospitals of the heart-disease data, and what an independent computation found for them. */
 
-const PACKAGE = dirname(createRequire(import.meta.url).resolve('sealed-colonies/package.json'));
+/** The directory of this package. */
+export const PACKAGE = dirname(createRequire(import.meta.url).resolve('sealed-colonies/package.json'));
 const FOLDER = join(PACKAGE, 'workflows', 'hospital-statistics');
 
 /** The workflow of the tutorial: two hospitals, one number each. */

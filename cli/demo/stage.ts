@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -69,6 +69,14 @@ export class Stage implements AsyncDisposable {
   /** Runs `colonies <words>` as its user would; gives what it printed. */
   async run(words: readonly string[]): Promise<string> {
     return (await this.#fleet.run(words, this.#signal)).trim();
+  }
+
+  /** Writes a JSON file of the package into the stage's directory, with some fields changed; gives its path. */
+  async writeJson(name: string, original: string, changes: object): Promise<string> {
+    const document: unknown = JSON.parse(await readFile(original, 'utf8'));
+    const path = join(this.directory, name);
+    await writeFile(path, JSON.stringify(Object.assign({}, document, changes)));
+    return path;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -31,8 +31,6 @@ export function curveSvg(title: string, values: readonly number[]): string {
     return `${x.toFixed(1)},${y.toFixed(1)}`;
   };
   const points = values.map((value, index) => (Number.isFinite(value) ? place(value, index) : '')).join(' ');
-  const text = (x: number, y: number, anchor: string, content: string): string =>
-    `<text x="${x}" y="${y}" text-anchor="${anchor}">${escapeXml(content)}</text>`;
   const base = height - bottom;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="13">`,
@@ -48,6 +46,10 @@ export function curveSvg(title: string, values: readonly number[]): string {
     '</svg>',
     '',
   ].join('\n');
+}
+
+function text(x: number, y: number, anchor: string, content: string): string {
+  return `<text x="${x}" y="${y}" text-anchor="${anchor}">${escapeXml(content)}</text>`;
 }
 
 function formatValue(value: number): string {
