@@ -56,6 +56,6 @@ function formatValue(value: number): string {
   return String(Number(value.toPrecision(5)));
 }
 
-function escapeXml(text: string): string {
-  return text.replaceAll(/[&<>"]/gu, (character) => `&#${character.charCodeAt(0)};`);
+function escapeXml(content: string): string {
+  return content.replaceAll(/[&<>"]/gu, (character) => `&#${character.charCodeAt(0)};`);
 }
