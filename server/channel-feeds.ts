@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { sealReplyText } from '../colony/envelope.ts';
+import { toError } from '../colony/errors.ts';
 import { subscribeChannel } from '../colony/messages/subscriptions.ts';
 import { isFinalState } from './graph.ts';
-import { MAX_ENTRIES_BYTES, SLOW_SUBSCRIBER_MS } from './limits.ts';
+import { MAX_ENTRIES_BYTES } from './limits.ts';
 import { findChannelProcess, listEntries } from './store/channels.ts';
 import type { Database } from './store/database.ts';
 import { isMember } from './store/members.ts';
@@ -12,7 +13,7 @@ import type { Transactor } from './transaction.ts';
 export type FeedEnd = 'time is up' | 'process has ended' | 'not allowed';
 
 /** Who reads a channel over a WebSocket, and from where on. */
-export interface FeedRequest {
+interface FeedRequest {
   readonly channelId: number;
   readonly processId: string;
   readonly readerId: string;
@@ -21,8 +22,8 @@ export interface FeedRequest {
   readonly timeoutMs: number;
   /** Sends a frame; says when it has been taken, or could not be. */
   send(frame: string, taken: (failure: Error | null | undefined) => void): void;
-  /** Hears that the reader does not take what is sent. */
-  onStalled(): void;
+  /** Hears that nothing follows although there is more, and why. */
+  onBroken(reason: Error): void;
   /** Hears that nothing follows. */
   onEnd(end: FeedEnd): void;
 }
@@ -37,13 +38,13 @@ export interface Feeds {
   wakeAll(): void;
 }
 
-/** Creates the place where feeds are kept. */
-export function createFeeds(transactor: () => Transactor): Feeds {
+/** @param stallMs who has not taken a frame after so long is cut off */
+export function createFeeds(transactor: () => Transactor, stallMs: number): Feeds {
   const open = new Map<string, Set<Feed>>();
   return {
     open(request) {
       const { processId } = request;
-      const feed = new Feed(request, transactor, () => {
+      const feed = new Feed(request, transactor, stallMs, () => {
         const others = open.get(processId);
         others?.delete(feed);
         if (others?.size === 0) open.delete(processId);
@@ -70,6 +71,7 @@ export function createFeeds(transactor: () => Transactor): Feeds {
 class Feed implements Disposable {
   readonly #request: FeedRequest;
   readonly #transactor: () => Transactor;
+  readonly #stallMs: number;
   readonly #forget: () => void;
   readonly #timer: NodeJS.Timeout;
   #position: number;
@@ -77,9 +79,10 @@ class Feed implements Disposable {
   #isTimeUp = false;
   #isOver = false;
 
-  constructor(request: FeedRequest, transactor: () => Transactor, forget: () => void) {
+  constructor(request: FeedRequest, transactor: () => Transactor, stallMs: number, forget: () => void) {
     this.#request = request;
     this.#transactor = transactor;
+    this.#stallMs = stallMs;
     this.#forget = forget;
     this.#position = request.position;
     this.#timer = setTimeout(() => {
@@ -88,9 +91,17 @@ class Feed implements Disposable {
     }, request.timeoutMs);
   }
 
-  /** Sends what comes next, unless a frame is on its way; it goes on by itself afterwards. */
+  /** Sends what comes next, unless a frame is on its way; it goes on by itself afterwards. Never throws. */
   pump(): void {
     if (this.#isOver || this.#stall !== undefined) return;
+    try {
+      this.#step();
+    } catch (thrown) {
+      this.#break(toError(thrown));
+    }
+  }
+
+  #step(): void {
     if (this.#isTimeUp) return this.#end('time is up');
     const { frame, count, end } = this.#transactor().read(({ database }) => this.#look(database));
     this.#position += count;
@@ -119,13 +130,18 @@ class Feed implements Disposable {
   }
 
   #send(frame: string): void {
-    this.#stall = setTimeout(() => this.#request.onStalled(), SLOW_SUBSCRIBER_MS);
+    this.#stall = setTimeout(() => this.#break(new Error('the client does not read')), this.#stallMs);
     this.#request.send(frame, (failure) => {
       clearTimeout(this.#stall);
       this.#stall = undefined;
       // A socket that failed closes, and what is subscribed on it is disposed of then.
       if (failure === null || failure === undefined) this.pump();
     });
+  }
+
+  #break(reason: Error): void {
+    this[Symbol.dispose]();
+    this.#request.onBroken(reason);
   }
 
   #end(end: FeedEnd): void {

@@ -39,7 +39,7 @@ export interface Channels {
 }
 
 /** What is appended. */
-export type Entry = Omit<RequestOf<typeof appendToChannel>, 'processId' | 'name'>;
+type Entry = Omit<RequestOf<typeof appendToChannel>, 'processId' | 'name'>;
 
 /** What an entry counts for beside its payload and its type. */
 const ENTRY_OVERHEAD_BYTES = 300;
@@ -50,10 +50,13 @@ const LOOK_AGAIN_MS = 10_000;
 /** So long others may be kept waiting. */
 const SWEEP_MS = 20;
 
-/** @param maxBytes what all channels may hold together */
-export function createChannels(transactor: () => Transactor, maxBytes: number): Channels {
+/**
+ * @param maxBytes what all channels may hold together
+ * @param stallMs a subscriber that takes nothing for so long is cut off
+ */
+export function createChannels(transactor: () => Transactor, maxBytes: number, stallMs: number): Channels {
   const rates = new Map<string, Bucket>();
-  const feeds = createFeeds(transactor);
+  const feeds = createFeeds(transactor, stallMs);
   // Counts too much at times, since processes can be removed: it is counted anew before anybody is refused.
   let heldBytes: number | undefined;
   let doneMs = Number.NEGATIVE_INFINITY;

@@ -60,7 +60,7 @@ export interface ServerOptions {
   readonly maxBodyBytes?: number;
   /** What all bodies that are being received may hold together, in bytes; further large ones are refused with 503. */
   readonly maxReceivedBytes?: number;
-  /** A body of which nothing comes for so long is refused with 408. */
+  /** A body of which nothing comes for so long is refused with 408; who takes nothing of a channel for so long is cut off. */
   readonly stallMs?: number;
   /** A WebSocket on which nobody has subscribed by then is closed. */
   readonly subscribeMs?: number;
@@ -211,8 +211,8 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     onError: (error) => log.error({ err: error }, 'changes were made, but not everybody heard of them'),
     onCommit: (...commit) => operations.onCommit(...commit),
   });
-  const channels = createChannels(() => transactor, options.maxChannelBytes ?? DEFAULT_MAX_CHANNEL_BYTES);
-  const { databasePath, stallMs = DEFAULT_STALL_MS } = options;
+  const { databasePath, stallMs = DEFAULT_STALL_MS, maxChannelBytes = DEFAULT_MAX_CHANNEL_BYTES } = options;
+  const channels = createChannels(() => transactor, maxChannelBytes, stallMs);
   const bodies = createBodyReader({
     maxBodyBytes,
     maxReceivedBytes: options.maxReceivedBytes ?? DEFAULT_MAX_RECEIVED_BYTES,

@@ -73,8 +73,6 @@ export const DEFAULT_MAX_CHANNEL_BYTES = 1024 * 1024 * 1024;
 export const CHANNEL_RATE = { burst: 500, perSecond: 100 } as const;
 /** An answer or frame with entries of a channel ends early, after one entry at least, when it would hold more bytes. */
 export const MAX_ENTRIES_BYTES = 16 * 1024 * 1024;
-/** A subscriber to a channel who has not taken a frame after so long is cut off. */
-export const SLOW_SUBSCRIBER_MS = 30_000;
 /** The largest HTTP body by default, in bytes. */
 export const DEFAULT_MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** What all bodies that are being received may hold together by default, in bytes. */

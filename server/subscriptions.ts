@@ -274,8 +274,8 @@ function startFeed(
     position: Math.max(0, afterPosition),
     timeoutMs: toDelayMs(timeoutSeconds === 0 ? CHANNEL_TIMEOUT_SECONDS : timeoutSeconds),
     send: (frame, taken) => socket.send(frame, taken),
-    onStalled() {
-      log.warn({ processId }, 'a WebSocket was cut off, its client does not read');
+    onBroken(reason) {
+      log.warn({ processId, reason: reason.message }, 'a WebSocket was cut off in the middle of a channel');
       socket.terminate();
     },
     onEnd(end) {

@@ -13,7 +13,7 @@ import { subscribeChannel, subscribeProcess } from '../../colony/messages/subscr
 import { startMortalServer } from '../support/mortal-server.ts';
 import { until } from '../support/processes.ts';
 import { addNeighbour, startColonyWithClock } from '../support/recurring.ts';
-import { rpc, rpcRaw } from '../support/rpc.ts';
+import { rpc, rpcRaw, urlOf } from '../support/rpc.ts';
 import { assign, fail, quick, succeed } from '../support/server-calls.ts';
 import { functionSpec, startTestColony, type TestColony, type TestExecutor } from '../support/test-colony.ts';
 
@@ -440,6 +440,20 @@ describe('a subscription to a channel', () => {
     listener.socket.resume();
     expect(await listener.closed).toBe(1000);
     expect(listener.heard().map((text) => text.split(' ')[0])).toEqual(Array.from({ length: 8 }, (_, i) => `${i}`));
+  });
+
+  test('is cut off when its reader takes nothing', async () => {
+    await using colony = await startTestColony({ ...quick, stallMs: 500 });
+    const { processId } = await startTalk(colony);
+    using listener = await listen(colony);
+    listener.subscribe(processId);
+    listener.subscribe('nope');
+    await until(() => listener.refusals.length === 1);
+    listener.socket.pause();
+    for (let index = 0; index < 8; index += 1) await say(colony, processId, mebibytes(2));
+    const metrics = async () => (await fetch(urlOf(colony.address, '/metrics'))).text();
+    await until(async () => (await metrics()).includes('colonies_websockets 0'));
+    expect(await hear(colony, processId)).not.toEqual([]);
   });
 
   test('is one of the hundred that a socket may have', async () => {

@@ -378,15 +378,13 @@ test('crons are for members of their colony, who see and remove them', async () 
   pass(60);
   await lookAgain(setting);
   expect(await processesOf(colony)).toEqual([]);
-  for (const [message, failure] of [
-    [getCron, 'get'],
-    [runCron, 'run'],
-    [removeCron, 'remove'],
-  ] as const) {
-    await expect(colony.call<object, unknown>(colony.user, message, added)).rejects.toEqual(
-      refused(500, `Failed to ${failure} cron, cron is nil`),
-    );
-  }
+  await expect(colony.call(colony.user, getCron, added)).rejects.toEqual(
+    refused(500, 'Failed to get cron, cron is nil'),
+  );
+  await expect(colony.call(colony.user, runCron, added)).rejects.toEqual(refused(400, 'cron not found'));
+  await expect(colony.call(colony.user, removeCron, added)).rejects.toEqual(
+    refused(500, 'Failed to remove cron, cron is nil'),
+  );
 });
 
 test('crons go with their colony, and with the user who is removed they rest', async () => {
