@@ -1,31 +1,39 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ColoniesClient } from '../../colony/client.ts';
+import { type ColoniesClient, createColoniesClient } from '../../colony/client.ts';
 import { generateIdentity } from '../../colony/identity.ts';
 import type { Process } from '../../colony/messages/processes.ts';
 import { functionSpec } from '../support/test-colony.ts';
 import { until } from '../support/processes.ts';
-import { type ConformanceColony, openConformanceColony } from './support.ts';
+import { openWorld, type World } from './world.ts';
 
-/** What every Colonies server does, the official one as well as the embedded one; our executors rely on it. */
+/** What our client and our executors rely on, through the client. */
 
-let colony: ConformanceColony;
+let world: World;
+let colonyName: string;
 let user: ColoniesClient;
 
 beforeAll(async () => {
-  colony = await openConformanceColony();
-  user = colony.user;
+  world = await openWorld();
+  ({ colonyName } = world);
+  user = createColoniesClient({ server: world.address, identity: world.people.user });
 });
 
-afterAll(() => colony[Symbol.asyncDispose]());
+afterAll(() => world[Symbol.asyncDispose]());
+
+/** An executor of a type of its own, and a client that signs as it. */
+async function addExecutor() {
+  const { identity, name, type } = await world.addExecutor();
+  return { client: createColoniesClient({ server: world.address, identity }), name, type };
+}
 
 const NO_LIMITS = { availableCpu: '', availableMemory: '' };
 
 function assign(client: ColoniesClient, timeoutSeconds = 10): Promise<Process> {
-  return client.assignProcess({ colonyName: colony.colonyName, timeoutSeconds, ...NO_LIMITS });
+  return client.assignProcess({ colonyName, timeoutSeconds, ...NO_LIMITS });
 }
 
 async function submit(type: string, fields: Parameters<typeof functionSpec>[2] = {}): Promise<Process> {
-  return user.submitFunctionSpec({ spec: functionSpec(colony.colonyName, type, fields) });
+  return user.submitFunctionSpec({ spec: functionSpec(colonyName, type, fields) });
 }
 
 /** Submits a workflow of nodes of one type; `dependencies` by node name. */
@@ -34,13 +42,13 @@ async function submitWorkflow(
   dependencies: Readonly<Record<string, readonly string[]>>,
 ): Promise<string> {
   const functionSpecs = Object.entries(dependencies).map(([nodeName, names]) =>
-    functionSpec(colony.colonyName, type, { nodeName, conditions: { dependencies: names } }),
+    functionSpec(colonyName, type, { nodeName, conditions: { dependencies: names } }),
   );
-  return (await user.submitWorkflowSpec({ spec: { colonyName: colony.colonyName, functionSpecs } })).workflowId;
+  return (await user.submitWorkflowSpec({ spec: { colonyName, functionSpecs } })).workflowId;
 }
 
 test('a submitted process goes to an executor of its type and keeps its arguments and output', async () => {
-  const { client, type } = await colony.addExecutor();
+  const { client, type } = await addExecutor();
   const { processId } = await submit(type, { functionName: 'add', args: [1, 'two'], kwargs: { three: '3' } });
   const assigned = await assign(client);
   expect(assigned).toMatchObject({ processId, state: 'running', isAssigned: true });
@@ -50,7 +58,7 @@ test('a submitted process goes to an executor of its type and keeps its argument
 });
 
 test('nothing to assign is status 404 with the words that executors wait for', async () => {
-  const { client } = await colony.addExecutor();
+  const { client } = await addExecutor();
   await expect(assign(client, -1)).rejects.toMatchObject({
     status: 404,
     serverMessage: 'No process available for assignment',
@@ -58,22 +66,22 @@ test('nothing to assign is status 404 with the words that executors wait for', a
 });
 
 test('asking with a negative amount of processor takes nothing: the sign of life of a busy executor', async () => {
-  const { client, type } = await colony.addExecutor();
+  const { client, type } = await addExecutor();
   const { processId } = await submit(type);
-  const heartbeat = { colonyName: colony.colonyName, timeoutSeconds: -1, availableCpu: '-1m', availableMemory: '' };
+  const heartbeat = { colonyName, timeoutSeconds: -1, availableCpu: '-1m', availableMemory: '' };
   await expect(client.assignProcess(heartbeat)).rejects.toMatchObject({ status: 404 });
   expect(await user.getProcess({ processId })).toMatchObject({ state: 'waiting' });
 });
 
 test('a waiting poll is answered when work arrives', async () => {
-  const { client, type } = await colony.addExecutor();
+  const { client, type } = await addExecutor();
   const poll = assign(client);
   const { processId } = await submit(type);
   expect((await poll).processId).toBe(processId);
 });
 
 test('higher priority goes first, then the older process', async () => {
-  const { client, type } = await colony.addExecutor();
+  const { client, type } = await addExecutor();
   const plain = [await submit(type), await submit(type)];
   const urgent = await submit(type, { priority: 1 });
   const order = [await assign(client), await assign(client), await assign(client)];
@@ -81,7 +89,7 @@ test('higher priority goes first, then the older process', async () => {
 });
 
 test('a child starts after its parents, with their outputs in the order of its dependencies', async () => {
-  const { client, type } = await colony.addExecutor();
+  const { client, type } = await addExecutor();
   const workflowId = await submitWorkflow(type, { a: [], b: [], sum: ['b', 'a'] });
   for (let root = 0; root < 2; root += 1) {
     const { processId, spec } = await assign(client);
@@ -95,7 +103,7 @@ test('a child starts after its parents, with their outputs in the order of its d
 });
 
 test('a failed parent fails its waiting children and the workflow', async () => {
-  const { client, type } = await colony.addExecutor();
+  const { client, type } = await addExecutor();
   const workflowId = await submitWorkflow(type, { a: [], sum: ['a'] });
   const { processId } = await assign(client);
   await client.closeFailed({ processId, errors: ['no data'] });
@@ -107,8 +115,8 @@ test('a failed parent fails its waiting children and the workflow', async () => 
 });
 
 test('only the executor it is assigned to closes a process', async () => {
-  const { client, type } = await colony.addExecutor();
-  const other = await colony.addExecutor();
+  const { client, type } = await addExecutor();
+  const other = await addExecutor();
   const { processId } = await submit(type);
   await expect(client.closeSuccessful({ processId, output: [] })).rejects.toMatchObject({ status: 403 });
   await assign(client);
@@ -117,7 +125,7 @@ test('only the executor it is assigned to closes a process', async () => {
 });
 
 test('a process that runs out of time is handed out again, and the late answer is refused', async () => {
-  const { client, type } = await colony.addExecutor();
+  const { client, type } = await addExecutor();
   const { processId } = await submit(type, { maxExecTimeSeconds: 1, maxRetries: 1 });
   await assign(client);
   await until(async () => (await user.getProcess({ processId })).state === 'waiting');
@@ -127,7 +135,7 @@ test('a process that runs out of time is handed out again, and the late answer i
 });
 
 test('a process that runs out of time for the last time has failed', async () => {
-  const { client, type } = await colony.addExecutor();
+  const { client, type } = await addExecutor();
   const { processId } = await submit(type, { maxExecTimeSeconds: 1, maxRetries: 0 });
   await assign(client);
   await until(async () => (await user.getProcess({ processId })).state === 'failed');
@@ -135,7 +143,7 @@ test('a process that runs out of time for the last time has failed', async () =>
 });
 
 test('cancelling ends waiting processes and workflows', async () => {
-  const { type } = await colony.addExecutor();
+  const { type } = await addExecutor();
   const { processId } = await submit(type);
   await user.cancelProcess({ processId });
   expect(await user.getProcess({ processId })).toMatchObject({ state: 'cancelled' });
@@ -145,19 +153,19 @@ test('cancelling ends waiting processes and workflows', async () => {
 });
 
 test('lines that an executor adds to a running process are read in their order', async () => {
-  const { client, type } = await colony.addExecutor();
+  const { client, type } = await addExecutor();
   const { processId } = await submit(type);
   await assign(client);
   await client.addLog({ processId, message: 'first' });
   await client.addLog({ processId, message: 'second' });
-  const query = { colonyName: colony.colonyName, executorName: '', count: 10, sinceNs: 0, latest: true };
+  const query = { colonyName, executorName: '', count: 10, sinceNs: 0, latest: true };
   const lines = await user.getLogs({ ...query, processId });
   expect(lines.map(({ message }) => message)).toEqual(['first', 'second']);
   await client.closeSuccessful({ processId, output: [] });
 });
 
 test('a stranger is refused', async () => {
-  const { type } = await colony.addExecutor();
+  const { type } = await addExecutor();
   const { processId } = await submit(type);
   await expect(user.getProcess({ processId }, { identity: generateIdentity() })).rejects.toMatchObject({ status: 403 });
   await user.cancelProcess({ processId });

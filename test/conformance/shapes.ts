@@ -45,7 +45,7 @@ const Conditions = z.strictObject({
 });
 
 /** A function spec, as servers give it back. */
-export const FunctionSpec = z.strictObject({
+const FunctionSpec = z.strictObject({
   nodename: z.string(),
   funcname: z.string(),
   args: z.array(z.unknown()),

@@ -25,7 +25,7 @@ export function differs(why: string, outcomes: Omit<Differing, 'differs'>): Diff
 }
 
 /** Whom a message is for. */
-export type Audience = 'serverOwner' | 'colonyOwner' | 'member' | 'looseMember';
+type Audience = 'serverOwner' | 'colonyOwner' | 'member' | 'looseMember';
 
 /** One kind of message. */
 export interface MessageRow {

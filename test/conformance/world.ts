@@ -135,7 +135,7 @@ async function openDoor(): Promise<Door> {
 }
 
 /** Sends one request and reads its answer, without judging it. */
-export async function askAt(address: Address, signer: Identity | undefined, messageType: string, inner: Inner) {
+async function askAt(address: Address, signer: Identity | undefined, messageType: string, inner: Inner) {
   return readAnswer(await post(address, JSON.stringify(sealRequest(messageType, inner, signer))));
 }
 
