@@ -1,6 +1,5 @@
 import { createCipheriv, hkdfSync } from 'node:crypto';
 import { bytesToBigInt, byteLength } from '../../crypto/modular/bytes.ts';
-import { mod } from '../../crypto/modular/number-theory.ts';
 import { CHUNK_ROWS } from './batches.ts';
 
 /**
@@ -51,12 +50,10 @@ export class PadStream {
 
 /** The pads of one party in one context. */
 export class Pads {
-  readonly #modulus: bigint;
   readonly #pairs: readonly { readonly sign: 1 | -1; readonly stream: PadStream }[];
   readonly #group: PadStream;
 
   constructor(seeds: PadSeeds, context: string, modulus: bigint) {
-    this.#modulus = modulus;
     this.#pairs = seeds.pairs.flatMap((seed, other) => {
       if (!seed || other === seeds.place) return [];
       return { sign: other > seeds.place ? 1 : -1, stream: new PadStream(seed, `pair/${context}`, modulus) } as const;
@@ -75,9 +72,9 @@ export class Pads {
     return sums;
   }
 
-  /** s of every row of a chunk, in [0, n). */
+  /** s of every row of a chunk, not reduced. */
   group(chunk: number, rows: number): bigint[] {
-    return this.#group.chunk(chunk, rows).map((number) => mod(number, this.#modulus));
+    return this.#group.chunk(chunk, rows);
   }
 
   /** s of every row as an integer of `bits` bits, for statistical hiding in openings that are not modular. */

@@ -171,12 +171,13 @@ describe('pads', () => {
     }
   });
 
-  test('differ between contexts, chunks and rows, and stay below n', () => {
+  test('differ between contexts, chunks and rows, and are 128 bits longer than n', () => {
     const numbers = ['a', 'b'].flatMap((context) =>
       [0, 1].flatMap((chunk) => new Pads(at(seeds, 0), context, n).group(chunk, 50)),
     );
     expect(new Set(numbers).size).toBe(200);
-    expect(numbers.every((number) => number >= 0n && number < n)).toBe(true);
+    expect(numbers.every((number) => number >= 0n && number < 2n ** 640n)).toBe(true);
+    expect(numbers.some((number) => number > n << 120n)).toBe(true);
     const short = new Pads(at(seeds, 0), 'a', n).groupBits(0, 50, 128);
     expect(short.every((number) => number < 2n ** 128n)).toBe(true);
     expect(short.some((number) => number > 2n ** 120n)).toBe(true);
