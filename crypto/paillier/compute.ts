@@ -6,7 +6,7 @@ import type { Priority } from '../modular/workers.ts';
 import { estimateMicros, lanesOf } from './cost.ts';
 import { OpenRings } from './open-rings.ts';
 import { SharedBuffers } from './shared-buffers.ts';
-import { runTask } from './tasks.ts';
+import { isReduction, runTask } from './tasks.ts';
 import type { Operation, Task } from './tasks.ts';
 import { Turns } from './turns.ts';
 import type { WorkerMessage } from './worker.ts';
@@ -128,12 +128,12 @@ async function runInWorkers(
   const inputs = task.inputs.map((input) => toShared(input, copies));
   const operation = shareOperation(task.operation, copies);
   const shared = { ...task, operation, inputs, out: toShared(task.out, copies) };
-  const pieces = reduces(task)
+  const pieces = isReduction(task.operation)
     ? reductionPieces(shared, workers.size)
     : elementwisePieces(shared, lanes, micros, workers.size);
   const jobs = pieces.map((piece) => workers.run({ kind: 'run', task: piece }, options));
   const failure = (await Promise.allSettled(jobs)).find((result) => result.status === 'rejected');
-  if (!failure && pieces.length > 1 && reduces(task)) await combine(task, pieces);
+  if (!failure && pieces.length > 1 && isReduction(task.operation)) await combine(task, pieces);
   else if (!failure && shared.out !== task.out) task.out.set(shared.out);
   // Copies may hold plaintexts. After a failure a thread that is being stopped may still write.
   for (const copy of copies) {
@@ -147,10 +147,6 @@ async function runInWorkers(
 function shareOperation(operation: Operation, copies: Uint8Array[]): Operation {
   if (operation.kind !== 'dotColumns') return operation;
   return { ...operation, bases: toShared(operation.bases, copies) };
-}
-
-function reduces({ operation }: Task): boolean {
-  return operation.kind === 'product' || operation.kind === 'multiExponentiate';
 }
 
 /** Pieces that write side by side into the task's own result. */

@@ -77,7 +77,8 @@ function multiplicationsPerItem(
     ownerBase: PER_EXPONENT_BIT * keyBits,
     check: 2,
     product: 2,
-    multiExponentiate: 2 + exponentBits / Math.max(1, Math.log2(count + 1) - 3),
+    multiExponentiate: powerMultiplications(count, exponentBits),
+    powers: powerMultiplications(count, exponentBits),
   };
   return costs[operation.kind];
 }
@@ -85,7 +86,12 @@ function multiplicationsPerItem(
 /** One column: its terms, as many as its exponents have the width of one. */
 function dotMultiplications(columnBytes: number, exponentBytes: number): number {
   const terms = columnBytes / exponentBytes;
-  return terms * (2 + (8 * exponentBytes) / Math.max(1, Math.log2(terms + 1) - 3));
+  return terms * powerMultiplications(terms, 8 * exponentBytes);
+}
+
+/** One term of a product of powers. */
+function powerMultiplications(terms: number, exponentBits: number): number {
+  return 2 + exponentBits / Math.max(1, Math.log2(terms + 1) - 3);
 }
 
 function maskingMultiplications(masking: Masking, keyBits: number): number {

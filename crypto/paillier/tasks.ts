@@ -52,6 +52,8 @@ export type Operation =
   | { readonly kind: 'product' }
   /** [bases, exponents, signs] → one product of powers */
   | { readonly kind: 'multiExponentiate' }
+  /** [bases, exponents] → one product of powers */
+  | { readonly kind: 'powers' }
   /** [columns of exponents, unsigned, one for each base] → one product of powers for each column */
   | { readonly kind: 'dotColumns'; readonly bases: Uint8Array; readonly exponentBytes: number }
   /** [base] → one table */
@@ -65,7 +67,7 @@ const NOTHING = new Uint8Array(0);
 
 type PrivateOperation = Extract<Operation, { kind: 'decrypt' | 'encryptAsOwner' | 'ownerBase' | 'buildOwnerTables' }>;
 
-type ProductOperation = Extract<Operation, { kind: 'product' | 'multiExponentiate' | 'dotColumns' }>;
+type ProductOperation = Extract<Operation, { kind: 'product' | 'multiExponentiate' | 'powers' | 'dotColumns' }>;
 
 /** One operation on `count` items; each input is a flat buffer of `count` numbers. */
 export interface Task {
@@ -79,8 +81,7 @@ export interface Task {
 /** Performs a task in the calling thread. */
 export function runTask(rings: OpenRings, task: Task): void {
   const { key, operation } = task;
-  const reduces = operation.kind === 'product' || operation.kind === 'multiExponentiate';
-  if (task.count === 0 && !reduces) return;
+  if (task.count === 0 && !isReduction(operation)) return;
   if (isPrivate(operation)) {
     if (!('p' in key)) throw new Error(`runTask: ${operation.kind} needs the private key`);
     runPrivateTask(rings, task, operation, key);
@@ -143,7 +144,12 @@ function runPublicTask(
 type Inputs = readonly [Uint8Array, Uint8Array, Uint8Array];
 
 function isProduct(operation: Operation): operation is ProductOperation {
-  return ['product', 'multiExponentiate', 'dotColumns'].includes(operation.kind);
+  return isReduction(operation) || operation.kind === 'dotColumns';
+}
+
+/** Whether an operation makes one element of all items. */
+export function isReduction({ kind }: Operation): boolean {
+  return kind === 'product' || kind === 'multiExponentiate' || kind === 'powers';
 }
 
 /** Products over all bases. */
@@ -156,6 +162,8 @@ function runProducts(
 ): void {
   if (operation.kind === 'product') ring.product(out, inputs[0]);
   else if (operation.kind === 'multiExponentiate') signedMultiExponentiate(ring, out, count, inputs);
+  else if (operation.kind === 'powers')
+    ring.multiExponentiate(out, inputs[0], inputs[1], inputs[1].length / Math.max(1, count));
   else dotColumns(ring, out, count, inputs[0], operation);
 }
 

@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest';
+import * as z from 'zod';
+import { at, columnOf, distance, readTable, readVectors } from '../../support/regression.ts';
+import {
+  additiveKeys,
+  additiveLossAt,
+  additivePredictionsFor,
+  additiveThetaOf,
+  iterateAdditive,
+  startAdditive,
+} from '../../support/regression-additive.ts';
+
+const Step = z.object({ theta: z.array(z.number()), grad_sum: z.array(z.number()), mse: z.number() });
+const Steps = z.record(z.string(), Step);
+const Trajectory = z.object({ alpha: z.number(), iterations: Steps });
+const Seed = z.object({ n16: Trajectory, n100: Trajectory });
+const Diabetes = z.object({
+  columns: z.array(z.string()),
+  target_mean: z.number(),
+  'gd_alpha0.1': Steps,
+  'gd_ridge_alpha0.1_lambda0.1': Steps,
+});
+
+const seed = Seed.parse(readVectors('seed000_gd.json'));
+const diabetes = Diabetes.parse(readVectors('linear_diabetes.json'));
+const table = readTable('diabetes.csv');
+const columns = diabetes.columns.map((name) => columnOf(table, name));
+const labels = columnOf(table, 'progression');
+
+/** The ten columns divided among some parties. */
+function blocksOf(parties: number): Float64Array[][] {
+  const edges = Array.from({ length: parties + 1 }, (_, index) => Math.round((index * columns.length) / parties));
+  return edges.slice(1).map((edge, index) => columns.slice(at(edges, index), edge));
+}
+
+test.each([
+  ['synthetic_grid_16.csv', seed.n16, 20],
+  ['synthetic_grid_100.csv', seed.n100, 10],
+] as const)('two parties follow the published trajectory of %s', async (file, expected, iterations) => {
+  const grid = readTable(file);
+  const parties = await startAdditive({
+    parameters: { model: 'linear', alpha: expected.alpha, iterations, scaling: 'none', residualBoundBits: 10 },
+    keys: await additiveKeys(2),
+    blocks: [[columnOf(grid, 'x1')], [columnOf(grid, 'x2')]],
+    labels: columnOf(grid, 'y'),
+  });
+  for (let iteration = 0; iteration < iterations; iteration += 1) {
+    await iterateAdditive(parties, iteration);
+    const step = expected.iterations[String(iteration + 1)];
+    expect(distance(additiveThetaOf(parties), step?.theta ?? [])).toBeLessThan(1e-6);
+  }
+});
+
+test.each([
+  [1, 0.1, 24, 1e-6],
+  [2, 0, 24, 1e-6],
+  [3, 0.1, 24, 1e-6],
+  [3, 0, 34, 1e-9],
+] as const)(
+  '%i parties follow gradient descent with ridge %f at a precision of %i bits to %f',
+  async (count, lambda, precisionBits, tolerance) => {
+    const iterations = 5;
+    const parties = await startAdditive({
+      parameters: { model: 'linear', intercept: 'centred', alpha: 0.1, lambda, iterations, precisionBits },
+      keys: await additiveKeys(count),
+      blocks: blocksOf(count),
+      labels,
+    });
+    const expected = diabetes[lambda === 0 ? 'gd_alpha0.1' : 'gd_ridge_alpha0.1_lambda0.1'];
+    const losses: number[] = [];
+    const distances: number[] = [];
+    for (let iteration = 0; iteration < iterations; iteration += 1) {
+      await iterateAdditive(parties, iteration);
+      losses.push(await additiveLossAt(parties, iteration));
+      const step = expected[String(iteration + 1)];
+      if (step) distances.push(distance(additiveThetaOf(parties), step.theta));
+    }
+    expect(distances.length).toBeGreaterThan(2);
+    expect(Math.max(...distances)).toBeLessThan(tolerance);
+    // The oracle gives the loss after a step, which parties learn with the next one.
+    const known = losses.slice(1).flatMap((loss, index) => {
+      const mse = expected[String(index + 1)]?.mse;
+      return mse === undefined ? [] : [Math.abs(loss / mse - 1)];
+    });
+    expect(known.length).toBeGreaterThan(1);
+    expect(Math.max(...known)).toBeLessThan(tolerance);
+  },
+);
+
+test('only the label party reads predictions', async () => {
+  const parties = await startAdditive({
+    parameters: { model: 'linear', intercept: 'centred', alpha: 0.1, iterations: 2 },
+    keys: await additiveKeys(3),
+    blocks: blocksOf(3),
+    labels,
+  });
+  for (let iteration = 0; iteration < 2; iteration += 1) await iterateAdditive(parties, iteration);
+  const rows = blocksOf(3).map((block) => block.map((column) => column.slice(0, 7)));
+  const predictions = await additivePredictionsFor(parties, 0, rows);
+  const theta = additiveThetaOf(parties);
+  const prepared = parties.prepared.flatMap((block) => block.columns);
+  const expected = Array.from(predictions, (_, row) =>
+    prepared.reduce((sum, column, index) => sum + at(theta, index) * (column[row] ?? 0), diabetes.target_mean),
+  );
+  expect(distance([...predictions], expected)).toBeLessThan(1e-9);
+});
