@@ -29,10 +29,14 @@ export async function measureThroughput(
   );
   const startedAt = performance.now();
   const ended = finishAll(executors, processCount, signing);
-  const requests = Array.from({ length: processCount }, () => ({ spec: spec(type) })).values();
+  const request = { spec: spec(type) };
+  let submittedCount = 0;
   await Promise.all(
     submitters.map(async (submitter) => {
-      for (const request of requests) await submitter.call(submitFunctionSpec, request);
+      while (submittedCount < processCount) {
+        submittedCount += 1;
+        await submitter.call(submitFunctionSpec, request);
+      }
     }),
   );
   await ended;
@@ -47,12 +51,13 @@ export async function measureEcho(setting: Setting, port: number, processCount: 
     Array.from({ length: EXECUTORS + SUBMITTING_CONNECTIONS }, () => connectParty(port, setting.user)),
   );
   const startedAt = performance.now();
+  const request = { spec: spec('nobody') };
   const turns = Array.from({ length: processCount }).keys();
   await Promise.all(
     parties.map(async (party) => {
       const poll = party.seal(assignProcess, POLL, 'unmarked');
       for (const turn of turns) {
-        await party.echo(party.seal(submitFunctionSpec, { spec: spec('nobody') }));
+        await party.echo(party.seal(submitFunctionSpec, request));
         await party.echo(poll);
         await party.echo(party.seal(closeSuccessful, { processId: `${turn}`, output: [...OUTPUT] }));
       }
