@@ -1,3 +1,4 @@
+import { additivePlan } from './additive/precision.ts';
 import { batchCount, batchRange, gradientPacking } from './batches.ts';
 import { requireBounded } from './mantissas.ts';
 import { columnsOf, totalColumns } from './parameters.ts';
@@ -47,7 +48,9 @@ export function openingBudget(parameters: RunParameters, party: string): number 
  *   `OVERFLOW_POSSIBLE`
  */
 export function guardParameters(parameters: RunParameters): readonly Finding[] {
-  if (parameters.mode !== 'additive') gradientPacking(parameters);
+  // Plans refuse what could overflow.
+  if (parameters.mode === 'additive') additivePlan(parameters);
+  else gradientPacking(parameters);
   return judge(parameters, [...findInParameters(parameters)]);
 }
 

@@ -1,8 +1,9 @@
 import { bitLength } from '../../crypto/modular/bytes.ts';
+import { additivePlan, blockCiphertexts } from './additive/precision.ts';
 import { batchCount, CHUNK_ROWS, gradientBound, gradientCiphertexts, gradientPacking } from './batches.ts';
 import { guardParameters, openingBudget } from './guards.ts';
 import { leakageOf } from './leakage.ts';
-import { columnsOf, isCubic, partiesOf } from './parameters.ts';
+import { columnsOf, isCubic } from './parameters.ts';
 import type { RunParameters } from './parameters.ts';
 
 /** What follows from the parameters of a run before it begins: sizes, work, openings, and who learns what. */
@@ -23,7 +24,7 @@ interface PartyBudget {
   readonly columns: number;
   /** Ciphertexts that are opened for this party in an iteration. */
   readonly ciphertexts: number;
-  /** (iterations + retries)·columns / rows: at 1 a dishonest party could solve for all residuals. */
+  /** (iterations + retries)·columns / rows: at 1 a dishonest party could solve for all residuals of protocol A. */
   readonly openingsPerRow: number;
 }
 
@@ -53,40 +54,92 @@ export interface RunPlan {
 
 /** A budget that is worth a warning. */
 const NOTED_BUDGET = 0.1;
+/** Bits of a column's value, shifted, for which `dotMicros` is measured. */
+const MEASURED_BITS = 48;
 
 /**
- * Plans a run of protocol A.
+ * Plans a run.
  *
  * @param speeds a short measurement of the caller's
  * @throws TerminalError as `guardParameters`
  */
 export function planRun(parameters: RunParameters, speeds?: Speeds): RunPlan {
   const findings = guardParameters(parameters);
-  const packing = gradientPacking(parameters);
-  const ciphertextBytes = 2 * Math.ceil(parameters.keyBits / 8);
   const batches = batchCount(parameters);
   const rowsPerIteration = Math.ceil(parameters.rows / batches);
+  const isAdditive = parameters.mode === 'additive';
   const budgets = parameters.features.map(({ name }) => budgetOf(parameters, name));
-  const vectors = vectorsPerIteration(parameters);
-  const opened = budgets.reduce((total, { ciphertexts }) => total + ciphertexts, 0);
-  const parts = parameters.mode === 'threshold' ? partiesOf(parameters).length : 1;
+  const micros = speeds && (isAdditive ? additiveMicros(parameters, speeds) : microsPerRow(parameters, speeds));
   return {
-    ciphertextBytes,
-    slotBits: packing.slotBits,
-    slotsPerCiphertext: packing.slotsPerCiphertext,
-    overflowMarginBits: parameters.keyBits - 1 - bitLength(gradientBound(parameters)),
+    ciphertextBytes: ciphertextBytesOf(parameters),
+    ...(isAdditive ? additiveSizes(parameters, rowsPerIteration) : sizesOf(parameters, rowsPerIteration)),
     batches,
     rowsPerIteration,
     chunksPerIteration: Math.ceil(rowsPerIteration / CHUNK_ROWS),
-    bytesAtStart: parameters.rows * ciphertextBytes,
-    bytesPerForward: rowsPerIteration * ciphertextBytes,
-    bytesPerIteration: (vectors * rowsPerIteration + opened * (1 + parts)) * ciphertextBytes,
-    ...graphOf(parameters),
     budgets,
-    secondsPerIteration: speeds && secondsOf(parameters, speeds, rowsPerIteration),
+    secondsPerIteration: micros === undefined ? undefined : (micros * rowsPerIteration) / 1e6,
     leakage: leakageOf(parameters),
-    warnings: [...findings.map(({ message }) => message), ...noteBudgets(budgets)],
+    warnings: [...findings.map(({ message }) => message), ...(isAdditive ? [] : noteBudgets(budgets))],
   };
+}
+
+type Sizes = Pick<
+  RunPlan,
+  | 'slotBits'
+  | 'slotsPerCiphertext'
+  | 'overflowMarginBits'
+  | 'bytesAtStart'
+  | 'bytesPerForward'
+  | 'bytesPerIteration'
+  | 'processesPerIteration'
+  | 'chainDepth'
+>;
+
+/** Protocol A. */
+function sizesOf(parameters: RunParameters, rows: number): Sizes {
+  const { slotBits, slotsPerCiphertext } = gradientPacking(parameters);
+  const width = ciphertextBytesOf(parameters);
+  const parties = parameters.features.length;
+  const opened = parameters.features.reduce((total, { name }) => total + gradientCiphertexts(parameters, name), 0);
+  const openers = parameters.mode === 'threshold' ? parties + 1 : 1;
+  const powers = isCubic(parameters) ? 1 : 0;
+  return {
+    slotBits,
+    slotsPerCiphertext,
+    overflowMarginBits: parameters.keyBits - 1 - bitLength(gradientBound(parameters)),
+    bytesAtStart: parameters.rows * width,
+    bytesPerForward: rows * width,
+    bytesPerIteration: (vectorsPerIteration(parameters) * rows + opened * (1 + openers)) * width,
+    processesPerIteration: 2 * parties + 1 + openers + powers,
+    chainDepth: 4 + powers,
+  };
+}
+
+/** Protocol B+: rows are encrypted once, and an iteration moves one share for each row and party. */
+function additiveSizes(parameters: RunParameters, rows: number): Sizes {
+  const { packing, shareBytes } = additivePlan(parameters);
+  const width = ciphertextBytesOf(parameters);
+  const parties = parameters.features.length;
+  const blocks = blocksOf(parameters);
+  return {
+    slotBits: packing.slotBits,
+    slotsPerCiphertext: packing.slotsPerCiphertext,
+    overflowMarginBits: parameters.keyBits - 1 - packing.slotBits,
+    bytesAtStart: parameters.rows * blocks * width,
+    bytesPerForward: rows * shareBytes,
+    bytesPerIteration: parties * rows * shareBytes + blocks * (parties + 1) * width,
+    processesPerIteration: 2 * parties + 2,
+    chainDepth: 3,
+  };
+}
+
+function ciphertextBytesOf({ keyBits }: RunParameters): number {
+  return 2 * Math.ceil(keyBits / 8);
+}
+
+/** Ciphertexts that hold one row of all parties. */
+function blocksOf(parameters: RunParameters): number {
+  return parameters.features.reduce((total, { name }) => total + blockCiphertexts(parameters, name), 0);
 }
 
 function budgetOf(parameters: RunParameters, party: string): PartyBudget {
@@ -113,26 +166,26 @@ function vectorsPerIteration(parameters: RunParameters): number {
   return parameters.features.length + 1 + (isCubic(parameters) ? 3 : 0);
 }
 
-function graphOf(parameters: RunParameters): Pick<RunPlan, 'processesPerIteration' | 'chainDepth'> {
-  const parties = parameters.features.length;
-  const opening = parameters.mode === 'threshold' ? parties + 1 : 1;
-  const powers = isCubic(parameters) ? 1 : 0;
-  return { processesPerIteration: 2 * parties + 1 + opening + powers, chainDepth: 4 + powers };
-}
-
-/** All parties' work one after another on one machine; partial decryptions and losses are too small to count. */
-function secondsOf(parameters: RunParameters, speeds: Speeds, rows: number): number {
+/** All parties' work for one row, one after another on one machine; openings and losses are too small to count. */
+function microsPerRow(parameters: RunParameters, speeds: Speeds): number {
   const parties = parameters.features.length;
   const columns = parameters.features.reduce((total, { name }) => total + columnsOf(parameters, name), 0);
   const encryptions = parties + (isCubic(parameters) ? 3 : 0);
   const additions = vectorsPerIteration(parameters) + parties;
-  // The cubic form raises to factors of about 45, 175 and 300 bits where the others raise to 47.
+  // The cubic form raises to factors of about 45, 175 and 300 bits where the others raise to 48.
   const terms = columns * (isCubic(parameters) ? 12 : 1);
   const decryptions = isCubic(parameters) ? 1 : 0;
-  const micros =
+  return (
     encryptions * speeds.encryptMicros +
     additions * speeds.addMicros +
     terms * speeds.dotMicros +
-    decryptions * speeds.decryptMicros;
-  return (micros * rows) / 1e6;
+    decryptions * speeds.decryptMicros
+  );
+}
+
+/** Every holder but its owner raises a block to its shares. */
+function additiveMicros(parameters: RunParameters, speeds: Speeds): number {
+  const { shareBits } = additivePlan(parameters);
+  const products = parameters.features.length * blocksOf(parameters);
+  return (products * speeds.dotMicros * shareBits) / MEASURED_BITS;
 }

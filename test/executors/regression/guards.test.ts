@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeFixedPoint } from '../../../crypto/paillier/index.ts';
+import { additivePlan } from '../../../executors/regression/additive/precision.ts';
 import { batchCount, batchRange, gradientPacking } from '../../../executors/regression/batches.ts';
 import { guardColumns, guardIds, guardLabels, guardParameters } from '../../../executors/regression/guards.ts';
 import { requireBounded, toMantissas } from '../../../executors/regression/mantissas.ts';
@@ -219,6 +220,19 @@ describe('a plan', () => {
       { party: 'x2', columns: 3, ciphertexts: 1, openingsPerRow: 0.0003 },
     ]);
     expect(planRun(parametersWith({ mode: 'threshold' })).processesPerIteration).toBe(8);
+  });
+
+  test('of additive shares counts rows once, and shares for every iteration', () => {
+    const speeds = { encryptMicros: 40, addMicros: 2, dotMicros: 3, decryptMicros: 100 };
+    const parameters = parametersWith({ mode: 'additive', keyBits: 2048, rows: 1_000_000 });
+    const { shareBits, shareBytes } = additivePlan(parameters);
+    const plan = planRun(parameters, speeds);
+    expect(plan.bytesAtStart).toBe(1_000_000 * 2 * 512);
+    expect(plan.bytesPerForward).toBe(1_000_000 * shareBytes);
+    expect(plan.bytesPerIteration).toBeLessThan(40_000_000);
+    expect(plan.secondsPerIteration).toBeCloseTo((4 * 3 * shareBits) / 48, 6);
+    expect(plan.warnings).toEqual([]);
+    expect(plan.leakage.join(' ')).toMatch(/Residuals are never in one place/);
   });
 
   test('warns of openings that a dishonest party could use, and says who learns what', () => {
