@@ -18,12 +18,14 @@ export interface ServerProcess extends AsyncDisposable {
 /**
  * Starts a server in a process of its own.
  *
+ * @param program what Node.js runs; the sources unless given
  * @throws Error with what it printed when it ends before it listens
  */
-export async function spawnServer(options: Omit<ServerOptions, 'log' | 'clock'>): Promise<ServerProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, JSON.stringify(options)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+export async function spawnServer(
+  options: Omit<ServerOptions, 'log' | 'clock'>,
+  program: readonly string[] = ['--import', 'tsx', MAIN],
+): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [...program, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'pipe'] });
   const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill(signal);
