@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { parseJson } from '../../colony/json-text.ts';
-import { isCubic, partiesOf, readParameters, RunParameters } from './parameters.ts';
+import { hasLoss, isCubic, partiesOf, readParameters, RunParameters } from './parameters.ts';
 import { refusal } from './refusal.ts';
 
 /** What a training is beyond its parameters: how it is asked for, and how it is cut into workflows. */
@@ -166,5 +166,7 @@ export function graphOf(training: Training) {
     openers: mode === 'threshold' ? partiesOf(parameters) : [label],
     hasPowers: isCubic(parameters),
     hasDealer: mode === 'threshold',
+    opensLoss: mode === 'threshold' && hasLoss(parameters),
+    isAdditive: mode === 'additive',
   };
 }

@@ -1,55 +1,16 @@
 import type { FunctionSpec } from '../../colony/messages/processes.ts';
+import { additiveBlock, additiveFinish, additiveSetup } from './additive-builder.ts';
+import { forgetNodes, node, specsOf } from './nodes.ts';
+import type { Block, Cast, Ending, NodePlan, TrainingGraph } from './nodes.ts';
+
+export { labelOfRun } from './nodes.ts';
+export type { Block, Cast, Ending, TrainingGraph } from './nodes.ts';
 
 /**
  * The workflows of a vertical regression. A run is a sequence of small ones, since the cost of a step may grow with the
  * size of its workflow: a survey of the parties' rows, the set-up, blocks of iterations, and the end. The label party
  * submits each when the one before it has succeeded.
  */
-
-/** Who takes part; every name is the executor type of one daemon. */
-export interface Cast {
-  readonly run: string;
-  readonly label: string;
-  readonly features: readonly string[];
-  readonly aggregator: string;
-}
-
-/** What the graph of a training depends on. */
-export interface TrainingGraph extends Cast {
-  /** The JSON text that says everything about the training; an argument of every function. */
-  readonly training: string;
-  /** Who opens gradients: the holder of the key, or all holders of a share. */
-  readonly openers: readonly string[];
-  /** Whether a round of powers comes between sum and gradient. */
-  readonly hasPowers: boolean;
-  /** Whether a dealer makes the key. */
-  readonly hasDealer: boolean;
-}
-
-/** The iterations of a block: `from` is the first, `to` follows the last. */
-export interface Block {
-  readonly from: number;
-  readonly to: number;
-  /** Counts the repetitions of the first iteration. */
-  readonly attempt: number;
-}
-
-/** The longest that one function may take, in seconds, before another attempt begins. */
-const STEP_SECONDS = 3600;
-const RETRIES = 3;
-
-/** The label of every process of a run, by which its workflows are found. */
-export function labelOfRun(run: string): string {
-  return `regression/${run}`;
-}
-
-interface NodePlan {
-  readonly name: string;
-  readonly functionName: string;
-  readonly executorType: string;
-  readonly dependencies?: readonly string[];
-  readonly kwargs: Readonly<Record<string, unknown>>;
-}
 
 /**
  * What each party has: rows, columns, ids. Then the label party decides whether they fit, and submits the set-up.
@@ -76,6 +37,7 @@ export function surveyWorkflow(cast: Cast, request: string): FunctionSpec[] {
 
 /** Keys and seeds: halves of all who share secrets, then seeds, key and shares, then everybody stores what is theirs. */
 export function setupWorkflow(graph: TrainingGraph): FunctionSpec[] {
+  if (graph.isAdditive) return additiveSetup(graph);
   const { label, features, training, hasDealer, aggregator } = graph;
   const kwargs = { training };
   const sharers = hasDealer ? [label, ...features] : features;
@@ -97,6 +59,7 @@ export function setupWorkflow(graph: TrainingGraph): FunctionSpec[] {
 
 /** Some iterations. Everybody first repeats what the last one opened, so that nobody depends on an earlier workflow. */
 export function blockWorkflow(graph: TrainingGraph, { from, to, attempt }: Block): FunctionSpec[] {
+  if (graph.isAdditive) return additiveBlock(graph, { from, to, attempt });
   const { label, openers, training } = graph;
   const resumed = resumeNodes(graph, from);
   const nodes: NodePlan[] = [...resumed];
@@ -136,31 +99,40 @@ function iterationNodes(
   return [...forwards, aggregate, ...powers, ...gradients, ...opens];
 }
 
-/** After a failure: asks the label party to submit the iterations from where the run stands. */
+/** After a failure: asks where everybody who opens stands, and the label party to submit what comes next. */
 export function restartWorkflow(graph: TrainingGraph, attempt: number): FunctionSpec[] {
-  const { label, training } = graph;
-  return specsOf(graph, [node('restart', 'regression_restart', label, [], { training, iteration: 0, attempt })]);
+  const { label, openers, training } = graph;
+  const kwargs = { training, iteration: 0, attempt };
+  const stands = openers
+    .filter((party) => party !== label)
+    .map((party) => node(`stand-${party}`, 'regression_stand', party, [], kwargs));
+  const standNames = stands.map(({ name }) => name);
+  return specsOf(graph, [...stands, node('restart', 'regression_restart', label, standNames, kwargs)]);
 }
 
 /**
- * The last step, and where rows were held out, joint predictions for them, which only the label party learns.
- *
- * @param iteration how many iterations were done
- * @param heldOut whether there are rows to judge the model by
+ * The last step, and where rows were held out, joint predictions for them, which only the label party learns; then
+ * everybody forgets the run's secrets.
  */
-export function finishWorkflow(graph: TrainingGraph, iteration: number, heldOut: boolean): FunctionSpec[] {
-  const { label, features, training } = graph;
-  const kwargs = { training, iteration };
+export function finishWorkflow(graph: TrainingGraph, { iteration, attempt, heldOut }: Ending): FunctionSpec[] {
+  if (graph.isAdditive) return additiveFinish(graph, { iteration, attempt, heldOut });
+  const { label, features, training, opensLoss } = graph;
+  const kwargs = { training, iteration, attempt };
   const resumed = resumeNodes(graph, iteration);
   const resumedNames = resumed.map(({ name }) => name);
   const finishes = features.map((party) => node(`finish-${party}`, 'regression_finish', party, resumedNames, kwargs));
   const finishNames = finishes.map(({ name }) => name);
+  const losses = (opensLoss ? features : []).map((party) =>
+    node(`loss-${party}`, 'regression_open_loss', party, finishNames, kwargs),
+  );
   const predictions = heldOut ? predictionNodes(graph, kwargs, finishNames) : [];
   const opened = predictions
     .filter(({ functionName }) => functionName !== 'regression_predict')
     .map(({ name }) => name);
-  const report = node('report', 'regression_report', label, [...finishNames, ...opened], kwargs);
-  return specsOf(graph, [...resumed, ...finishes, ...predictions, report]);
+  const sources = [...finishNames, ...losses.map(({ name }) => name), ...opened];
+  const report = node('report', 'regression_report', label, sources, kwargs);
+  const last = [report, ...forgetNodes(graph, kwargs)];
+  return specsOf(graph, [...resumed, ...finishes, ...losses, ...predictions, ...last]);
 }
 
 /** Predictions, their sum, and where several share the key, the parts of all but the label party in opening it. */
@@ -176,50 +148,4 @@ function predictionNodes(
     .filter((party) => party !== label)
     .map((party) => node(`open-${party}`, 'regression_open_predictions', party, [sum.name], kwargs));
   return [...predictions, sum, ...opens];
-}
-
-function node(
-  name: string,
-  functionName: string,
-  executorType: string,
-  dependencies: readonly string[],
-  kwargs: Readonly<Record<string, unknown>>,
-): NodePlan {
-  return { name, functionName, executorType, dependencies, kwargs };
-}
-
-function specsOf({ run }: Cast, nodes: readonly NodePlan[]): FunctionSpec[] {
-  return nodes.map(({ name, functionName, executorType, dependencies = [], kwargs }) => ({
-    nodeName: name,
-    functionName,
-    args: [],
-    kwargs: { ...kwargs },
-    priority: 0,
-    maxWaitTimeSeconds: -1,
-    maxExecTimeSeconds: STEP_SECONDS,
-    maxRetries: RETRIES,
-    conditions: conditionsOf(executorType, dependencies),
-    label: labelOfRun(run),
-    filesystem: undefined,
-    env: {},
-    channels: undefined,
-  }));
-}
-
-function conditionsOf(executorType: string, dependencies: readonly string[]): FunctionSpec['conditions'] {
-  return {
-    colonyName: '',
-    executorNames: [],
-    executorType,
-    locationName: undefined,
-    dependencies: [...dependencies],
-    nodes: 0,
-    cpu: '',
-    processes: 0,
-    processesPerNode: 0,
-    memory: '',
-    storage: '',
-    gpu: undefined,
-    wallTimeSeconds: 0,
-  };
 }
