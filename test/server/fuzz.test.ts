@@ -64,12 +64,12 @@ beforeAll(async () => {
   });
   const executor = {
     executorid: people.executor.id,
-    executorname: 'e',
+    executorname: 'busy',
     executortype: 'worker',
     colonyname: colonyName,
   };
   await call('colonyOwner', 'addexecutormsg', { executor });
-  await call('colonyOwner', 'approveexecutormsg', { colonyname: colonyName, executorname: 'e' });
+  await call('colonyOwner', 'approveexecutormsg', { colonyname: colonyName, executorname: 'busy' });
 });
 
 afterAll(async () => {
@@ -113,11 +113,11 @@ async function makeThings(): Promise<Things> {
   const workflowspec = JSON.stringify(workflow);
   const named = { colonyname: colonyName, name: unique };
   const file = { ...named, label: '/l', size: 1, ref: { protocol: 's3', s3object: {} } };
-  const fun = { colonyname: colonyName, executorname: 'e', funcname: unique };
+  const fun = { colonyname: colonyName, executorname: 'busy', funcname: unique };
   const attribute = { targetid: processid, key: unique, value: 'v' };
   return {
     colonyName,
-    executorName: 'e',
+    executorName: 'busy',
     executorId: people.executor.id,
     executorType: executortype,
     userId: people.user.id,

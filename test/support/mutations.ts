@@ -8,17 +8,24 @@ const anyText = fc
 const texts = fc.oneof(
   anyText,
   fc.constantFrom('', '\0', 'a\0b', '__proto__', 'constructor', 'toString', '../..', "'; DROP TABLE x; --", '%', '*'),
-  fc.constantFrom('null', '-1m', '9999999999999999999m', '1e3Gi', 'test', 'user', '/', '\u202e', '٣', '\ud800', '0'),
-  fc.constantFrom(
-    'f'.repeat(64),
-    'F'.repeat(64),
-    'f'.repeat(63),
-    'x'.repeat(3000),
-    '{"a":',
-    '[]',
-    '* * * * * *',
-    '@every 1s',
-  ),
+  fc.constantFrom('null', '-1m', '9999999999999999999m', '1e3Gi', '/', '\u202e', '٣', '\ud800', '0'),
+  fc.constantFrom('F'.repeat(64), 'f'.repeat(63), 'x'.repeat(3000), '{"a":', '[]', '* * * * * *', '@every 1s'),
+);
+
+const integers = fc.constantFrom(
+  0,
+  -1,
+  1,
+  5,
+  100,
+  101,
+  500,
+  501,
+  2 ** 31,
+  -(2 ** 31),
+  2 ** 32,
+  2 ** 53 - 1,
+  -(2 ** 53) + 1,
 );
 
 const numbers = fc.oneof(
@@ -69,18 +76,26 @@ export const oddValues: fc.Arbitrary<unknown> = fc.oneof(
 /** One change of a JSON value: at one of its places, chosen by a number. */
 export interface Mutation {
   readonly place: number;
-  readonly kind: 'replace' | 'remove' | 'add' | 'wrap' | 'repeat' | 'swap';
+  readonly kind: 'alike' | 'replace' | 'remove' | 'add' | 'wrap' | 'repeat' | 'swap';
   readonly value: unknown;
-  readonly key: string;
+  /** A key where one is added, and another text where there is one. */
+  readonly text: string;
+  /** Another number where there is one. */
+  readonly integer: number;
 }
 
 /** One to three changes. */
 export const mutations: fc.Arbitrary<readonly Mutation[]> = fc.array(
   fc.record({
     place: fc.nat({ max: 1000 }),
-    kind: fc.constantFrom('replace', 'replace', 'replace', 'remove', 'add', 'wrap', 'repeat', 'swap'),
+    // Most changes keep the type, since what follows the decoding is longer than what comes before it.
+    kind: fc.oneof(
+      { weight: 6, arbitrary: fc.constant('alike' as const) },
+      { weight: 4, arbitrary: fc.constantFrom('replace', 'remove', 'add', 'wrap', 'repeat', 'swap') },
+    ),
     value: oddValues,
-    key: texts,
+    text: texts,
+    integer: fc.oneof(integers, fc.integer({ min: -3, max: 600 }), fc.integer()),
   }),
   { minLength: 1, maxLength: 3 },
 );
@@ -120,16 +135,27 @@ function defined(value: unknown, key: string, inner: unknown): object {
   return Object.fromEntries(inner === undefined ? entries : [...entries, [key, inner]]);
 }
 
-function changed(value: unknown, { kind, value: odd, key }: Mutation): unknown {
+function changed(value: unknown, mutation: Mutation): unknown {
+  const { kind, value: odd, text } = mutation;
   const results: Readonly<Record<Mutation['kind'], () => unknown>> = {
+    alike: () => alike(value, mutation),
     replace: () => odd,
     remove: () => undefined,
-    add: () => (Array.isArray(value) ? [...value, odd] : { ...Object(value), [key]: odd }),
+    add: () => (Array.isArray(value) ? [...value, odd] : { ...Object(value), [text]: odd }),
     wrap: () => [value],
     repeat: () => Array.from({ length: 50 }, () => value),
     swap: () => (typeof value === 'string' ? value.length : JSON.stringify(value)),
   };
   return results[kind]();
+}
+
+/** Another value of the same type. */
+function alike(value: unknown, { text, integer, place }: Mutation): unknown {
+  if (typeof value === 'string') return text;
+  if (typeof value === 'number') return integer;
+  if (typeof value === 'boolean') return !value;
+  if (Array.isArray(value)) return Array.from({ length: place % 200 }, (_, index) => value[index % value.length]);
+  return typeof value === 'object' ? {} : value;
 }
 
 /** Changes of JSON text that no JSON value expresses. */
