@@ -12,9 +12,11 @@ import { pubSubRoute } from './http.ts';
 import {
   DEFAULT_MAX_BODY_BYTES,
   DEFAULT_MAX_CHANNEL_BYTES,
+  DEFAULT_HEADER_MS,
   DEFAULT_MAX_CONNECTIONS,
   DEFAULT_MAX_INPUT_BYTES,
   DEFAULT_MAX_RECEIVED_BYTES,
+  DEFAULT_MAX_UNREAD_BYTES,
   DEFAULT_STALE_EXECUTOR_SECONDS,
   DEFAULT_STALL_MS,
   DEFAULT_SUBSCRIBE_MS,
@@ -60,8 +62,12 @@ export interface ServerOptions {
   readonly maxBodyBytes?: number;
   /** What all bodies that are being received may hold together, in bytes; further large ones are refused with 503. */
   readonly maxReceivedBytes?: number;
-  /** A body of which nothing comes for so long is refused with 408; who takes nothing of a channel for so long is cut off. */
+  /** A body of which nothing comes for so long is refused with 408; who takes nothing of an answer or a channel for so long is cut off. */
   readonly stallMs?: number;
+  /** A connection on which no whole header has come after so long is closed. */
+  readonly headerMs?: number;
+  /** When all clients together leave more unread, in bytes, whoever leaves most is cut off. */
+  readonly maxUnreadBytes?: number;
   /** A WebSocket on which nobody has subscribed by then is closed. */
   readonly subscribeMs?: number;
   /** How fast clients may ask. */
@@ -248,18 +254,22 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     routes: [createApiRoute(services, bodies, maxBodyBytes), ...blobs.routes, ...operations.routes, pubSubRoute],
     subscriptions,
     tls,
-    maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
+    ...limitsOfConnections(options, stallMs),
     log,
   });
   const parts: Parts = { services, subscriptions, blobs, listener, operations, port: options.port };
   return parts;
 }
 
-function factsOf(
-  options: ServerOptions & { readonly host: string },
-  startedAt: Date,
-  port: () => number,
-): ServerFacts {
+function limitsOfConnections(options: ServerOptions, stallMs: number) {
+  return {
+    maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
+    headerMs: options.headerMs ?? DEFAULT_HEADER_MS,
+    unread: { stallMs, maxUnreadBytes: options.maxUnreadBytes ?? DEFAULT_MAX_UNREAD_BYTES },
+  };
+}
+
+function factsOf(options: ServerOptions & { readonly host: string }, startedAt: Date, port: () => number): ServerFacts {
   const { host, tls, version = 'sealed-colonies', allowExecutorReregister = false } = options;
   return {
     version,

@@ -79,6 +79,10 @@ export const DEFAULT_MAX_BODY_BYTES = 16 * 1024 * 1024;
 export const DEFAULT_MAX_RECEIVED_BYTES = 256 * 1024 * 1024;
 /** A body of which nothing comes for so long is given up by default. */
 export const DEFAULT_STALL_MS = 30_000;
+/** A header that is not whole after so long is given up by default. */
+export const DEFAULT_HEADER_MS = 10_000;
+/** What all clients together may leave unread by default, in bytes. */
+export const DEFAULT_MAX_UNREAD_BYTES = 512 * 1024 * 1024;
 /** So many connections at the same time by default. */
 export const DEFAULT_MAX_CONNECTIONS = 5000;
 /** Envelopes are flat; what is nested deeper than this, in a field that nobody reads, is refused. */

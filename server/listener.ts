@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { createRequestHandler, pathOf, type Route } from './http.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import { LEAST_TLS_VERSION, type TlsPair } from './tls.ts';
+import { limitUnread, type UnreadLimits } from './unread.ts';
 
 /** What takes connections. */
 export interface Listener {
@@ -30,19 +31,24 @@ export interface ListenerOptions {
   readonly tls: TlsPair | undefined;
   /** Further connections are dropped. */
   readonly maxConnections: number;
+  /** A header that is not whole after so long is given up. */
+  readonly headerMs: number;
+  readonly unread: UnreadLimits;
   /** Hears of routes that failed. */
   readonly log: Logger;
 }
 
 /** Creates a listener that does not listen yet. */
-export function createListener({ routes, subscriptions, tls, maxConnections, log }: ListenerOptions): Listener {
+export function createListener(options: ListenerOptions): Listener {
+  const { routes, subscriptions, tls, log, headerMs } = options;
   const onRequest = createRequestHandler(routes, log);
-  const server =
-    tls === undefined ? createServer(onRequest) : createTlsServer({ ...tls, ...LEAST_TLS_VERSION }, onRequest);
-  server.maxConnections = maxConnections;
   // The header must come soon. How long a body may take, whoever reads it decides. Answers may take long.
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 0;
+  const times = { headersTimeout: headerMs, requestTimeout: 0, connectionsCheckingInterval: headerMs };
+  const server =
+    tls === undefined
+      ? createServer(times, onRequest)
+      : createTlsServer({ ...tls, ...LEAST_TLS_VERSION, ...times }, onRequest);
+  server.maxConnections = options.maxConnections;
   server.keepAliveTimeout = 120_000;
   server.on('checkContinue', onRequest);
   server.on('upgrade', (request, socket, head) => {
@@ -50,6 +56,7 @@ export function createListener({ routes, subscriptions, tls, maxConnections, log
     else socket.destroy();
   });
   const unused = trackUnused(server);
+  const stopLooking = limitUnread(server, options.unread, log);
   return {
     listen: (host, port) => listen(server, host, port),
     onError: (report) => server.on('error', report),
@@ -57,7 +64,10 @@ export function createListener({ routes, subscriptions, tls, maxConnections, log
     renew(pair) {
       if (server instanceof TlsServer) server.setSecureContext({ ...pair, ...LEAST_TLS_VERSION });
     },
-    close: () => close(server, unused),
+    close() {
+      stopLooking();
+      return close(server, unused);
+    },
   };
 }
 
