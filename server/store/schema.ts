@@ -321,6 +321,13 @@ const migrations: readonly string[] = [
   ) WITHOUT ROWID;
   `,
   'CREATE INDEX ended_processes ON processes (end_ms) WHERE workflow_id IS NULL AND end_ms IS NOT NULL',
+  `
+  ALTER TABLE processes ADD COLUMN output_count INTEGER;
+  ALTER TABLE processes ADD COLUMN input_counts TEXT;
+  ALTER TABLE files ADD COLUMN adder_id TEXT NOT NULL DEFAULT '';
+  ALTER TABLE snapshots ADD COLUMN adder_id TEXT NOT NULL DEFAULT '';
+  ALTER TABLE executors ADD COLUMN unregistered_ms INTEGER;
+  `,
 ];
 
 /** The version of the schema that this server writes. */
