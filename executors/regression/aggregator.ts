@@ -1,4 +1,5 @@
 import { defineExecutor } from '../../colony/executor.ts';
+import { sumProducts } from './daemons/additive-aggregator.ts';
 import { aggregate, deal, sumPredictions } from './daemons/aggregator-rounds.ts';
 import { type Desk, requireRole, Turns } from './daemons/desk.ts';
 import { functionsOf } from './daemons/functions.ts';
@@ -19,6 +20,7 @@ export function defineAggregator(desk: Desk) {
       regression_deal: ofTraining('Makes a key and deals shares of it', deal),
       regression_aggregate: ofTurn('Adds encrypted labels and predictions', aggregate),
       regression_sum_predictions: ofIteration('Adds encrypted predictions', sumPredictions),
+      regression_sum_products: ofTurn('Adds encrypted parts of gradients', sumProducts),
     },
   });
 }

@@ -1,6 +1,9 @@
 import { defineExecutor } from '../../colony/executor.ts';
+import { finishMasked, mask, multiplyAsFeature, predictMasked } from './daemons/additive-feature.ts';
+import { keepAsFeature, rows } from './daemons/additive-setup.ts';
 import { type CallTools, type Desk, requireRole, Turns } from './daemons/desk.ts';
-import { finish, forward, gradient, open, openPredictions, predict, resume } from './daemons/feature-rounds.ts';
+import { open, openLastLoss, openPredictions, resume, stand } from './daemons/feature-openings.ts';
+import { finish, forget, forward, gradient, predict } from './daemons/feature-rounds.ts';
 import { FeatureRuns } from './daemons/feature-run.ts';
 import { halfOf, join, seedsOf } from './daemons/feature-setup.ts';
 import { functionsOf, ofRequest } from './daemons/functions.ts';
@@ -38,9 +41,18 @@ export function defineFeatureParty(desk: Desk, table: PartyTable) {
       regression_gradient: ofTurn('Computes an own masked gradient under encryption', gradient),
       regression_open: ofTurn('Gives parts of the decryption of masked gradients', open),
       regression_resume: ofIteration('Says again what was opened last', resume),
+      regression_stand: ofIteration('Says where this party stands', stand),
       regression_finish: ofIteration('Does the last step and keeps own coefficients', finish),
       regression_predict: ofIteration('Encrypts own part of predictions for rows held out', predict),
+      regression_open_loss: ofIteration('Gives a part of the decryption of the last loss', openLastLoss),
       regression_open_predictions: ofIteration('Gives parts of the decryption of predictions', openPredictions),
+      regression_forget: ofIteration('Forgets the secrets of a run that has ended', forget),
+      regression_rows: ofTraining('Encrypts own rows under an own key', rows),
+      regression_keep_rows: ofTraining("Keeps keys, and the other parties' encrypted rows", keepAsFeature),
+      regression_mask: ofTurn('Masks predictions of own columns', mask),
+      regression_multiply: ofTurn("Multiplies an own share with the other parties' rows", multiplyAsFeature),
+      regression_finish_masked: ofIteration('Does the last step and keeps own coefficients', finishMasked),
+      regression_predict_masked: ofIteration('Masks own part of predictions for rows held out', predictMasked),
     },
   });
 }

@@ -1,4 +1,6 @@
 import { defineExecutor } from '../../colony/executor.ts';
+import { keepSums, multiplyAsLabel, reportMasked, resumeSums } from './daemons/additive-label.ts';
+import { keepAsLabel } from './daemons/additive-setup.ts';
 import { type CallTools, type Desk, requireRole, Turns } from './daemons/desk.ts';
 import { functionsOf, ofRequest } from './daemons/functions.ts';
 import { openGradients, powers, report } from './daemons/label-rounds.ts';
@@ -41,9 +43,14 @@ export function defineLabelParty(desk: Desk, table: PartyTable) {
       regression_resume: ofIteration('Says again what was opened last', resumeLabels),
       regression_powers: ofTurn('Encrypts powers of padded predictions', powers),
       regression_open: ofTurn('Opens masked gradients', openGradients),
-      regression_continue: ofIteration('Submits the next block', proceed),
+      regression_continue: ofTurn('Submits the next block', proceed),
       regression_restart: ofTurn('Submits a block from where a run stands', restart),
       regression_report: ofIteration('Keeps loss and metrics of a run', report),
+      regression_keep_rows: ofTraining("Keeps the feature parties' encrypted rows", keepAsLabel),
+      regression_resume_sums: ofIteration('Says again which sums were kept last', resumeSums),
+      regression_multiply: ofTurn("Multiplies an own share with all parties' rows", multiplyAsLabel),
+      regression_keep_sums: ofTurn('Keeps the sums of encrypted gradients', keepSums),
+      regression_report_masked: ofIteration('Keeps loss and metrics of a run', reportMasked),
     },
   });
 }

@@ -55,6 +55,8 @@ export const OpenOutput = z.strictObject({
   ...turn,
   openings: z.array(OpeningMessage),
   partials: z.array(PartialMessage),
+  /** In mode `additive`: texts of the gradients' sums, one for each feature party in their order. */
+  sums: z.array(z.string()).optional(),
 });
 /** @see {@link OpenOutput} */
 export type OpenOutput = z.output<typeof OpenOutput>;
@@ -67,6 +69,8 @@ export const ResumeOutput = z.strictObject({
   key: z.string(),
   /** Texts of E0, one for each batch; none from others than the label party. */
   labels: z.array(z.string()),
+  /** In mode `additive`: every feature party's key as it was signed. */
+  keys: z.array(z.string()).optional(),
   opened: OpenOutput.nullable(),
 });
 /** @see {@link ResumeOutput} */
@@ -102,6 +106,37 @@ export const DealOutput = z.strictObject({
   shares: z.array(z.string()),
 });
 
+/** In mode `additive`: a feature party's key as it was signed, and its encrypted rows. */
+export const RowsOutput = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal('rows'),
+  key: z.string(),
+  rows: z.string(),
+});
+/** @see {@link RowsOutput} */
+export type RowsOutput = z.output<typeof RowsOutput>;
+
+/** In mode `additive`: a feature party's predictions under its pads, and what it says of the step before. */
+export const MaskedOutput = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal('masked-predictions'),
+  /** Of the step before; null in the first iteration. */
+  progress: ProgressMessage.nullable(),
+  /** This party's part of the loss before that step: text of masked integers. */
+  loss: z.string().nullable(),
+  forward: z.string(),
+});
+/** @see {@link MaskedOutput} */
+export type MaskedOutput = z.output<typeof MaskedOutput>;
+
+/** Where a holder of a share stands: the first iteration that it has not opened. */
+export const StandOutput = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal('stand'),
+  party: z.string(),
+  iteration: z.int().min(0),
+});
+
 /** A party is ready. */
 export const ReadyOutput = z.strictObject({ v: z.literal(1), kind: z.literal('ready'), party: z.string() });
 
@@ -113,6 +148,13 @@ export function findStop(texts: readonly string[]): string | undefined {
 /** The text of a marker. */
 export function stopText(reason: Stopped['reason'], iteration: number): string {
   return encodeMessage(Stopped, { v: 1, kind: 'stopped', reason, iteration });
+}
+
+/** Whether feature parties say that a run should end: all have converged, or one diverges. */
+export function stopReason(outputs: readonly Pick<GradientOutput, 'progress'>[]): Stopped['reason'] | undefined {
+  const progress = outputs.map((output) => output.progress);
+  if (progress.some((said) => said?.diverged === true)) return 'diverged';
+  return progress.length > 0 && progress.every((said) => said?.converged === true) ? 'converged' : undefined;
 }
 
 /** What openers gave, whether it comes from a block's begin or from the iteration before. */

@@ -3,7 +3,7 @@ import { readKey } from '../agreement.ts';
 import type { Training } from '../training.ts';
 import { type Desk, keyMakerOf } from './desk.ts';
 
-const MOST_KEYS = 4;
+const MOST_KEYS = 64;
 
 /**
  * The public keys of the runs that a daemon works on. Checking a key, and the tables of powers that speed its use up, take
@@ -16,15 +16,21 @@ export class KnownKeys {
    * Reads a run's key.
    *
    * @param text as it was signed by the maker
+   * @param maker whose key it is. @default the maker of the run's common key
    * @throws TerminalError as `readKey`
    */
-  async read(desk: Desk, training: Training, text: string, signal: AbortSignal): Promise<PublicKey> {
-    const known = this.#keys.get(text);
+  async read(
+    desk: Desk,
+    training: Training,
+    text: string,
+    signal: AbortSignal,
+    maker = keyMakerOf(training),
+  ): Promise<PublicKey> {
+    const known = this.#keys.get(`${maker} ${text}`);
     if (known !== undefined) return known;
-    const maker = keyMakerOf(training);
     const makerId = maker === desk.name ? desk.identity.id : await desk.peers.idOf(maker, signal);
     const publicKey = readKey(training.parameters, maker, text, makerId);
-    this.#keys.set(text, publicKey);
+    this.#keys.set(`${maker} ${text}`, publicKey);
     const [oldest] = this.#keys.keys();
     if (this.#keys.size > MOST_KEYS && oldest !== undefined) this.#keys.delete(oldest);
     return publicKey;

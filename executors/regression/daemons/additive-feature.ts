@@ -1,0 +1,142 @@
+import { featureShares, maskedForwardRound } from '../additive/forward.ts';
+import { maskedText } from '../additive/messages.ts';
+import type { AdditiveParty } from '../additive/parties.ts';
+import { maskedLossRound, maskedPredictRound } from '../additive/scores.ts';
+import { additiveStepRound } from '../additive/step.ts';
+import type { Turn } from '../contexts.ts';
+import { encodeMessage } from '../messages.ts';
+import { FinishOutput, findStop, MaskedOutput, openCiphertexts } from '../outputs.ts';
+import type { OpenOutput } from '../outputs.ts';
+import { hasLoss } from '../parameters.ts';
+import { requireTurn } from '../parties.ts';
+import { refusal } from '../refusal.ts';
+import { forwardFingerprint } from '../rounds/forward.ts';
+import type { StepResult } from '../rounds/step.ts';
+import { prepareNewRows } from '../scaling.ts';
+import { keysOfRun, privateKeyOf } from './additive-keys.ts';
+import { multiply } from './additive-products.ts';
+import type { CallTools } from './desk.ts';
+import { catchUp } from './feature-rounds.ts';
+import { type FeatureRun, recall } from './feature-run.ts';
+import { writeCoefficients } from './feature-results.ts';
+import type { FeatureMemory } from './memory.ts';
+
+/** The iterations of mode `additive` as a feature party sees them. Each function may be called again and says the same. */
+
+async function partyOf(run: FeatureRun, memory: Pick<FeatureMemory, 'pairs'>): Promise<AdditiveParty> {
+  const { desk, training, prepared } = run;
+  const { parameters } = training;
+  const { own } = await keysOfRun(run);
+  if (own === null) {
+    throw refusal('STALE_CONTEXT', `run ${parameters.run}: expected an own key, got none; submit the run anew`);
+  }
+  const privateKey = await privateKeyOf(run, own);
+  const seedOf = (name: string): Uint8Array | undefined => {
+    const seed = memory.pairs[name];
+    if (seed === undefined && name !== desk.name) {
+      throw refusal('WRONG_PARTY', `pads: expected a seed shared with ${name}, got none; submit the run anew`);
+    }
+    return seed === undefined ? undefined : Buffer.from(seed, 'hex');
+  };
+  const names = parameters.features.map(({ name }) => name);
+  return {
+    parameters,
+    publicKey: privateKey.publicKey,
+    privateKey,
+    name: desk.name,
+    columns: prepared.columns,
+    penalised: prepared.penalised,
+    padSeed: Buffer.from(own.padSeed, 'hex'),
+    pairSeeds: { place: names.indexOf(desk.name), pairs: names.map(seedOf) },
+  };
+}
+
+/** Steps with the sum that was kept last, if that is not done yet, then predicts. */
+export async function mask(run: FeatureRun, turn: Turn, inputs: readonly string[], tools: CallTools): Promise<string> {
+  const stop = findStop(inputs);
+  if (stop !== undefined) return stop;
+  const memory = await arriveAt(run, turn.iteration, inputs, tools);
+  const party = await partyOf(run, memory);
+  const message = maskedForwardRound(party, memory.feature, turn);
+  const { context } = message.header;
+  const fingerprint = forwardFingerprint(party, memory.feature, turn);
+  await run.store.commit(memory, [{ context, iteration: turn.iteration, fingerprint }]);
+  const about = await reportStep(party, memory, tools);
+  const forward = await maskedText(message, tools.blobs, tools.signal);
+  return encodeMessage(MaskedOutput, { v: 1, kind: 'masked-predictions', ...about, forward });
+}
+
+function arriveAt(
+  run: FeatureRun,
+  iteration: number,
+  inputs: readonly string[],
+  { blobs, signal }: CallTools,
+): Promise<FeatureMemory> {
+  const place = run.training.parameters.features.findIndex(({ name }) => name === run.desk.name);
+  const step = (
+    party: AdditiveParty,
+    memory: FeatureMemory,
+    turn: Turn,
+    opened: readonly (OpenOutput | null)[],
+  ): Promise<StepResult> => {
+    const sum = opened[0]?.sums?.[place] ?? '';
+    return additiveStepRound(party, memory.feature, turn, openCiphertexts(blobs, sum, signal), { signal });
+  };
+  return catchUp(run, iteration, inputs, (memory) => partyOf(run, memory), step);
+}
+
+/** What this party says of its last step: whether it converged, and its part of the loss before it. */
+async function reportStep(
+  party: AdditiveParty,
+  { feature, lastTurn }: FeatureMemory,
+  { blobs, signal }: CallTools,
+): Promise<Pick<MaskedOutput, 'progress' | 'loss'>> {
+  if (lastTurn === null) return { progress: null, loss: null };
+  if (!hasLoss(party.parameters)) return { progress: feature.progress, loss: null };
+  const loss = maskedLossRound(party, feature, lastTurn);
+  return { progress: feature.progress, loss: await maskedText(loss, blobs, signal) };
+}
+
+/** This party's share of the residuals on the other feature parties' rows. */
+export async function multiplyAsFeature(
+  run: FeatureRun,
+  turn: Turn,
+  inputs: readonly string[],
+  tools: CallTools,
+): Promise<string> {
+  const stop = findStop(inputs);
+  if (stop !== undefined) return stop;
+  const memory = await recall(run);
+  requireTurn(memory.feature, turn);
+  const party = await partyOf(run, memory);
+  return multiply(run, turn, featureShares(party, turn), tools);
+}
+
+/** The last step; writes this party's coefficients for its own people. */
+export async function finishMasked(
+  run: FeatureRun,
+  iteration: number,
+  inputs: readonly string[],
+  tools: CallTools,
+): Promise<string> {
+  const memory = await arriveAt(run, iteration, inputs, tools);
+  const party = await partyOf(run, memory);
+  writeCoefficients(run, memory.feature.theta);
+  const about = await reportStep(party, memory, tools);
+  return encodeMessage(FinishOutput, { v: 1, kind: 'finished', ...about, lossPartial: null });
+}
+
+/** This party's part of the predictions for the rows that were held out. */
+export async function predictMasked(
+  run: FeatureRun,
+  request: number,
+  _inputs: readonly string[],
+  { blobs, signal }: CallTools,
+): Promise<string> {
+  const memory = await recall(run);
+  const party = await partyOf(run, memory);
+  const columns = prepareNewRows(party.parameters, run.prepared, run.heldOut);
+  const { state, message } = maskedPredictRound(party, memory.feature, { iteration: request, attempt: 0 }, columns);
+  await run.store.commit({ ...memory, feature: state });
+  return maskedText(message, blobs, signal);
+}

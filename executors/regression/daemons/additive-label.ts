@@ -1,0 +1,130 @@
+import { openMasked } from '../additive/messages.ts';
+import { additiveLossRound, additivePredictionRound } from '../additive/scores.ts';
+import { labelSharesRound } from '../additive/shares.ts';
+import type { Turn } from '../contexts.ts';
+import { decodeMessage, encodeMessage } from '../messages.ts';
+import {
+  FinishOutput,
+  findStop,
+  MaskedOutput,
+  OpenOutput,
+  ReadyOutput,
+  ResumeOutput,
+  stopReason,
+  stopText,
+  VectorsOutput,
+} from '../outputs.ts';
+import { heldOutRows } from '../training.ts';
+import { keysOfRun } from './additive-keys.ts';
+import { multiply } from './additive-products.ts';
+import type { CallTools } from './desk.ts';
+import { appendLoss, publishMetrics } from './label-rounds.ts';
+import { forgetSecrets, type LabelRun, recallLabels } from './label-run.ts';
+import type { LabelMemory } from './memory.ts';
+import { hasOpened, openingBefore, standOf, withOpening } from './openings.ts';
+
+/** The iterations of mode `additive` as the label party sees them. Each function may be called again and says the same. */
+
+/** Its share of the residuals on everybody's rows, unless all have converged or one diverges. */
+export async function multiplyAsLabel(
+  run: LabelRun,
+  turn: Turn,
+  inputs: readonly string[],
+  tools: CallTools,
+): Promise<string> {
+  const stop = findStop(inputs);
+  if (stop !== undefined) return stop;
+  const outputs = inputs.map((text) => decodeMessage(MaskedOutput, text));
+  const reason = stopReason(outputs);
+  const known = await recallLabels(run);
+  if (known.stopped !== null) return stopText(known.stopped, standOf(known));
+  const memory = hasOpened(known, turn) ? known : await recordLoss(run, known, turn.iteration, outputs, tools);
+  if (reason !== undefined) {
+    await run.store.commit({ ...memory, stopped: reason });
+    return stopText(reason, turn.iteration);
+  }
+  const { blobs, signal } = tools;
+  const forwards = outputs.map(({ forward }) => openMasked(forward, blobs, signal));
+  const { state, shares } = await labelSharesRound(partyOf(run), memory.openState, turn, forwards, { signal });
+  await run.store.commit({ ...memory, openState: state });
+  return multiply(run, turn, shares, tools);
+}
+
+function partyOf({ training, base, mean }: LabelRun) {
+  return { parameters: training.parameters, base, mean };
+}
+
+/** Opens the loss that came with predictions, and writes it down. @param iteration that follows the one whose loss it is */
+async function recordLoss(
+  run: LabelRun,
+  memory: LabelMemory,
+  iteration: number,
+  reports: readonly Pick<FinishOutput, 'loss'>[],
+  { blobs, signal }: CallTools,
+): Promise<LabelMemory> {
+  const parts = reports.flatMap(({ loss }) => (loss === null ? [] : [openMasked(loss, blobs, signal)]));
+  const last = parts.length === 0 ? null : openingBefore(memory, iteration);
+  if (last === null) return memory;
+  const turn = { iteration: last.iteration, attempt: last.attempt };
+  return appendLoss(run, memory, turn.iteration, await additiveLossRound(partyOf(run), turn, parts, { signal }));
+}
+
+/** Keeps the sums of all gradients before anybody steps with them: a run that breaks goes on from here. */
+export async function keepSums(run: LabelRun, turn: Turn, inputs: readonly string[]): Promise<string> {
+  const stop = findStop(inputs);
+  if (stop !== undefined) return stop;
+  const memory = await recallLabels(run);
+  const { vectors } = decodeMessage(VectorsOutput, inputs[0] ?? '');
+  const text = encodeMessage(OpenOutput, {
+    v: 1,
+    kind: 'opened',
+    ...turn,
+    openings: [],
+    partials: [],
+    sums: vectors,
+  });
+  await run.store.commit({ ...memory, ...withOpening(memory, turn, text) });
+  return text;
+}
+
+/** Says again what was kept last, and everybody's keys, for the block that begins. */
+export async function resumeSums(run: LabelRun, iteration: number): Promise<string> {
+  const memory = await recallLabels(run);
+  const { keys } = await keysOfRun(run);
+  return encodeMessage(ResumeOutput, {
+    v: 1,
+    kind: 'resumed',
+    key: '',
+    labels: [],
+    keys: run.training.parameters.features.flatMap(({ name }) => keys[name] ?? []),
+    opened: openingBefore(memory, iteration),
+  });
+}
+
+/**
+ * The end of a run: the last loss, and where rows were held out, how good the model is for them.
+ *
+ * @param inputs what the feature parties finished with, then their parts of predictions
+ */
+export async function reportMasked(
+  run: LabelRun,
+  iteration: number,
+  inputs: readonly string[],
+  tools: CallTools,
+): Promise<string> {
+  const ready = encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: run.desk.name });
+  if ((await run.store.load())?.finished === true) return ready;
+  const { parameters, totalRows, holdoutEvery } = run.training;
+  const finished = parameters.features.length;
+  const reports = inputs.slice(0, finished).map((text) => decodeMessage(FinishOutput, text));
+  await run.store.commit(await recordLoss(run, await recallLabels(run), iteration, reports, tools));
+  const { blobs, signal } = tools;
+  const parts = inputs.slice(finished).map((text) => openMasked(text, blobs, signal));
+  if (parts.length > 0) {
+    const rows = heldOutRows(totalRows, holdoutEvery);
+    const turn = { iteration, attempt: 0 };
+    publishMetrics(run, await additivePredictionRound(partyOf(run), turn, rows, parts, { signal }));
+  }
+  await forgetSecrets(run);
+  return ready;
+}

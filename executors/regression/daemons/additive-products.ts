@@ -1,0 +1,31 @@
+import { productRound } from '../additive/products.ts';
+import type { Turn } from '../contexts.ts';
+import { encodeMessage } from '../messages.ts';
+import { VectorsOutput, vectorText } from '../outputs.ts';
+import { refusal } from '../refusal.ts';
+import type { RunKey } from '../streams.ts';
+import { keysOfRun, type OpenRun } from './additive-keys.ts';
+import { openRows } from './additive-rows.ts';
+import type { CallTools } from './desk.ts';
+
+/** A holder's share on the rows of every feature party but itself: texts in the order of the parties. */
+export async function multiply(run: OpenRun, turn: Turn, shares: Uint8Array, tools: CallTools): Promise<string> {
+  const { desk, training } = run;
+  const vectors: string[] = [];
+  for (const { name: owner } of training.parameters.features) {
+    if (owner === desk.name) continue;
+    const rows = await openRows(run, owner, await ownerKey(run, owner, tools));
+    const { signal } = tools;
+    const product = await productRound(training.parameters, turn, desk.name, rows, shares, { signal });
+    vectors.push(await vectorText(tools.blobs, product, signal));
+  }
+  return encodeMessage(VectorsOutput, { v: 1, kind: 'vectors', vectors });
+}
+
+async function ownerKey(run: OpenRun, owner: string, { signal }: CallTools): Promise<RunKey> {
+  const { desk, training } = run;
+  const { keys } = await keysOfRun(run);
+  const text = keys[owner];
+  if (text === undefined) throw refusal('WRONG_PARTY', `rows: expected the key of ${owner}, got none`);
+  return { parameters: training.parameters, publicKey: await desk.keys.read(desk, training, text, signal, owner) };
+}

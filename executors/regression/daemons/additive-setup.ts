@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import { generateKeyPair } from '../../../crypto/paillier/index.ts';
+import { primesOf } from '../../../crypto/paillier/keys.ts';
+import { rowsRound } from '../additive/rows.ts';
+import { keyText } from '../agreement.ts';
+import { decodeMessage, encodeMessage } from '../messages.ts';
+import { ReadyOutput, RowsOutput, vectorText } from '../outputs.ts';
+import type { RunParameters } from '../parameters.ts';
+import { type AdditiveKeys, keyStoreOf, type OpenRun, privateKeyOf, recallKeys } from './additive-keys.ts';
+import { digestOfRows, keepRows } from './additive-rows.ts';
+import type { CallTools, Desk } from './desk.ts';
+import { type FeatureRun, recall } from './feature-run.ts';
+import { pairsOf } from './feature-setup.ts';
+import { beginMemory, type LabelRun } from './label-run.ts';
+
+/** The set-up of a run in mode `additive`. */
+
+/** Draws this party's own key and encrypts its rows under it, once. A repetition says the same. */
+export async function rows(run: FeatureRun, _inputs: readonly string[], tools: CallTools): Promise<string> {
+  const { desk, training } = run;
+  const store = keyStoreOf(desk, training.parameters);
+  const keys = await recallKeys(store);
+  const own = keys.own ?? (await drawOwn(desk, training.parameters));
+  if (keys.own === null) await store.commit({ ...keys, own });
+  const text = own.rows ?? (await encryptRows(run, own, tools));
+  if (own.rows === null) await store.commit({ ...keys, own: { ...own, rows: text } });
+  return encodeMessage(RowsOutput, { v: 1, kind: 'rows', key: own.key, rows: text });
+}
+
+async function drawOwn(desk: Desk, parameters: RunParameters): Promise<NonNullable<AdditiveKeys['own']>> {
+  // Whether a key is long enough is for the guards to say, which demonstrations may overrule.
+  const { publicKey, privateKey } = await generateKeyPair({ keyBits: parameters.keyBits, allowShortKey: true });
+  const { p, q } = await primesOf(privateKey);
+  const key = keyText(parameters, desk.name, publicKey, desk.identity);
+  return { p: p.toString(16), q: q.toString(16), padSeed: randomBytes(32).toString('hex'), key, rows: null };
+}
+
+async function encryptRows(
+  run: FeatureRun,
+  own: NonNullable<AdditiveKeys['own']>,
+  { blobs, signal }: CallTools,
+): Promise<string> {
+  const privateKey = await privateKeyOf(run, own);
+  const { parameters } = run.training;
+  const { columns } = run.prepared;
+  const party = { parameters, privateKey, publicKey: privateKey.publicKey, name: run.desk.name, columns };
+  return vectorText(blobs, rowsRound(party, { signal }), signal);
+}
+
+/**
+ * Keeps what a feature party needs for the rounds.
+ *
+ * @param inputs rows of all feature parties, then their halves, in their order
+ */
+export async function keepAsFeature(run: FeatureRun, inputs: readonly string[], tools: CallTools): Promise<string> {
+  const memory = await recall(run);
+  const { desk, training } = run;
+  const parties = training.parameters.features.length;
+  const pairs = await pairsOf(desk, training, memory.half, inputs.slice(parties), tools);
+  const pairTexts = Object.fromEntries([...pairs].map(([party, seed]) => [party, Buffer.from(seed).toString('hex')]));
+  await keepAll(run, inputs.slice(0, parties), tools);
+  await run.store.commit({ ...memory, pairs: pairTexts });
+  return encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: desk.name });
+}
+
+/** Keeps what the label party needs for the rounds. @param inputs rows of all feature parties, in their order */
+export async function keepAsLabel(run: LabelRun, inputs: readonly string[], tools: CallTools): Promise<string> {
+  await beginMemory(run);
+  await keepAll(run, inputs.slice(0, run.training.parameters.features.length), tools);
+  return encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: run.desk.name });
+}
+
+/** Keeps everybody's key, and everybody else's rows. */
+async function keepAll(run: OpenRun, inputs: readonly string[], tools: CallTools): Promise<void> {
+  const { desk, training } = run;
+  const { parameters } = training;
+  const store = keyStoreOf(desk, parameters);
+  let keys = await recallKeys(store);
+  for (const [index, { name: owner }] of parameters.features.entries()) {
+    const output = decodeMessage(RowsOutput, inputs[index] ?? '');
+    const publicKey = await desk.keys.read(desk, training, output.key, tools.signal, owner);
+    const digest = digestOfRows(output);
+    if (owner !== desk.name && keys.kept[owner] !== digest) {
+      await keepRows(run, owner, { parameters, publicKey }, output, tools);
+    }
+    keys = {
+      own: keys.own,
+      keys: { ...keys.keys, [owner]: output.key },
+      kept: owner === desk.name ? keys.kept : { ...keys.kept, [owner]: digest },
+    };
+    await store.commit(keys);
+  }
+}
