@@ -7,6 +7,7 @@ import {
   OpenOutput,
   openCiphertexts,
   readOpened,
+  ReadyOutput,
   ResumeOutput,
   VectorsOutput,
   vectorText,
@@ -14,17 +15,16 @@ import {
 import { hasLoss, isCubic } from '../parameters.ts';
 import type { FeatureParty } from '../parties.ts';
 import { refusal } from '../refusal.ts';
-import { lossSumRound } from '../rounds/aggregate.ts';
 import { cubicGradientRound } from '../rounds/cubic.ts';
 import { forwardFingerprint, forwardRound } from '../rounds/forward.ts';
 import { gradientRound } from '../rounds/gradient.ts';
 import { lossPartRound, predictRound } from '../rounds/scores.ts';
 import { stepRound, type StepResult } from '../rounds/step.ts';
-import { lossPartialRound, partialRound, predictionPartialRound, thresholdStepRound } from '../rounds/threshold.ts';
+import { thresholdStepRound } from '../rounds/threshold.ts';
 import { prepareNewRows } from '../scaling.ts';
 import type { CallTools } from './desk.ts';
 import { filesOf } from './desk.ts';
-import { type FeatureRun, holderOf, partyOf, recall } from './feature-run.ts';
+import { type FeatureRun, partyOf, recall } from './feature-run.ts';
 import { writeCoefficients } from './feature-results.ts';
 import type { FeatureMemory } from './memory.ts';
 
@@ -39,7 +39,7 @@ export async function forward(
 ): Promise<string> {
   const stop = findStop(inputs);
   if (stop !== undefined) return stop;
-  const memory = await catchUp(run, turn.iteration, inputs, tools);
+  const memory = await catchUp(run, turn.iteration, inputs, (known) => partyOf(run, known, tools.signal), step);
   const party = await partyOf(run, memory, tools.signal);
   const message = forwardRound(party, memory.feature, turn, { signal: tools.signal });
   const context = message.header.context;
@@ -48,12 +48,25 @@ export async function forward(
   return vectorText(tools.blobs, message, tools.signal);
 }
 
-/** Brings this party to an iteration: it may be one step behind, whose opening is among the inputs. */
-async function catchUp(
+/** Takes the step of a turn, from what was opened. */
+export type TakeStep<Party extends FeatureParty> = (
+  party: Party,
+  memory: FeatureMemory,
+  turn: Turn,
+  opened: readonly (OpenOutput | null)[],
+) => Promise<StepResult>;
+
+/**
+ * Brings a party to an iteration: it may be one step behind, whose opening is among the inputs.
+ *
+ * @throws TerminalError `STALE_CONTEXT` when it is elsewhere
+ */
+export async function catchUp<Party extends FeatureParty>(
   run: FeatureRun,
   iteration: number,
   inputs: readonly string[],
-  tools: CallTools,
+  open: (memory: FeatureMemory) => Promise<Party>,
+  takeStep: TakeStep<Party>,
 ): Promise<FeatureMemory> {
   const memory = await recall(run);
   if (memory.feature.iteration === iteration) return memory;
@@ -65,8 +78,8 @@ async function catchUp(
       `forward: expected iteration ${memory.feature.iteration}, where this party is, got ${iteration}; resume the run`,
     );
   }
-  const party = await partyOf(run, memory, tools.signal);
-  const done = await step(party, memory, { iteration: last, attempt: opened[0]?.attempt ?? 0 }, opened);
+  const party = await open(memory);
+  const done = await takeStep(party, memory, { iteration: last, attempt: opened[0]?.attempt ?? 0 }, opened);
   const logBytes = await logStep(run, party, memory, done);
   const next = {
     ...memory,
@@ -160,52 +173,6 @@ async function reportStep(party: FeatureParty, memory: FeatureMemory, { blobs, s
   return { progress, loss: await vectorText(blobs, loss, signal), lossPartial };
 }
 
-/** In threshold mode: this party's parts in opening all gradients, and the loss of the step before. */
-export async function open(run: FeatureRun, turn: Turn, inputs: readonly string[], tools: CallTools): Promise<string> {
-  const stop = findStop(inputs);
-  if (stop !== undefined) return stop;
-  const { blobs, signal } = tools;
-  const memory = await recall(run);
-  const party = await partyOf(run, memory, signal);
-  const holder = holderOf(party, memory.share);
-  const outputs = inputs.map((text) => decodeMessage(GradientOutput, text));
-  const gradients = outputs.map((output) => openCiphertexts(blobs, output.gradient, signal));
-  const { state, messages } = await partialRound(holder, memory.openState, turn, gradients, { signal });
-  const text = encodeMessage(OpenOutput, { v: 1, kind: 'opened', ...turn, openings: [], partials: messages });
-  const losses = outputs.flatMap(({ loss }) => (loss === null ? [] : [openCiphertexts(blobs, loss, signal)]));
-  const lossPartial =
-    losses.length === 0 || memory.lastTurn === null
-      ? null
-      : encodeMessage(
-          PartialMessage,
-          await lossPartialRound(holder, memory.lastTurn, lossSumRound(party, memory.lastTurn, losses), { signal }),
-        );
-  await run.store.commit({ ...memory, openState: state, lastOpened: text, lossPartial });
-  return text;
-}
-
-/** Says again what was opened last, for the block that begins. */
-export async function resume(run: FeatureRun, iteration: number): Promise<string> {
-  const memory = await recall(run);
-  return encodeMessage(ResumeOutput, {
-    v: 1,
-    kind: 'resumed',
-    key: memory.key ?? '',
-    labels: [],
-    opened: lastOpening(memory.lastOpened, iteration),
-  });
-}
-
-/** The opening of the iteration before. @throws TerminalError `STALE_CONTEXT` when another was opened last */
-export function lastOpening(text: string | null, iteration: number): OpenOutput | null {
-  const opened = text === null ? null : decodeMessage(OpenOutput, text);
-  if (iteration === 0 || opened?.iteration === iteration - 1) return iteration === 0 ? null : opened;
-  throw refusal(
-    'STALE_CONTEXT',
-    `resume: expected the opening of iteration ${iteration - 1} to be the last, got that of ${opened?.iteration ?? 'none'}; resume the run where it stands`,
-  );
-}
-
 /** The last step; writes this party's coefficients for its own people. */
 export async function finish(
   run: FeatureRun,
@@ -213,7 +180,7 @@ export async function finish(
   inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
-  const memory = await catchUp(run, iteration, inputs, tools);
+  const memory = await catchUp(run, iteration, inputs, (known) => partyOf(run, known, tools.signal), step);
   const party = await partyOf(run, memory, tools.signal);
   writeCoefficients(run, memory.feature.theta);
   const about = await reportStep(party, memory, tools);
@@ -236,18 +203,13 @@ export async function predict(
   return vectorText(tools.blobs, message, tools.signal);
 }
 
-/** In threshold mode: this party's part in opening predictions to the label party. */
-export async function openPredictions(
-  run: FeatureRun,
-  request: number,
-  [sum = '']: readonly string[],
-  { blobs, signal }: CallTools,
-): Promise<string> {
-  const memory = await recall(run);
-  const party = await partyOf(run, memory, signal);
-  const holder = holderOf(party, memory.share);
-  const rows = run.heldOut[0]?.length ?? 0;
-  const turn = { iteration: request, attempt: 0 };
-  const partial = await predictionPartialRound(holder, turn, rows, openCiphertexts(blobs, sum, signal), { signal });
-  return encodeMessage(PartialMessage, partial);
+/** The end of a run at this party: keeps that it was, and forgets keys, seeds and masks. Results stay. */
+export async function forget(run: FeatureRun): Promise<string> {
+  const memory = await run.store.load();
+  if (memory !== undefined && !memory.finished) {
+    const secrets = { half: null, share: null, group: null, pairs: {}, lossPartial: null };
+    const feature = { ...memory.feature, pending: null };
+    await run.store.commit({ ...memory, ...secrets, feature, lastOpened: null, openedBefore: null, finished: true });
+  }
+  return encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: run.desk.name });
 }

@@ -94,11 +94,17 @@ export async function recall(run: FeatureRun): Promise<FeatureMemory> {
       `run ${run.training.parameters.run}: expected its set-up to have been done here, got none; submit it anew`,
     );
   }
+  if (memory.finished) throw hasEnded(`run ${run.training.parameters.run}`);
   if (memory.tableDigest === run.tableDigest) return memory;
   throw refusal(
     'DATA_CHANGED',
     `run ${run.training.parameters.run}: expected the table that it began with, got another; a run needs the same rows to its end`,
   );
+}
+
+/** The refusal of whatever comes after the end of a run. */
+export function hasEnded(run: string): Error {
+  return refusal('STALE_CONTEXT', `${run}: expected one that goes on, got one that has ended here; begin a new run`);
 }
 
 /** The run's public key, once this party has joined. @throws TerminalError `STALE_CONTEXT`, or as `readKey` */

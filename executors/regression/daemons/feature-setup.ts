@@ -17,10 +17,9 @@ import type { FeatureMemory } from './memory.ts';
 /** Draws this party's X25519 key of the run, and says its public half. A repetition says the same. */
 export async function halfOf(run: FeatureRun): Promise<string> {
   const { desk, training, store } = run;
-  const known = await store.load();
-  const half = known?.half ?? hexOf(createHalf());
-  if (known === undefined) await store.commit(firstMemory(run, half));
-  return halfText(training.parameters, desk.name, keysOf(half), desk.identity);
+  const memory = (await store.load()) === undefined ? firstMemory(run, hexOf(createHalf())) : await recall(run);
+  await store.commit(memory);
+  return halfText(training.parameters, desk.name, ownHalf(desk, memory.half), desk.identity);
 }
 
 function firstMemory({ tableDigest, prepared }: FeatureRun, half: FeatureMemory['half']): FeatureMemory {
@@ -31,6 +30,8 @@ function firstMemory({ tableDigest, prepared }: FeatureRun, half: FeatureMemory[
     share: null,
     openState: INITIAL_LABEL_STATE,
     lastOpened: null,
+    openedBefore: null,
+    finished: false,
     group: null,
     pairs: {},
     feature: initialFeatureState(prepared.columns.length),
@@ -61,6 +62,9 @@ export async function seedsOf(run: FeatureRun, halves: readonly string[], tools:
 export async function join(run: FeatureRun, inputs: readonly string[], tools: CallTools): Promise<string> {
   const memory = await recall(run);
   const { desk, training } = run;
+  if (memory.feature.iteration > 0 || memory.feature.pending !== null) {
+    throw refusal('STALE_CONTEXT', 'join: expected a run that has not begun, got one that has; resume it');
+  }
   const [keyInput = '', ...rest] = inputs;
   const halves = rest.slice(0, sharersOf(training).length);
   const pairs = await pairsOf(desk, training, memory.half, halves, tools);

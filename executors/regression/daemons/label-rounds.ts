@@ -1,4 +1,4 @@
-import type { Turn } from '../contexts.ts';
+import { contextOf, type Turn } from '../contexts.ts';
 import { decodeMessage, encodeMessage, PartialMessage } from '../messages.ts';
 import {
   FinishOutput,
@@ -7,7 +7,7 @@ import {
   openCiphertexts,
   OpenOutput,
   ReadyOutput,
-  type Stopped,
+  stopReason,
   stopText,
   VectorsOutput,
   vectorText,
@@ -18,12 +18,13 @@ import { lossSumRound } from '../rounds/aggregate.ts';
 import { powersRound } from '../rounds/cubic.ts';
 import { lossRound, openRound, predictionRound } from '../rounds/label.ts';
 import { partialRound, thresholdLossRound, thresholdPredictionRound } from '../rounds/threshold.ts';
-import { heldOutRows } from '../training.ts';
+import { graphOf, heldOutRows } from '../training.ts';
 import { type CallTools, filesOf } from './desk.ts';
 import { holderOf } from './feature-run.ts';
-import { labelPartyOf, type LabelRun, recallLabels } from './label-run.ts';
+import { forgetSecrets, labelPartyOf, type LabelRun, recallLabels } from './label-run.ts';
 import { measureModel, METRICS_FILE } from './metrics.ts';
 import type { LabelMemory } from './memory.ts';
+import { hasOpened, openingBefore, standOf, withOpening } from './openings.ts';
 
 /** The iterations as the label party sees them. Each function may be called again and then says the same. */
 
@@ -40,8 +41,10 @@ export async function openGradients(
   const stop = findStop(inputs);
   if (stop !== undefined) return stop;
   const outputs = inputs.map((text) => decodeMessage(GradientOutput, text));
+  const known = await recallLabels(run);
+  if (known.stopped !== null) return stopText(known.stopped, standOf(known));
+  const memory = hasOpened(known, turn) ? known : await recordLoss(run, known, turn.iteration, outputs, tools);
   const reason = stopReason(outputs);
-  const memory = await recordLoss(run, await recallLabels(run), outputs, tools);
   if (reason !== undefined) {
     await run.store.commit({ ...memory, stopped: reason });
     return stopText(reason, turn.iteration);
@@ -50,7 +53,7 @@ export async function openGradients(
   const gradients = outputs.map((output) => openCiphertexts(tools.blobs, output.gradient, tools.signal));
   const opened = await openOrPart(run, party, memory, turn, gradients, tools);
   const text = encodeMessage(OpenOutput, { v: 1, kind: 'opened', ...turn, ...opened.output });
-  await run.store.commit({ ...memory, openState: opened.state, lastOpened: text });
+  await run.store.commit({ ...memory, ...withOpening(memory, turn, text), openState: opened.state });
   return text;
 }
 
@@ -71,29 +74,29 @@ async function openOrPart(
   return { state, output: { openings: [], partials: messages } };
 }
 
-function stopReason(outputs: readonly GradientOutput[]): Stopped['reason'] | undefined {
-  const progress = outputs.map((output) => output.progress);
-  if (progress.some((said) => said?.diverged === true)) return 'diverged';
-  return progress.length > 0 && progress.every((said) => said?.converged === true) ? 'converged' : undefined;
-}
-
 /** What feature parties say of losses, in gradients and at the end. */
 type LossReport = Pick<FinishOutput, 'loss' | 'lossPartial'>;
 
-/** Opens the loss that came with a round, and writes it down. In threshold mode it comes one iteration later. */
+/**
+ * Opens the loss that came with a round, and writes it down. In threshold mode it comes one iteration later.
+ *
+ * @param iteration that follows the one whose loss it is
+ */
 async function recordLoss(
   run: LabelRun,
   memory: LabelMemory,
+  iteration: number,
   reports: readonly LossReport[],
   tools: CallTools,
 ): Promise<LabelMemory> {
   const party = await labelPartyOf(run, memory, tools.signal);
-  const settled = await settlePendingLoss(run, party, memory, reports, tools);
+  const partials = reports.flatMap(({ lossPartial }) => (lossPartial === null ? [] : [lossPartial]));
+  const settled = await settlePendingLoss(run, party, memory, partials, tools);
   const losses = reports.flatMap(({ loss }) =>
     loss === null ? [] : [openCiphertexts(tools.blobs, loss, tools.signal)],
   );
-  const last = memory.lastOpened === null ? null : decodeMessage(OpenOutput, memory.lastOpened);
-  if (losses.length === 0 || last === null) return settled;
+  const last = losses.length === 0 ? null : openingBefore(memory, iteration);
+  if (last === null) return settled;
   const turn = { iteration: last.iteration, attempt: last.attempt };
   const sum = lossSumRound(party, turn, losses, { signal: tools.signal });
   if (run.training.parameters.mode === 'threshold') {
@@ -106,20 +109,35 @@ async function settlePendingLoss(
   run: LabelRun,
   party: LabelParty,
   memory: LabelMemory,
-  reports: readonly LossReport[],
-  { blobs, signal }: CallTools,
+  partials: readonly PartialMessage[],
+  { blobs, signal, log }: CallTools,
 ): Promise<LabelMemory> {
   const { pendingLoss } = memory;
-  const partials = reports.flatMap(({ lossPartial }) => (lossPartial === null ? [] : [lossPartial]));
   if (pendingLoss === null || partials.length === 0) return memory;
   const { sum, ...turn } = pendingLoss;
+  if (!partials.every((partial) => isLossPart(party, turn, partial))) {
+    // When an iteration is repeated, some parties may already give their parts of the loss after it.
+    log.warn({ iteration: turn.iteration }, 'this loss is left out: the parties have gone on');
+    return memory;
+  }
   const holder = holderOf({ ...party, name: run.desk.name }, memory.share);
   const loss = await thresholdLossRound(party, holder, turn, openCiphertexts(blobs, sum, signal), partials);
   return appendLoss(run, { ...memory, pendingLoss: null }, turn.iteration, loss);
 }
 
-/** A repetition of an iteration finds its loss written down. */
-async function appendLoss(run: LabelRun, memory: LabelMemory, iteration: number, loss: number): Promise<LabelMemory> {
+function isLossPart({ parameters }: LabelParty, turn: Turn, { context }: PartialMessage): boolean {
+  return parameters.features.some(
+    ({ name }) => context === contextOf(parameters, { round: 'loss-partial', ...turn, party: name }),
+  );
+}
+
+/** Writes a loss down. A repetition of an iteration finds it written. */
+export async function appendLoss(
+  run: LabelRun,
+  memory: LabelMemory,
+  iteration: number,
+  loss: number,
+): Promise<LabelMemory> {
   const files = filesOf(run.desk, run.training.parameters);
   const text = (await files.read(LOSS_FILE)).slice(0, memory.logBytes);
   const last = text.trimEnd().split('\n').at(-1) ?? '';
@@ -155,11 +173,19 @@ export async function report(
   inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
-  const finished = run.training.parameters.features.length;
-  const reports = inputs.slice(0, finished).map((text) => decodeMessage(FinishOutput, text));
-  await run.store.commit(await recordLoss(run, await recallLabels(run), reports, tools));
-  if (inputs.length > finished) await judge(run, iteration, inputs.slice(finished), tools);
-  return encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: run.desk.name });
+  const ready = encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: run.desk.name });
+  if ((await run.store.load())?.finished === true) return ready;
+  const parties = run.training.parameters.features.length;
+  const reports = inputs.slice(0, parties).map((text) => decodeMessage(FinishOutput, text));
+  const memory = await recordLoss(run, await recallLabels(run), iteration, reports, tools);
+  const lossParts = graphOf(run.training).opensLoss ? parties : 0;
+  const partials = inputs.slice(parties, parties + lossParts).map((text) => decodeMessage(PartialMessage, text));
+  const party = await labelPartyOf(run, memory, tools.signal);
+  await run.store.commit(await settlePendingLoss(run, party, memory, partials, tools));
+  const predictions = inputs.slice(parties + lossParts);
+  if (predictions.length > 0) await judge(run, iteration, predictions, tools);
+  await forgetSecrets(run);
+  return ready;
 }
 
 async function judge(
@@ -185,6 +211,13 @@ async function judge(
           partialTexts.map((text) => decodeMessage(PartialMessage, text)),
         )
       : await predictionRound(party, turn, rows, predictions, { signal });
+  publishMetrics(run, scores);
+}
+
+/** Writes down how good the model is for the rows held out. @throws TerminalError `WRONG_COUNT` */
+export function publishMetrics(run: LabelRun, scores: Float64Array): void {
+  const { parameters, totalRows, holdoutEvery } = run.training;
+  const rows = heldOutRows(totalRows, holdoutEvery);
   if (scores.length !== rows) throw refusal('WRONG_COUNT', `predictions: expected ${rows}, got ${scores.length}`);
   const metrics = measureModel(parameters.model, run.labels.heldOut, scores);
   filesOf(run.desk, parameters).publish(

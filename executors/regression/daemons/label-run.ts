@@ -13,10 +13,10 @@ import { FileRunStore } from '../run-store.ts';
 import { prepareLabels } from '../scaling.ts';
 import { divideRows, type Training } from '../training.ts';
 import { type CallTools, type Desk, filesOf } from './desk.ts';
-import { lastOpening } from './feature-rounds.ts';
-import { requireAgreedRows } from './feature-run.ts';
+import { hasEnded, requireAgreedRows } from './feature-run.ts';
 import { hexOf, keysOf, receiveShare } from './feature-setup.ts';
 import { LabelMemory } from './memory.ts';
+import { openingBefore } from './openings.ts';
 import { type PartyTable, readTable } from './table.ts';
 
 /** The label party's part in one run. */
@@ -75,6 +75,7 @@ export async function recallLabels(run: LabelRun): Promise<LabelMemory> {
   if (memory === undefined) {
     throw refusal('STALE_CONTEXT', `${name}: expected its set-up to have been done here, got none; submit it anew`);
   }
+  if (memory.finished) throw hasEnded(name);
   if (memory.tableDigest === run.tableDigest) return memory;
   throw refusal(
     'DATA_CHANGED',
@@ -93,11 +94,14 @@ export async function beginMemory(run: LabelRun): Promise<LabelMemory> {
     share: null,
     openState: INITIAL_LABEL_STATE,
     lastOpened: null,
+    openedBefore: null,
+    finished: false,
     primes: null,
     labels: [],
     pendingLoss: null,
     logBytes: 0,
     submitted: {},
+    begun: false,
     stopped: null,
   };
   await run.store.commit(memory);
@@ -136,7 +140,8 @@ export async function joinAsHolder(run: LabelRun, inputs: readonly string[], too
 /** Encrypts E0 of every batch, once. */
 export async function encryptLabels(run: LabelRun, { blobs, signal }: CallTools): Promise<LabelMemory> {
   const memory = await recallLabels(run);
-  if (memory.labels.length > 0) return memory;
+  // Where residuals are shared, nobody holds a key for them.
+  if (memory.labels.length > 0 || run.training.parameters.mode === 'additive') return memory;
   const party = await labelPartyOf(run, memory, signal);
   const labels: string[] = [];
   for (let batch = 0; batch < batchCount(run.training.parameters); batch += 1) {
@@ -182,6 +187,14 @@ function ownKey(run: LabelRun, { p, q }: NonNullable<LabelMemory['primes']>): Pr
 /** Keys that only demonstrations accept; their guards say so. */
 const SHORTEST_KEY_BITS = 512;
 
+/** Keeps of a run that has ended here only that it has: keys and shares go, results stay. */
+export async function forgetSecrets(run: LabelRun): Promise<void> {
+  const memory = await recallLabels(run);
+  const secrets = { half: null, share: null, primes: null, pendingLoss: null };
+  await run.store.commit({ ...memory, ...secrets, labels: [], lastOpened: null, openedBefore: null, finished: true });
+  privateKeys.delete(run);
+}
+
 /** Says again what was opened last and where the encrypted labels lie, for the block that begins. */
 export async function resumeLabels(run: LabelRun, iteration: number): Promise<string> {
   const memory = await recallLabels(run);
@@ -190,6 +203,6 @@ export async function resumeLabels(run: LabelRun, iteration: number): Promise<st
     kind: 'resumed',
     key: memory.key ?? '',
     labels: memory.labels,
-    opened: lastOpening(memory.lastOpened, iteration),
+    opened: openingBefore(memory, iteration),
   });
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { STOP_REASONS } from '../outputs.ts';
 import { FeatureState, LabelState } from '../parties.ts';
 
 /** What parties remember of a run between processes and restarts. Plain JSON, secret. */
@@ -9,8 +10,9 @@ const Turn = z.strictObject({ iteration: z.int().min(0), attempt: z.int().min(0)
 /** What a party has opened: in threshold mode every party opens. */
 const openings = {
   openState: LabelState,
-  /** Text of what it gave last; the next block begins with it. */
+  /** Text of what it gave last, with which the next block begins; and of what it gave in the iteration before. */
   lastOpened: z.string().nullable(),
+  openedBefore: z.string().nullable(),
 };
 
 /** In threshold mode: what comes from the dealer. */
@@ -26,6 +28,8 @@ const common = {
   key: z.string().nullable(),
   /** Tells whether the table has changed since the run began. */
   tableDigest: z.string(),
+  /** Whether the run has ended here: its secrets are forgotten. */
+  finished: z.boolean(),
 };
 
 /** A feature party's memory of a run. */
@@ -62,7 +66,9 @@ export const LabelMemory = z.strictObject({
   logBytes: z.int().min(0),
   /** Workflows that were submitted, by what they are for. */
   submitted: z.record(z.string(), z.string()),
-  stopped: z.string().nullable(),
+  /** Whether the set-up is complete. */
+  begun: z.boolean(),
+  stopped: z.enum(STOP_REASONS).nullable(),
 });
 /** @see {@link LabelMemory} */
 export type LabelMemory = z.output<typeof LabelMemory>;

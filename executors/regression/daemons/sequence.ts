@@ -7,10 +7,11 @@ import {
 } from '../../../workflows/vertical-regression/builder.ts';
 import type { Turn } from '../contexts.ts';
 import { decodeMessage } from '../messages.ts';
-import { findStop, OpenOutput, Stopped } from '../outputs.ts';
+import { findStop, StandOutput, Stopped } from '../outputs.ts';
 import { agreeOn, graphOf, Survey, type Training, type TrainingRequest } from '../training.ts';
 import type { CallTools, Desk } from './desk.ts';
-import { encryptLabels, type LabelRun, recallLabels } from './label-run.ts';
+import { beginMemory, encryptLabels, type LabelRun, recallLabels } from './label-run.ts';
+import { standOf } from './openings.ts';
 
 /** How one workflow follows another: the label party submits the next when one has succeeded. */
 
@@ -25,81 +26,92 @@ export async function start(
     request,
     surveys.map((text) => decodeMessage(Survey, text)),
   );
-  const found = await findSubmitted(desk, training, 'begin', undefined, tools);
+  const found = await findSubmitted(desk, { training, lastNode: 'begin' }, tools);
   const workflowId = found ?? (await submit(desk, setupWorkflow(graphOf(training)), tools));
   return outputOf(found === undefined, workflowId, 'set-up');
 }
 
 /** Encrypts the labels, once all parties are ready, and submits the first block. */
 export async function begin(run: LabelRun, _inputs: readonly string[], tools: CallTools): Promise<string> {
-  await encryptLabels(run, tools);
+  const memory = await encryptLabels(run, tools);
+  if (!memory.begun) await run.store.commit({ ...memory, begun: true });
   return submitBlock(run, 0, 0, tools);
 }
 
 /** Submits the next block, or the end: after the last iteration, and when everybody was told to stop. */
 export async function proceed(
   run: LabelRun,
-  iteration: number,
+  { iteration, attempt }: Turn,
   inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
   const stop = findStop(inputs);
-  if (stop !== undefined) return submitEnd(run, decodeMessage(Stopped, stop).iteration, tools);
-  if (iteration >= run.training.parameters.iterations) return submitEnd(run, iteration, tools);
+  if (stop !== undefined) return submitEnd(run, decodeMessage(Stopped, stop).iteration, attempt, tools);
+  if (iteration >= run.training.parameters.iterations) return submitEnd(run, iteration, attempt, tools);
   return submitBlock(run, iteration, 0, tools);
 }
 
-/** Where a run stands: the first iteration that has not been opened. */
-export function standOf({ lastOpened }: { readonly lastOpened: string | null }): number {
-  return lastOpened === null ? 0 : decodeMessage(OpenOutput, lastOpened).iteration + 1;
-}
-
 /**
- * Submits a block from where the run stands, after a failure.
+ * Goes on after a failure: with the set-up, or with a block from where everybody stands.
  *
- * @param attempt larger than every earlier one: its pads are fresh
+ * @param turn its attempt must be larger than every earlier one: the pads are fresh
+ * @param stands of those who open beside the label party
  */
 export async function restart(
   run: LabelRun,
   { attempt }: Turn,
-  _inputs: readonly string[],
+  stands: readonly string[],
   tools: CallTools,
 ): Promise<string> {
+  const { begun } = await beginMemory(run);
+  if (!begun) {
+    const specs = setupWorkflow(graphOf(run.training));
+    return submitOnce(run, { next: `set-up, attempt ${attempt}`, specs, lastNode: 'begin' }, tools);
+  }
   const memory = await encryptLabels(run, tools);
-  const iteration = standOf(memory);
-  if (memory.stopped !== null || iteration >= run.training.parameters.iterations)
-    return submitEnd(run, iteration, tools);
-  return submitBlock(run, iteration, attempt, tools);
+  const others = stands.map((text) => decodeMessage(StandOutput, text).iteration);
+  const iteration = Math.min(standOf(memory), ...others);
+  const isOver = memory.stopped !== null || iteration >= run.training.parameters.iterations;
+  return isOver ? submitEnd(run, iteration, attempt, tools) : submitBlock(run, iteration, attempt, tools);
 }
 
-async function submitBlock(run: LabelRun, from: number, attempt: number, tools: CallTools): Promise<string> {
+function submitBlock(run: LabelRun, from: number, attempt: number, tools: CallTools): Promise<string> {
   const { training } = run;
   const to = Math.min(from + training.blockIterations, training.parameters.iterations);
+  const next = `iterations ${from} to ${to - 1}, attempt ${attempt}`;
   const specs = blockWorkflow(graphOf(training), { from, to, attempt });
-  return submitOnce(run, `iterations ${from} to ${to - 1}, attempt ${attempt}`, specs, 'continue', to, tools);
+  return submitOnce(run, { next, specs, lastNode: 'continue', iteration: to, attempt }, tools);
 }
 
-async function submitEnd(run: LabelRun, iteration: number, tools: CallTools): Promise<string> {
-  const specs = finishWorkflow(graphOf(run.training), iteration, run.training.holdoutEvery > 0);
-  return submitOnce(run, `end after ${iteration} iterations`, specs, 'report', iteration, tools);
+function submitEnd(run: LabelRun, iteration: number, attempt: number, tools: CallTools): Promise<string> {
+  const heldOut = run.training.holdoutEvery > 0;
+  const next = `end after ${iteration} iterations, attempt ${attempt}`;
+  const specs = finishWorkflow(graphOf(run.training), { iteration, attempt, heldOut });
+  return submitOnce(run, { next, specs, lastNode: 'report', iteration, attempt }, tools);
+}
+
+/** A node by which a workflow of a training is found again. */
+interface Landmark {
+  readonly lastNode: string;
+  readonly iteration?: number;
+  readonly attempt?: number;
+}
+
+/** A workflow to submit; `next` says what it is for, and is said once in a run. */
+interface Next extends Landmark {
+  readonly next: string;
+  readonly specs: readonly FunctionSpec[];
 }
 
 /**
  * A crash may come between submitting and remembering it; then the workflow is found by its last node. Were it submitted
  * twice all the same, the parties would refuse the second as stale.
  */
-async function submitOnce(
-  run: LabelRun,
-  next: string,
-  specs: readonly FunctionSpec[],
-  lastNode: string,
-  iteration: number,
-  tools: CallTools,
-): Promise<string> {
+async function submitOnce(run: LabelRun, { next, specs, ...landmark }: Next, tools: CallTools): Promise<string> {
   const memory = await recallLabels(run);
   const known = memory.submitted[next];
   if (known !== undefined) return outputOf(false, known, next);
-  const found = await findSubmitted(run.desk, run.training, lastNode, iteration, tools);
+  const found = await findSubmitted(run.desk, { training: run.training, ...landmark }, tools);
   const workflowId = found ?? (await submit(run.desk, specs, tools));
   await run.store.commit({ ...memory, submitted: { ...memory.submitted, [next]: workflowId } });
   tools.log.info({ run: run.training.parameters.run, workflowId }, `submitted ${next}`);
@@ -123,25 +135,24 @@ async function submit(
 const WAITING = 0;
 const MOST_LISTED = 100;
 
-/** The workflow whose last node still waits, of this very training. */
+/**
+ * The workflow whose last node still waits, of this very training. Asked for by this party's executor type: a block has many
+ * more processes than a server lists, of which few are this party's.
+ */
 async function findSubmitted(
   { client, colonyName, name }: Desk,
-  training: Training,
-  lastNode: string,
-  iteration: number | undefined,
+  { training, lastNode, iteration, attempt }: Landmark & { readonly training: Training },
   { signal }: CallTools,
 ): Promise<string | undefined> {
-  const { run } = training.parameters;
-  const waiting = await client.getProcesses(
-    { colonyName, executorType: '', label: labelOfRun(run), initiator: '', state: WAITING, count: MOST_LISTED },
-    { signal },
-  );
-  const text = graphOf(training).training;
+  const filter = { executorType: name, label: '', initiator: '', state: WAITING, count: MOST_LISTED };
+  const waiting = await client.getProcesses({ colonyName, ...filter }, { signal });
+  const { training: text } = graphOf(training);
   return waiting.find(
     ({ spec }) =>
       spec.nodeName === lastNode &&
-      spec.conditions.executorType === name &&
+      spec.label === labelOfRun(training.parameters.run) &&
       spec.kwargs['training'] === text &&
-      spec.kwargs['iteration'] === iteration,
+      spec.kwargs['iteration'] === iteration &&
+      spec.kwargs['attempt'] === attempt,
   )?.workflowId;
 }

@@ -1,0 +1,101 @@
+import type { Turn } from '../contexts.ts';
+import { decodeMessage, encodeMessage, PartialMessage } from '../messages.ts';
+import {
+  FinishOutput,
+  findStop,
+  GradientOutput,
+  openCiphertexts,
+  OpenOutput,
+  ResumeOutput,
+  StandOutput,
+  stopReason,
+  stopText,
+} from '../outputs.ts';
+import { refusal } from '../refusal.ts';
+import { lossSumRound } from '../rounds/aggregate.ts';
+import { lossPartialRound, partialRound, predictionPartialRound } from '../rounds/threshold.ts';
+import type { CallTools } from './desk.ts';
+import { type FeatureRun, holderOf, partyOf, recall } from './feature-run.ts';
+import type { FeatureMemory } from './memory.ts';
+import { openingBefore, standOf, withOpening } from './openings.ts';
+
+/** In threshold mode: a feature party's parts in openings. Each function may be called again and then says the same. */
+
+/** This party's parts in opening all gradients, and the loss of the step before. */
+export async function open(run: FeatureRun, turn: Turn, inputs: readonly string[], tools: CallTools): Promise<string> {
+  const stop = findStop(inputs);
+  if (stop !== undefined) return stop;
+  const { blobs, signal } = tools;
+  const known = await recall(run);
+  const outputs = inputs.map((text) => decodeMessage(GradientOutput, text));
+  const memory = { ...known, lossPartial: await openLossPart(run, known, outputs, tools) };
+  const reason = stopReason(outputs);
+  if (reason !== undefined) {
+    await run.store.commit(memory);
+    return stopText(reason, turn.iteration);
+  }
+  const holder = holderOf(await partyOf(run, memory, signal), memory.share);
+  const gradients = outputs.map((output) => openCiphertexts(blobs, output.gradient, signal));
+  const { state, messages } = await partialRound(holder, memory.openState, turn, gradients, { signal });
+  const text = encodeMessage(OpenOutput, { v: 1, kind: 'opened', ...turn, openings: [], partials: messages });
+  await run.store.commit({ ...memory, ...withOpening(memory, turn, text), openState: state });
+  return text;
+}
+
+/** This party's part in opening the sum of the losses that were reported; null when there are none. */
+async function openLossPart(
+  run: FeatureRun,
+  memory: FeatureMemory,
+  reports: readonly Pick<FinishOutput, 'loss'>[],
+  { blobs, signal }: CallTools,
+): Promise<string | null> {
+  const { lastTurn } = memory;
+  const losses = reports.flatMap(({ loss }) => (loss === null ? [] : [openCiphertexts(blobs, loss, signal)]));
+  if (losses.length === 0 || lastTurn === null) return null;
+  const party = await partyOf(run, memory, signal);
+  const sum = lossSumRound(party, lastTurn, losses);
+  const partial = await lossPartialRound(holderOf(party, memory.share), lastTurn, sum, { signal });
+  return encodeMessage(PartialMessage, partial);
+}
+
+/** Where this party stands: the first iteration that it has not opened, 0 before the set-up. */
+export async function stand(run: FeatureRun): Promise<string> {
+  const memory = await run.store.load();
+  const iteration = memory === undefined ? 0 : standOf(memory);
+  return encodeMessage(StandOutput, { v: 1, kind: 'stand', party: run.desk.name, iteration });
+}
+
+/** Says again what was opened last, for the block that begins. */
+export async function resume(run: FeatureRun, iteration: number): Promise<string> {
+  const memory = await recall(run);
+  const opened = openingBefore(memory, iteration);
+  return encodeMessage(ResumeOutput, { v: 1, kind: 'resumed', key: memory.key ?? '', labels: [], opened });
+}
+
+/** This party's part in opening the last loss to the label party. @param inputs what the feature parties finished with */
+export async function openLastLoss(
+  run: FeatureRun,
+  _iteration: number,
+  inputs: readonly string[],
+  tools: CallTools,
+): Promise<string> {
+  const reports = inputs.map((text) => decodeMessage(FinishOutput, text));
+  const partial = await openLossPart(run, await recall(run), reports, tools);
+  if (partial !== null) return partial;
+  throw refusal('STALE_CONTEXT', 'loss: expected the losses of the last iteration, got none; resume the run');
+}
+
+/** This party's part in opening predictions to the label party. */
+export async function openPredictions(
+  run: FeatureRun,
+  request: number,
+  [sum = '']: readonly string[],
+  { blobs, signal }: CallTools,
+): Promise<string> {
+  const memory = await recall(run);
+  const holder = holderOf(await partyOf(run, memory, signal), memory.share);
+  const rows = run.heldOut[0]?.length ?? 0;
+  const turn = { iteration: request, attempt: 0 };
+  const partial = await predictionPartialRound(holder, turn, rows, openCiphertexts(blobs, sum, signal), { signal });
+  return encodeMessage(PartialMessage, partial);
+}
