@@ -22,11 +22,12 @@ export interface Route {
 export const TEXT = 'text/plain; charset=utf-8';
 
 /** Browsers of any origin may ask: what is asked must be signed anyway. */
-const CROSS_ORIGIN = { 'access-control-allow-origin': '*' };
+export const CROSS_ORIGIN = { 'access-control-allow-origin': '*' };
 const PREFLIGHT = {
   'access-control-max-age': '43200',
   'access-control-allow-methods': 'GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS',
-  'access-control-allow-headers': 'Origin,Content-Length,Content-Type',
+  // Beside what the official server names: the token of a blob, and a part of it.
+  'access-control-allow-headers': 'Origin,Content-Length,Content-Type,Authorization,Range',
   vary: 'Access-Control-Request-Headers',
 };
 

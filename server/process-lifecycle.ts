@@ -147,8 +147,16 @@ function deadline(nowMs: number, limitSeconds: number): number | null {
   return limitSeconds > 0 ? nowMs + limitSeconds * MILLISECONDS_PER_SECOND : null;
 }
 
+/** What a process is given. */
+export interface Input {
+  /** The JSON text of an array. */
+  readonly json: string;
+  /** How many of its elements each parent gave, the JSON text of an array; null where there are no parents. */
+  readonly counts: string | null;
+}
+
 /**
- * Hands a waiting process to an executor. `input` is what its parents gave it, the JSON text of an array.
+ * Hands a waiting process to an executor.
  *
  * @returns the process as it is now
  */
@@ -156,21 +164,22 @@ export function markRunning(
   transaction: Transaction,
   process: ProcessRow,
   executorId: string,
-  input: string,
+  input: Input,
   maxExecTimeSeconds: number,
 ): ProcessRow {
   const { database, nowMs } = transaction;
   const execDeadlineMs = deadline(nowMs, maxExecTimeSeconds);
   database.run(
     `UPDATE processes SET state = ${STATE.running}, assigned_executor_id = ?, start_ms = ?, end_ms = NULL,
-       exec_deadline_ms = ?, input = ?, attempt = attempt + 1 WHERE process_id = ?`,
+       exec_deadline_ms = ?, input = ?, input_counts = ?, attempt = attempt + 1 WHERE process_id = ?`,
     executorId,
     nowMs,
     execDeadlineMs,
-    input,
+    input.json,
+    input.counts,
     process.process_id,
   );
-  holdBlobs(transaction, process.process_id, input);
+  holdBlobs(transaction, process.process_id, input.json);
   change(transaction, process, STATE.running);
   return {
     ...process,
@@ -179,7 +188,8 @@ export function markRunning(
     start_ms: nowMs,
     end_ms: null,
     exec_deadline_ms: execDeadlineMs,
-    input,
+    input: input.json,
+    input_counts: input.counts,
     attempt: process.attempt + 1,
   };
 }
@@ -198,11 +208,13 @@ export function markFinal(transaction: Transaction, process: ProcessState, endin
   const { state, output = [], errors = [] } = ending;
   const stored = output.length > 0 ? JSON.stringify(output) : null;
   database.run(
-    'UPDATE processes SET state = ?, end_ms = ?, errors = ?, output = ifnull(?, output) WHERE process_id = ?',
+    `UPDATE processes SET state = ?, end_ms = ?, errors = ?, output = ifnull(?, output),
+       output_count = ifnull(?, output_count) WHERE process_id = ?`,
     state,
     nowMs,
     JSON.stringify(errors),
     stored,
+    stored === null ? null : output.length,
     process.process_id,
   );
   if (stored !== null) holdBlobs(transaction, process.process_id, stored);
@@ -212,7 +224,12 @@ export function markFinal(transaction: Transaction, process: ProcessState, endin
 /** Stores what a process has produced without ending it. */
 export function storeOutput(transaction: Transaction, processId: string, output: readonly unknown[]): void {
   const stored = JSON.stringify(output);
-  transaction.database.run('UPDATE processes SET output = ? WHERE process_id = ?', stored, processId);
+  transaction.database.run(
+    'UPDATE processes SET output = ?, output_count = ? WHERE process_id = ?',
+    stored,
+    output.length,
+    processId,
+  );
   holdBlobs(transaction, processId, stored);
 }
 

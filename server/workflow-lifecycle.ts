@@ -4,6 +4,7 @@ import { descendants, InvalidGraphError, isFinalState, joinOutputs, STATE, valid
 import {
   type Ending,
   type Initiator,
+  type Input,
   insertProcess,
   markFinal,
   markReady,
@@ -125,11 +126,17 @@ export function assignTo(
   maxInputBytes: number,
 ): ProcessRow {
   const { maxExecTimeSeconds } = termsOf(process);
-  const input = process.workflow_id === null ? process.input : inputOf(transaction, process, maxInputBytes);
+  const own = { json: process.input, counts: null };
+  const input = process.workflow_id === null ? own : (inputOf(transaction, process, maxInputBytes) ?? own);
   return markRunning(transaction, process, executorId, input, maxExecTimeSeconds);
 }
 
-function inputOf({ database }: Transaction, process: ProcessRow, maxInputBytes: number): string {
+/** How many elements an output has. Outputs stored by versions that did not count are counted now. */
+const OUTPUT_COUNT = `coalesce(processes.output_count,
+  iif(json_valid(processes.output), json_array_length(processes.output), 0)) AS count`;
+
+/** What a node's parents give it. What begins a workflow has none, and may have got its input from a cron. */
+function inputOf({ database }: Transaction, process: ProcessRow, maxInputBytes: number): Input | undefined {
   const { process_id: processId } = process;
   // Asked before anything is read: what is too long for an answer can be too long for the memory, too.
   const byteCount =
@@ -140,12 +147,15 @@ function inputOf({ database }: Transaction, process: ProcessRow, maxInputBytes: 
       `Not run: expected at most ${maxInputBytes} bytes of input from the nodes it depends on, got ${byteCount}; let them give out less, or split the node`,
     );
   }
-  const parents = database.all<{ output: string }>(
-    `SELECT processes.output ${PARENTS} ORDER BY edges.position`,
+  const parents = database.all<{ output: string; count: number }>(
+    `SELECT processes.output, ${OUTPUT_COUNT} ${PARENTS} ORDER BY edges.position`,
     processId,
   );
-  // What begins a workflow has no parents, and may have got its input from a cron.
-  return parents.length === 0 ? process.input : joinOutputs(parents.map(({ output }) => output));
+  if (parents.length === 0) return undefined;
+  return {
+    json: joinOutputs(parents.map(({ output }) => output)),
+    counts: `[${parents.map(({ count }) => count).join(',')}]`,
+  };
 }
 
 /** Ends a process and does what that means for its workflow: children become ready, or fail with it. */

@@ -160,6 +160,11 @@ const processCodec = wireObject({
   children: field('children', list(id)),
   workflowId: field('processgraphid', optionalId),
   input: field('in', list(z.unknown())),
+  /**
+   * How many elements of the input each parent gave, in the order of `parents`; absent before it was given to an executor,
+   * where there are no parents, and from servers that do not say. Ours alone.
+   */
+  inputCounts: field('incounts', optionalList(z.number().int())),
   output: field('out', list(z.unknown())),
   errors: field('errors', list(z.string())),
 });

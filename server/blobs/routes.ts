@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { BLOB_NAME, blobNamed, digestOf } from '../../colony/blobs/reference.ts';
 import { toError } from '../../colony/errors.ts';
 import type { Services } from '../dispatch.ts';
-import { dropBody, isAsking, pathOf, respond, respondFailure, type Route } from '../http.ts';
+import { CROSS_ORIGIN, dropBody, isAsking, pathOf, respond, respondFailure, type Route } from '../http.ts';
 import { Refusal, required } from '../refusal.ts';
 import { storageRefusal } from '../store-health.ts';
 import { requireAccess } from './access.ts';
@@ -191,6 +191,8 @@ async function send(
   const { start, end } = range ?? { start: 0, end: bytes - 1 };
   const length = end - start + 1;
   response.writeHead(range === undefined ? 200 : 206, {
+    ...CROSS_ORIGIN,
+    'access-control-expose-headers': 'accept-ranges,content-range,etag',
     'content-type': 'application/octet-stream',
     'content-length': length,
     'accept-ranges': 'bytes',

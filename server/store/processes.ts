@@ -31,6 +31,8 @@ export interface ProcessRow {
   readonly waits_for_parents: number;
   readonly spec: string;
   readonly input: string;
+  /** How many elements of the input each parent gave, as JSON; null where there were no parents. */
+  readonly input_counts: string | null;
   readonly output: string;
   readonly errors: string;
 }
@@ -89,7 +91,8 @@ export function processJson(database: Database, row: ProcessRow): JsonText {
     children: hasFamily ? childrenOf(database, row.process_id) : [],
     processgraphid: row.workflow_id ?? '',
   };
-  const texts = `"spec":${requireJson(row.spec)},"in":${requireJson(row.input)},"out":${requireJson(row.output)}`;
+  const counts = row.input_counts === null ? '' : `,"incounts":${requireJson(row.input_counts)}`;
+  const texts = `"spec":${requireJson(row.spec)},"in":${requireJson(row.input)}${counts},"out":${requireJson(row.output)}`;
   return new JsonText(`${JSON.stringify(whatItIs).slice(0, -1)},${texts},"errors":${requireJson(row.errors)}}`);
 }
 

@@ -224,7 +224,9 @@ test('pages of any origin may call', async () => {
   });
   expect(preflight.status).toBe(204);
   expect(preflight.headers.get('access-control-allow-origin')).toBe('*');
-  expect(preflight.headers.get('access-control-allow-headers')).toBe('Origin,Content-Length,Content-Type');
+  expect(preflight.headers.get('access-control-allow-headers')).toBe(
+    'Origin,Content-Length,Content-Type,Authorization,Range',
+  );
   expect(preflight.headers.get('access-control-allow-methods')).toBe('GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS');
   expect(preflight.headers.get('access-control-max-age')).toBe('43200');
   const call = await fetch(url, { method: 'POST', headers, body: JSON.stringify(sealRequest('versionmsg', {})) });

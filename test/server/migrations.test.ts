@@ -38,6 +38,7 @@ function unused(): never {
 function asDatabase(connection: InstanceType<typeof Sqlite>): Database {
   return {
     all: unused,
+    remember: unused,
     isInTransaction: unused,
     close: unused,
     // oxlint-disable-next-line typescript/no-unnecessary-type-parameters, typescript/no-unsafe-type-assertion -- as the interface has it

@@ -10,7 +10,9 @@ async function bothForms(colony: TestColony, processId: string): Promise<{ sent:
   const sent = Object(
     await rpcRaw(colony.address, colony.user, getProcess.type, { processid: processId, msgtype: getProcess.type }),
   );
-  return { sent, encoded: Object(z.encode(Process, z.decode(Process, sent))) };
+  const encoded: unknown = z.encode(Process, z.decode(Process, sent));
+  // What is undefined does not stand on the wire.
+  return { sent, encoded: Object(JSON.parse(JSON.stringify(encoded))) };
 }
 
 test('a process is answered with exactly the keys and values that its codec writes, in every state', async () => {

@@ -45,7 +45,7 @@ test('a submitted workflow names its processes in the order of the spec', async 
   expect(workflow).toMatchObject({ state: 'waiting', initiatorName: 'user', startTime: undefined, endTime: undefined });
 });
 
-test('a join receives its parents’ outputs in the order of its dependencies, not of their ends', async () => {
+test('a join receives its parents’ outputs in the order of its dependencies, and is told which are whose', async () => {
   await using colony = await startTestColony(quick);
   const executor = await colony.addExecutor('worker');
   const workflow = await submitGraph(colony, 'worker', { a: [], b: [], silent: [], join: ['b', 'silent', 'a'] });
@@ -61,7 +61,9 @@ test('a join receives its parents’ outputs in the order of its dependencies, n
   expect(await colony.call(colony.user, getWorkflow, workflow)).toMatchObject({ state: 'running' });
   await succeed(colony, executor, b, ['B1']);
   const join = await assign(colony, executor);
-  expect(join).toMatchObject({ waitForParents: false, input: ['B1', 'A1', { deep: ['A2'] }] });
+  expect(join).toMatchObject({ waitForParents: false, input: ['B1', 'A1', { deep: ['A2'] }], inputCounts: [1, 0, 2] });
+  expect(await colony.getProcess(a.processId)).toMatchObject({ input: [], inputCounts: undefined });
+  expect((await colony.getProcess(join.processId)).inputCounts).toEqual([1, 0, 2]);
   await succeed(colony, executor, join, ['done']);
   const done = await colony.call(colony.user, getWorkflow, workflow);
   expect(done).toMatchObject({ state: 'success' });
