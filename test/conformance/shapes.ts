@@ -99,6 +99,8 @@ export const Process = z.strictObject({
   errors: listOf(z.string()),
   /** Which execution this is, in answers of the embedded server to assign calls. */
   attempt: z.string().or(Integer).optional(),
+  /** How many elements of `in` each parent gave, where the embedded server has given a process with parents out. */
+  incounts: z.array(Integer).optional(),
 });
 /** @see {@link Process} */
 export type Process = z.output<typeof Process>;

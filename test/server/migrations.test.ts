@@ -95,6 +95,7 @@ test.each(versions)('the work in a database of version %i goes on', async (versi
   expect(await call(executor, assignProcess, poll)).toMatchObject({
     processId: processIds.c,
     input: ['from a', 'from b'],
+    inputCounts: [1, 1],
   });
   await close(processIds.c, ['from c']);
   expect(await call(user, getWorkflow, { workflowId })).toMatchObject({ state: 'success' });
