@@ -4,6 +4,7 @@ import { toError, UserError } from '../colony/errors.ts';
 import { createApiRoute } from './api.ts';
 import { type BlobOptions, type Blobs, openBlobs } from './blobs/index.ts';
 import { createBodyReader } from './body.ts';
+import { watchForJumps } from './clock-jumps.ts';
 import { applyBootstrap, type Bootstrap } from './bootstrap.ts';
 import { createChannels } from './channels.ts';
 import type { Services } from './dispatch.ts';
@@ -26,7 +27,7 @@ import { createOperations, type Operations } from './operations.ts';
 import { createPresence } from './presence.ts';
 import { createRateLimiter, type RateOptions } from './rate-limits.ts';
 import { requireRetention, startRetention } from './retention.ts';
-import { createScheduler } from './scheduler.ts';
+import { createScheduler, type Scheduler } from './scheduler.ts';
 import { createSigners } from './signers.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { isKnownId } from './store/members.ts';
@@ -34,7 +35,7 @@ import { serverOwnerOf, settleServerOwner } from './store/server-owner.ts';
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
 import { forgiveDowntime, sweep } from './sweep.ts';
 import { requireUsable, type TlsPair } from './tls.ts';
-import { createTransactor, type Transactor } from './transaction.ts';
+import { type ChangeListener, createTransactor, type Transactor } from './transaction.ts';
 import { startTriggers } from './triggers.ts';
 
 export type { Bootstrap } from './bootstrap.ts';
@@ -102,6 +103,8 @@ export interface ServerOptions {
   readonly log?: Logger;
   /** Milliseconds since 1970. */
   readonly clock?: () => number;
+  /** Milliseconds of a clock that is never set, to notice that the other one was. */
+  readonly steadyClock?: () => number;
   /** What the server says its version is. */
   readonly version?: string;
 }
@@ -203,12 +206,9 @@ interface Parts {
 
 function assemble(options: ServerOptions & { readonly host: string; readonly log: Logger }, database: Database): Parts {
   const { log, tls, clock = Date.now, maxBodyBytes = DEFAULT_MAX_BODY_BYTES } = options;
-  const scheduler = createScheduler({
-    transactor: () => transactor,
-    maxInputBytes: options.maxInputBytes ?? DEFAULT_MAX_INPUT_BYTES,
-    onUnreadable: (processId, error) => log.error({ processId, err: error }, 'a process could not be given out'),
-  });
-  const transactor: Transactor = createTransactor(database, clock, {
+  const scheduler = openScheduler(options, () => transactor);
+  const signers = createSigners((error) => log.warn({ err: error }, 'a thread that looks at signatures has ended'));
+  const changeListener: ChangeListener = {
     beforeCommit: (transaction) => scheduler.serveChanges(transaction),
     afterCommit(changes) {
       subscriptions.onChanges(changes);
@@ -216,7 +216,8 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     },
     onError: (error) => log.error({ err: error }, 'changes were made, but not everybody heard of them'),
     onCommit: (...commit) => operations.onCommit(...commit),
-  });
+  };
+  const transactor: Transactor = createTransactor(database, clock, changeListener, signers.isBusy);
   const { databasePath, stallMs = DEFAULT_STALL_MS, maxChannelBytes = DEFAULT_MAX_CHANNEL_BYTES } = options;
   const channels = createChannels(() => transactor, maxChannelBytes, stallMs);
   const bodies = createBodyReader({
@@ -239,7 +240,7 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     recorder: operations.recorder,
     rates: createRateLimiter(options.rates ?? {}, (id) => isKnownId(database, id)),
     scheduler,
-    signers: createSigners((error) => log.warn({ err: error }, 'a thread that looks at signatures has ended')),
+    signers,
     channels,
     presence: createPresence(clock),
     get serverId() {
@@ -282,6 +283,17 @@ function factsOf(options: ServerOptions & { readonly host: string }, startedAt: 
   };
 }
 
+function openScheduler(
+  { maxInputBytes = DEFAULT_MAX_INPUT_BYTES, log }: ServerOptions & { readonly log: Logger },
+  transactor: () => Transactor,
+): Scheduler {
+  return createScheduler({
+    transactor,
+    maxInputBytes,
+    onUnreadable: (processId, error) => log.error({ processId, err: error }, 'a process could not be given out'),
+  });
+}
+
 /** What cannot be stored any more, because somebody has removed the database say, is no reason not to stop. */
 async function closeStore({ services, blobs, operations }: Parts, database: Database, path: string): Promise<void> {
   const { transactor, presence, log } = services;
@@ -309,10 +321,15 @@ function requireProtectedAddress(host: string, { tls, allowInsecure = false }: S
 function startSweeping({ services, blobs }: Parts, options: ServerOptions): () => void {
   const { transactor, presence, channels, log } = services;
   const staleAfterMs = (options.staleExecutorSeconds ?? DEFAULT_STALE_EXECUTOR_SECONDS) * 1000;
+  // With a clock of somebody's own there is none that it could be compared with.
+  const steadyClock = options.steadyClock ?? options.clock ?? (() => performance.now());
+  const jumps = watchForJumps(steadyClock);
   const timer = setInterval(() => {
     transactor
       .write((transaction) => {
-        sweep(transaction, presence, staleAfterMs);
+        const jumpMs = jumps.look(transaction.nowMs);
+        if (jumpMs !== 0) log.warn({ jumpMs }, 'the clock was set; executors get their full time again');
+        sweep(transaction, presence, { staleAfterMs, jumpMs });
         blobs.sweep(transaction);
         channels.sweep(transaction);
       })

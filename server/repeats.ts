@@ -70,3 +70,8 @@ export function rememberAnswer({ database, nowMs }: Transaction, digest: string 
 export function forgetOldAnswers({ database, nowMs }: Transaction): void {
   database.run('DELETE FROM answered_requests WHERE answered_ms <= ?', nowMs - RETENTION_MS);
 }
+
+/** Keeps the age of all answers when the clock is set, so that they are remembered as long as if it had not been. */
+export function shiftAnswers({ database }: Transaction, jumpMs: number): void {
+  database.run('UPDATE answered_requests SET answered_ms = answered_ms + ?', jumpMs);
+}

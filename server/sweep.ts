@@ -2,15 +2,28 @@ import { unregisterExecutor } from './executor-lifecycle.ts';
 import { STATE } from './graph.ts';
 import type { Presence } from './presence.ts';
 import { requeue } from './process-lifecycle.ts';
-import { forgetOldAnswers } from './repeats.ts';
+import { forgetOldAnswers, shiftAnswers } from './repeats.ts';
 import { EXECUTOR_STATE, type ExecutorRow } from './store/members.ts';
 import { type ProcessRow, termsOf } from './store/processes.ts';
 import type { Transaction } from './transaction.ts';
 import { finish } from './workflow-lifecycle.ts';
 
+/** What there is to know of time. */
+export interface Passing {
+  /** Executors not heard from for so long are unregistered. */
+  readonly staleAfterMs: number;
+  /** By how much the clock was set since the last sweep; 0 mostly. */
+  readonly jumpMs: number;
+}
+
 /** What time alone does: deadlines, stale executors, forgetting. Run about once a second. */
-export function sweep(transaction: Transaction, presence: Presence, staleAfterMs: number): void {
+export function sweep(transaction: Transaction, presence: Presence, { staleAfterMs, jumpMs }: Passing): void {
   presence.flush(transaction);
+  if (jumpMs !== 0) {
+    // Nobody was silent because the clock was set. Deadlines are moments that clients know: they stay.
+    forgiveDowntime(transaction);
+    shiftAnswers(transaction, jumpMs);
+  }
   expireRunning(transaction);
   expireWaiting(transaction);
   unregisterStaleExecutors(transaction, staleAfterMs);
