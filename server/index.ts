@@ -217,7 +217,7 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     onError: (error) => log.error({ err: error }, 'changes were made, but not everybody heard of them'),
     onCommit: (...commit) => operations.onCommit(...commit),
   };
-  const transactor: Transactor = createTransactor(database, clock, changeListener, signers.isBusy);
+  const transactor: Transactor = createTransactor(database, clock, changeListener, () => signers.isBusy());
   const { databasePath, stallMs = DEFAULT_STALL_MS, maxChannelBytes = DEFAULT_MAX_CHANNEL_BYTES } = options;
   const channels = createChannels(() => transactor, maxChannelBytes, stallMs);
   const bodies = createBodyReader({

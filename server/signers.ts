@@ -19,6 +19,8 @@ export interface Signers {
    * @throws InvalidSignatureError when nobody can have
    */
   recover(signed: Signed): Promise<string>;
+  /** Whether somebody has asked and has not been answered. */
+  isBusy(): boolean;
   /** Ends the threads. */
   stop(): Promise<void>;
 }
@@ -94,6 +96,7 @@ export function createSigners(
             'id' in recovered ? resolve(recovered.id) : reject(new InvalidSignatureError(recovered.fault)),
         });
       }),
+    isBusy: () => batch.length > 0 || [...seats].some(({ asked }) => asked.length > 0),
     async stop() {
       isStopped = true;
       await Promise.all([...seats].map(({ worker }) => worker.terminate()));

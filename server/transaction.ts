@@ -1,4 +1,5 @@
 import { toError } from '../colony/errors.ts';
+import { createCommitPace } from './commit-pace.ts';
 import type { Database } from './store/database.ts';
 
 /** Something happened to a process; told to whoever waits for it once it is durable. */
@@ -26,8 +27,9 @@ export interface Transactor {
   /**
    * Runs `work` atomically and soon; resolves when it is durable. What `work` throws undoes it, and nothing else.
    *
-   * Waiting for the disk is what a change costs, so all works that are asked for in one turn of the event loop wait
-   * for it together: they share a transaction of SQLite, each in a savepoint of its own.
+   * Waiting for the disk is what a change costs, so all works that are asked for in one turn of the event loop, or while
+   * {@link createCommitPace} waits for more, wait for it together: they share a transaction of SQLite, each in a savepoint
+   * of its own.
    */
   write<T>(work: (transaction: Transaction) => T): Promise<T>;
   /** Runs `work`, which must not change anything, at once. */
@@ -62,8 +64,16 @@ interface Queued {
   fail(failure: Error): void;
 }
 
-/** @param clock milliseconds since 1970 */
-export function createTransactor(database: Database, clock: () => number, listener: ChangeListener): Transactor {
+/**
+ * @param clock milliseconds since 1970
+ * @param isMoreComing whether requests have come in that may soon have something to store
+ */
+export function createTransactor(
+  database: Database,
+  clock: () => number,
+  listener: ChangeListener,
+  isMoreComing: () => boolean = () => false,
+): Transactor {
   const queue: Queued[] = [];
   const begin = (): Transaction => ({ database, nowMs: clock(), changes: [], afterwards: [] });
   const guarded = (action: () => void): void => {
@@ -77,12 +87,15 @@ export function createTransactor(database: Database, clock: () => number, listen
     const batch = queue.splice(0);
     const transaction = begin();
     const startedMs = performance.now();
+    let workedMs = startedMs;
     try {
       database.transaction(() => {
         for (const queued of batch) queued.run(transaction);
         guarded(() => undoable(transaction, () => listener.beforeCommit(transaction)));
         if (!database.isInTransaction()) throw new TransactionLostError();
+        workedMs = performance.now();
       });
+      pace.stored(performance.now() - workedMs);
     } catch (thrown) {
       const failure = toError(thrown);
       listener.onCommit(performance.now() - startedMs, batch.length, failure);
@@ -94,10 +107,11 @@ export function createTransactor(database: Database, clock: () => number, listen
     settle(transaction.afterwards, undefined);
     guarded(() => listener.afterCommit(transaction.changes));
   };
+  const pace = createCommitPace(runQueue, isMoreComing);
   return {
     write: (work) =>
       new Promise((resolve, reject) => {
-        if (queue.length === 0) setImmediate(runQueue);
+        pace.request();
         queue.push({
           run(transaction) {
             try {
