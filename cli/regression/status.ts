@@ -12,12 +12,12 @@ export const regressionStatus = defineCommand({
     const { requireStatus } = await import('../views/regression-run.ts');
     const { statusJson } = await import('../views/regression-follow.ts');
     const status = await requireStatus(await context.connect('member', { prvkey }), run);
-    const { training, state, iterations, failures } = status;
+    const { training, state, iterations, stopped, failures } = status;
     const planned = training === undefined ? '' : ` of ${training.parameters.iterations}`;
     const rows: [string, string][] = [
       ['Run', run],
       ['State', state],
-      ['Iterations', `${iterations}${planned}`],
+      ['Iterations', `${iterations}${planned}${stopped === undefined ? '' : `, ${stopped}`}`],
       ['Mode', training?.parameters.mode ?? 'not agreed on yet'],
       ['Open workflows', status.openWorkflows.join(', ')],
       ...failures.map((failure): [string, string] => ['Failed', printableLine(failure)]),

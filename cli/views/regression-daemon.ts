@@ -17,6 +17,10 @@ export const regressionDaemonOptions = {
     describe:
       "another party's id as <party>=<id>; with one given, no other party is accepted (default: the server is believed)",
   },
+  demonstration: {
+    type: 'boolean',
+    describe: 'accept runs that overrule the guards (small batches, rare values, short keys); for published data only',
+  },
   concurrency: daemonOptions.concurrency,
   colonyprvkey: daemonOptions.colonyprvkey,
 } as const;
@@ -36,14 +40,15 @@ export const partyDataOptions = {
 interface DaemonArguments {
   readonly directory: string | undefined;
   readonly peer: readonly string[];
+  readonly demonstration: boolean;
 }
 
 /** What a regression's daemon needs beside the options of every daemon. */
 export function regressionOptions(
-  { directory, peer }: DaemonArguments,
+  { directory, peer, demonstration }: DaemonArguments,
   { io }: Context,
   path: readonly string[],
-): Pick<RegressionOptions, 'directory' | 'peers' | 'env'> {
+): Pick<RegressionOptions, 'directory' | 'peers' | 'acceptsDemonstrations' | 'env'> {
   const peers = peer.map((text): [string, string] => {
     const [, party = '', id = ''] = /^([^=]+)=([0-9a-f]{64})$/u.exec(text) ?? [];
     if (id === '')
@@ -53,6 +58,7 @@ export function regressionOptions(
   return {
     directory: directory === undefined ? undefined : resolve(io.cwd, directory),
     peers: new Map(peers),
+    acceptsDemonstrations: demonstration,
     env: io.env,
   };
 }

@@ -26,18 +26,20 @@ export async function followRun(connection: Connection, run: string, context: Co
 
 /** What became of a run. */
 export function endReport(status: RunStatus): Report {
-  const { run, state, iterations, failures } = status;
+  const { run, state, iterations, stopped, failures } = status;
+  const isUseful = state === 'finished' && stopped !== 'diverged';
   return {
     json: statusJson(status),
     show(out, talk) {
-      if (state === 'finished') {
+      if (isUseful) {
         talk.line(`Training ${run} has ended after ${iterations} iterations; each party reads its own results with:`);
         out.line(`colonies regression report ${run}`);
         return;
       }
-      talk.line([`Training ${run}: ${state}`, ...failures.map((failure) => `  ${printableLine(failure)}`)].join('\n'));
+      const why = stopped === 'diverged' ? 'diverged; choose a smaller alpha, or scale the columns' : state;
+      talk.line([`Training ${run}: ${why}`, ...failures.map((failure) => `  ${printableLine(failure)}`)].join('\n'));
     },
-    exitCode: state === 'finished' ? EXIT_CODES.success : EXIT_CODES.failedWork,
+    exitCode: isUseful ? EXIT_CODES.success : EXIT_CODES.failedWork,
   };
 }
 

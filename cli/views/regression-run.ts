@@ -1,5 +1,7 @@
 import type { Process, ProcessState } from '../../colony/messages/processes.ts';
 import { UserError } from '../../colony/errors.ts';
+import { decodeMessage } from '../../executors/regression/messages.ts';
+import { findStop, Stopped } from '../../executors/regression/outputs.ts';
 import { readTraining, type Training } from '../../executors/regression/training.ts';
 import { labelOfRun } from '../../workflows/vertical-regression/builder.ts';
 import type { Connection } from '../framework/context.ts';
@@ -9,11 +11,13 @@ import { stateNumber } from './states.ts';
 export interface RunStatus {
   readonly run: string;
   readonly state: 'running' | 'finished' | 'failed' | 'cancelled';
-  /** Iterations that were opened. */
+  /** Iterations that were done. */
   readonly iterations: number;
+  /** Why it ended before its last iteration, if it did. */
+  readonly stopped: Stopped['reason'] | undefined;
   /** Undefined until the parties have agreed. */
   readonly training: Training | undefined;
-  /** `node: error` of processes that have failed, the newest first. */
+  /** `node: error` of processes that have failed since the run was last resumed, the newest first. */
   readonly failures: readonly string[];
   /** Workflows in which something waits or runs. */
   readonly openWorkflows: readonly string[];
@@ -41,15 +45,45 @@ export async function findStatus(connection: Connection, run: string): Promise<R
   if (all.length === 0) return undefined;
   const newest = all.toSorted((left, right) => timeOf(right) - timeOf(left));
   const text = newest.map(({ spec }) => spec.kwargs['training']).find((value) => typeof value === 'string');
+  const isNew = sinceResumed(all);
   return {
     run,
-    state: stateOf(waiting.length + running.length, done, newest),
-    iterations: 1 + Math.max(-1, ...done.filter(isOpening).map(({ spec }) => Number(spec.kwargs['iteration']))),
+    state: stateOf(waiting.length + running.length, done, newest.filter(isNew)),
+    ...progressOf(done),
     training: text === undefined ? undefined : readTraining(text),
-    failures: ownFailures(failed),
+    failures: ownFailures(failed.filter(isNew)),
     openWorkflows: [...new Set([...waiting, ...running].map(({ workflowId }) => workflowId))],
     attempt: Math.max(0, ...all.map(({ spec }) => Number(spec.kwargs['attempt'] ?? 0))),
   };
+}
+
+/** Tells what was submitted when the run was last resumed, or later. */
+function sinceResumed(all: readonly Process[]): (process: Process) => boolean {
+  const restarts = all.filter(({ spec }) => spec.nodeName === 'restart').map(submissionOf);
+  const last = Math.max(0, ...restarts);
+  return (process) => submissionOf(process) >= last;
+}
+
+function submissionOf({ submissionTime }: Process): number {
+  return submissionTime?.getTime() ?? 0;
+}
+
+/** How many iterations were done, and why there were no more. */
+function progressOf(done: readonly Process[]): Pick<RunStatus, 'iterations' | 'stopped'> {
+  const stop = findStop(done.filter(isOpening).flatMap(textsOf));
+  const stopped = stop === undefined ? undefined : decodeMessage(Stopped, stop);
+  const opened = done.filter((process) => isOpening(process) && findStop(textsOf(process)) === undefined);
+  const resumed = done.filter(({ spec }) => spec.nodeName.startsWith('resume-'));
+  const counts = [...opened.map((process) => 1 + iterationOf(process)), ...resumed.map(iterationOf)];
+  return { iterations: stopped?.iteration ?? Math.max(0, ...counts), stopped: stopped?.reason };
+}
+
+function textsOf({ output }: Process): string[] {
+  return output.filter((element) => typeof element === 'string');
+}
+
+function iterationOf({ spec }: Process): number {
+  return Number(spec.kwargs['iteration'] ?? 0);
 }
 
 /** The processes of a run in one state. */
@@ -67,7 +101,7 @@ function timeOf({ endTime, startTime, submissionTime }: Process): number {
 }
 
 function isOpening({ spec }: Process): boolean {
-  return spec.functionName === 'regression_open';
+  return spec.nodeName.startsWith('open-') && spec.functionName !== 'regression_open_predictions';
 }
 
 function stateOf(open: number, done: readonly Process[], newest: readonly Process[]): RunStatus['state'] {

@@ -26,6 +26,8 @@ export interface RegressionOptions extends Omit<DaemonOptions, 'identityFile' | 
   readonly directory?: string | undefined;
   /** The other parties' Colonies ids; where it is empty, the server is believed. */
   readonly peers?: ReadonlyMap<string, string> | undefined;
+  /** Whether runs may overrule the guards: for published data only. @default false */
+  readonly acceptsDemonstrations?: boolean | undefined;
   /** The daemon's own environment, for the default directory. */
   readonly env?: NodeJS.ProcessEnv | undefined;
 }
@@ -84,6 +86,7 @@ export function partyDirectory(party: string, directory: string | undefined, env
 
 function openDesk(options: RegressionOptions): { desk: Desk; identity: Identity } {
   const { executorType, environment, log, peers = new Map(), env = process.env } = options;
+  const { acceptsDemonstrations = false } = options;
   const root = partyDirectory(executorType, options.directory, env);
   const identity = keepIdentity(join(root, 'identity.key'));
   const client = createColoniesClient({ server: environment.server, identity, log });
@@ -94,7 +97,16 @@ function openDesk(options: RegressionOptions): { desk: Desk; identity: Identity 
     'this party signs with this id; others can pin it with --peer',
   );
   return {
-    desk: { name: executorType, identity, colonyName, client, peers: known, keys: new KnownKeys(), root },
+    desk: {
+      name: executorType,
+      identity,
+      colonyName,
+      client,
+      peers: known,
+      keys: new KnownKeys(),
+      root,
+      acceptsDemonstrations,
+    },
     identity,
   };
 }

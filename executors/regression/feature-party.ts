@@ -1,7 +1,7 @@
 import { defineExecutor } from '../../colony/executor.ts';
 import { finishMasked, mask, multiplyAsFeature, predictMasked } from './daemons/additive-feature.ts';
 import { keepAsFeature, rows } from './daemons/additive-setup.ts';
-import { type CallTools, type Desk, requireRole, Turns } from './daemons/desk.ts';
+import { type CallTools, type Desk, requireAcceptable, requireFreshName, requireRole, Turns } from './daemons/desk.ts';
 import { open, openLastLoss, openPredictions, resume, stand } from './daemons/feature-openings.ts';
 import { finish, forget, forward, gradient, predict } from './daemons/feature-rounds.ts';
 import { FeatureRuns } from './daemons/feature-run.ts';
@@ -57,15 +57,12 @@ export function defineFeatureParty(desk: Desk, table: PartyTable) {
   });
 }
 
-async function survey(
-  desk: Desk,
-  table: PartyTable,
-  { features }: TrainingRequest,
-  { signal }: CallTools,
-): Promise<string> {
-  if (!features.includes(desk.name)) {
+async function survey(desk: Desk, table: PartyTable, request: TrainingRequest, { signal }: CallTools): Promise<string> {
+  if (!request.features.includes(desk.name)) {
     throw refusal('WRONG_PARTY', `survey: expected ${desk.name} among the feature parties of the request, it is not`);
   }
+  requireAcceptable(desk, request);
+  requireFreshName(desk, request);
   const { rowCount, idsDigest, columns } = await readTable(table, signal);
   const facts = { party: desk.name, rows: rowCount, idsDigest, columns: columns.length };
   return encodeMessage(Survey, { v: 1, kind: 'survey', ...facts });

@@ -1,7 +1,7 @@
 import { defineExecutor } from '../../colony/executor.ts';
 import { keepSums, multiplyAsLabel, reportMasked, resumeSums } from './daemons/additive-label.ts';
 import { keepAsLabel } from './daemons/additive-setup.ts';
-import { type CallTools, type Desk, requireRole, Turns } from './daemons/desk.ts';
+import { type CallTools, type Desk, requireAcceptable, requireFreshName, requireRole, Turns } from './daemons/desk.ts';
 import { functionsOf, ofRequest } from './daemons/functions.ts';
 import { openGradients, powers, report } from './daemons/label-rounds.ts';
 import { joinAsHolder, labelHalf, LabelRuns, makeKey, resumeLabels } from './daemons/label-run.ts';
@@ -55,15 +55,12 @@ export function defineLabelParty(desk: Desk, table: PartyTable) {
   });
 }
 
-async function survey(
-  desk: Desk,
-  table: PartyTable,
-  { label }: TrainingRequest,
-  { signal }: CallTools,
-): Promise<string> {
-  if (label !== desk.name) {
+async function survey(desk: Desk, table: PartyTable, request: TrainingRequest, { signal }: CallTools): Promise<string> {
+  if (request.label !== desk.name) {
     throw refusal('WRONG_PARTY', `survey: expected ${desk.name} as the label party of the request, it is not`);
   }
+  requireAcceptable(desk, request);
+  requireFreshName(desk, request);
   const { rowCount, idsDigest } = await readTable(table, signal);
   return encodeMessage(Survey, { v: 1, kind: 'survey', party: desk.name, rows: rowCount, idsDigest, columns: 0 });
 }

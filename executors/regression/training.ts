@@ -20,7 +20,7 @@ const howItRuns = {
   /** The executor type of the daemon that adds what it cannot read. */
   aggregator: chosen.run.default(DEFAULT_AGGREGATOR),
   /** Iterations in one workflow. */
-  blockIterations: z.int().min(1).max(100).default(DEFAULT_BLOCK_ITERATIONS),
+  blockIterations: z.int().min(1).max(40).default(DEFAULT_BLOCK_ITERATIONS),
   /** Every so-manieth aligned row, from the first, is kept apart to judge the model by; 0 for none. */
   holdoutEvery: z.union([z.literal(0), z.int().min(2).max(1000)]).default(0),
 };
@@ -29,13 +29,34 @@ const howItRuns = {
  * What somebody asks for: the parameters, without what only the parties know (rows, columns, ids). Parties are the
  * executor types of their daemons.
  */
-export const TrainingRequest = z.strictObject({
-  ...chosen,
-  features: z.array(chosen.label).min(1).max(32),
-  ...howItRuns,
-});
+export const TrainingRequest = z
+  .strictObject({
+    ...chosen,
+    features: z.array(chosen.label).min(1).max(32),
+    ...howItRuns,
+  })
+  .superRefine((request, context) => {
+    for (const [path, message] of requestContradictions(request)) {
+      context.addIssue({ code: 'custom', path: [path], message });
+    }
+  });
 /** @see {@link TrainingRequest} */
 export type TrainingRequest = z.output<typeof TrainingRequest>;
+
+function* requestContradictions(request: {
+  readonly label: string;
+  readonly features: readonly string[];
+  readonly aggregator: string;
+  readonly holdoutEvery: number;
+  readonly guards: string;
+}): Generator<[path: string, message: string]> {
+  const parties = [request.label, ...request.features];
+  if (new Set(parties).size !== parties.length) yield ['features', 'expected every party once, the label party apart'];
+  if (parties.includes(request.aggregator)) yield ['aggregator', 'expected none of the parties'];
+  if (request.holdoutEvery > 0 && request.features.length < 2 && request.guards !== 'demonstration') {
+    yield ['holdoutEvery', 'expected 0 with one feature party, whose part would be the prediction'];
+  }
+}
 
 /** What all parties agree on when a training begins; public. */
 export const Training = z.strictObject({
@@ -112,10 +133,17 @@ export function agreeOn(request: TrainingRequest, surveys: readonly Survey[]): T
   }
   requireSameRows(surveys);
   const totalRows = labels.rows;
+  const heldOut = heldOutRows(totalRows, holdoutEvery);
+  if (heldOut > parameters.predictionRows) {
+    throw refusal(
+      'PREDICTION_BUDGET',
+      `holdoutEvery: expected at most ${parameters.predictionRows} rows held out ("predictionRows"), got ${heldOut}; hold fewer out`,
+    );
+  }
   const agreed = readParameters({
     ...parameters,
     features: others.map(({ party, columns }) => ({ name: party, columns })),
-    rows: totalRows - heldOutRows(totalRows, holdoutEvery),
+    rows: totalRows - heldOut,
     ...(labels.idsDigest === null ? {} : { idsDigest: labels.idsDigest }),
   });
   return { v: 1, parameters: agreed, aggregator, blockIterations, holdoutEvery, totalRows };

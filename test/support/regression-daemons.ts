@@ -53,6 +53,7 @@ export async function openRegressionStage(): Promise<RegressionStage> {
     environment,
     log,
     directory: join(directory, party),
+    acceptsDemonstrations: true,
   });
   const keep = async (worker: Promise<Worker>): Promise<Worker> => {
     const started = await worker;

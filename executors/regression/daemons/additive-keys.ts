@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import type { PrivateKey } from 'paillier-bigint';
 import * as z from 'zod';
 import { privateKeyFromPrimes } from '../../../crypto/paillier/index.ts';
@@ -71,4 +72,19 @@ export function privateKeyOf(run: OpenRun, { p, q }: NonNullable<AdditiveKeys['o
   const key = privateKeyFromPrimes(BigInt(`0x${p}`), BigInt(`0x${q}`), { minimumBits: SHORTEST_KEY_BITS });
   privateKeys.set(run, key);
   return key;
+}
+
+/** Forgets keys, seeds and other parties' rows of a run that has ended here. */
+export async function forgetKeys(run: OpenRun): Promise<void> {
+  const { parameters } = run.training;
+  const files = filesOf(run.desk, parameters);
+  for (const { name } of parameters.features) await rm(files.pathOf(rowsFileOf(name)), { force: true });
+  await keyStoreOf(run.desk, parameters).forget();
+  opened.delete(run);
+  privateKeys.delete(run);
+}
+
+/** The file of a party's encrypted rows, in the directory of a run. */
+export function rowsFileOf(owner: string): string {
+  return `rows-${owner}.bin`;
 }

@@ -8,7 +8,7 @@ import type { RowsOutput } from '../outputs.ts';
 import type { RunParameters } from '../parameters.ts';
 import { refusal } from '../refusal.ts';
 import type { RunKey } from '../streams.ts';
-import type { OpenRun } from './additive-keys.ts';
+import { type OpenRun, rowsFileOf } from './additive-keys.ts';
 import { type CallTools, filesOf } from './desk.ts';
 
 /** Other parties' encrypted rows, kept in this party's directory: an iteration reads them without fetching them again. */
@@ -78,7 +78,7 @@ export async function openRows(run: OpenRun, owner: string, { parameters, public
 }
 
 function pathOf(run: OpenRun, owner: string): string {
-  return filesOf(run.desk, run.training.parameters).pathOf(`rows-${owner}.bin`);
+  return filesOf(run.desk, run.training.parameters).pathOf(rowsFileOf(owner));
 }
 
 function widthOf({ keyBits }: RunParameters): number {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { BlobStore } from '../../../colony/blobs.ts';
 import type { ColoniesClient } from '../../../colony/client.ts';
@@ -21,6 +22,8 @@ export interface Desk {
   readonly keys: KnownKeys;
   /** The party's own directory: one below it for each run. */
   readonly root: string;
+  /** Whether the operator lets runs overrule the guards: for published data only. */
+  readonly acceptsDemonstrations: boolean;
 }
 
 /** What one call brings. */
@@ -48,12 +51,38 @@ export function sharersOf({ parameters }: Training): readonly string[] {
 /** @throws TerminalError `WRONG_PARTY` when this daemon is not what the training says */
 export function requireRole(desk: Desk, training: Training, role: 'label' | 'feature' | 'aggregator'): void {
   const { parameters, aggregator } = training;
+  if (role !== 'aggregator') requireAcceptable(desk, parameters);
   const isRight =
     role === 'feature'
       ? parameters.features.some(({ name }) => name === desk.name)
       : desk.name === (role === 'label' ? parameters.label : aggregator);
   if (isRight) return;
   throw refusal('WRONG_PARTY', `training: expected ${desk.name} as ${role} party of the run, got other names`);
+}
+
+/**
+ * Whoever asks for a training chooses its guards, but not whether this party's rows may do without.
+ *
+ * @throws TerminalError `NOT_ACCEPTED`
+ */
+export function requireAcceptable(
+  { name, acceptsDemonstrations }: Desk,
+  { guards }: Pick<RunParameters, 'guards'>,
+): void {
+  if (guards !== 'demonstration' || acceptsDemonstrations) return;
+  throw refusal(
+    'NOT_ACCEPTED',
+    `guards: expected "standard" or "strict" for the rows of ${name}, got "demonstration"; its operator may accept that for published data with --demonstration`,
+  );
+}
+
+/** @throws TerminalError `WRONG_RUN` for a name that this party knows already: pads never meet two trainings */
+export function requireFreshName(desk: Desk, { run }: Pick<RunParameters, 'run'>): void {
+  if (!existsSync(openRunFiles(desk.root, run).pathOf('state.json'))) return;
+  throw refusal(
+    'WRONG_RUN',
+    `run ${run}: expected a name that ${desk.name} has not seen, got one of an earlier run; choose another`,
+  );
 }
 
 /** One call after another for each run: a party's state has one owner at a time. */

@@ -4,7 +4,7 @@ import {
   FinishOutput,
   findStop,
   GradientOutput,
-  OpenOutput,
+  type OpenOutput,
   openCiphertexts,
   readOpened,
   ReadyOutput,
@@ -22,6 +22,7 @@ import { lossPartRound, predictRound } from '../rounds/scores.ts';
 import { stepRound, type StepResult } from '../rounds/step.ts';
 import { thresholdStepRound } from '../rounds/threshold.ts';
 import { prepareNewRows } from '../scaling.ts';
+import { forgetKeys } from './additive-keys.ts';
 import type { CallTools } from './desk.ts';
 import { filesOf } from './desk.ts';
 import { type FeatureRun, partyOf, recall } from './feature-run.ts';
@@ -206,6 +207,7 @@ export async function predict(
 /** The end of a run at this party: keeps that it was, and forgets keys, seeds and masks. Results stay. */
 export async function forget(run: FeatureRun): Promise<string> {
   const memory = await run.store.load();
+  if (run.training.parameters.mode === 'additive') await forgetKeys(run);
   if (memory !== undefined && !memory.finished) {
     const secrets = { half: null, share: null, group: null, pairs: {}, lossPartial: null };
     const feature = { ...memory.feature, pending: null };

@@ -10,6 +10,7 @@ import { divideRows, type Training } from '../training.ts';
 import type { ShareHolder } from '../rounds/threshold.ts';
 import { type CallTools, type Desk, filesOf } from './desk.ts';
 import { FeatureMemory } from './memory.ts';
+import { OpenRuns } from './open-runs.ts';
 import { type PartyTable, readTable } from './table.ts';
 
 /** A feature party's part in one run: what it remembers, and its columns ready for the rounds. */
@@ -24,11 +25,11 @@ export interface FeatureRun {
   readonly heldOut: readonly Float64Array[];
 }
 
-/** Reads tables once for each run, as long as the run is the one that is worked on. */
+/** The runs of a feature party. */
 export class FeatureRuns {
   readonly #desk: Desk;
   readonly #table: PartyTable;
-  #current: FeatureRun | undefined;
+  readonly #runs = new OpenRuns<FeatureRun>();
 
   constructor(desk: Desk, table: PartyTable) {
     this.#desk = desk;
@@ -40,8 +41,11 @@ export class FeatureRuns {
    *
    * @throws TerminalError of the guards, DataError of the source
    */
-  async open(training: Training, { signal, log }: CallTools): Promise<FeatureRun> {
-    if (this.#current !== undefined && isSame(this.#current.training, training)) return this.#current;
+  open(training: Training, tools: CallTools): Promise<FeatureRun> {
+    return this.#runs.get(training, () => this.#open(training, tools));
+  }
+
+  async #open(training: Training, { signal, log }: CallTools): Promise<FeatureRun> {
     const { parameters, holdoutEvery } = training;
     const content = await readTable(this.#table, signal);
     requireAgreedRows(training, content);
@@ -56,7 +60,7 @@ export class FeatureRuns {
       log.warn({ code: finding.code, run: parameters.run }, `${finding.message} (a demonstration goes on)`);
     }
     const path = filesOf(this.#desk, parameters).pathOf('state.json');
-    this.#current = {
+    return {
       desk: this.#desk,
       training,
       store: new FileRunStore(path, parameters, this.#desk.name, FeatureMemory),
@@ -65,12 +69,7 @@ export class FeatureRuns {
       prepared,
       heldOut: divided.map(({ heldOut }) => heldOut),
     };
-    return this.#current;
   }
-}
-
-function isSame(left: Training, right: Training): boolean {
-  return JSON.stringify(left) === JSON.stringify(right);
 }
 
 /** @throws TerminalError `ROWS_DIFFER` */

@@ -1,5 +1,6 @@
 import type { PublicKey } from 'paillier-bigint';
 import { readKey } from '../agreement.ts';
+import { parametersDigest } from '../parameters.ts';
 import type { Training } from '../training.ts';
 import { type Desk, keyMakerOf } from './desk.ts';
 
@@ -26,11 +27,12 @@ export class KnownKeys {
     signal: AbortSignal,
     maker = keyMakerOf(training),
   ): Promise<PublicKey> {
-    const known = this.#keys.get(`${maker} ${text}`);
+    const place = [parametersDigest(training.parameters), maker, text].join(' ');
+    const known = this.#keys.get(place);
     if (known !== undefined) return known;
     const makerId = maker === desk.name ? desk.identity.id : await desk.peers.idOf(maker, signal);
     const publicKey = readKey(training.parameters, maker, text, makerId);
-    this.#keys.set(`${maker} ${text}`, publicKey);
+    this.#keys.set(place, publicKey);
     const [oldest] = this.#keys.keys();
     if (this.#keys.size > MOST_KEYS && oldest !== undefined) this.#keys.delete(oldest);
     return publicKey;

@@ -1,4 +1,6 @@
 import type { PrivateKey, PublicKey } from 'paillier-bigint';
+import type { BlobStore } from '../../../colony/blobs.ts';
+import { findReference } from '../../../colony/vector-text.ts';
 import { generateKeyPair, privateKeyFromPrimes } from '../../../crypto/paillier/index.ts';
 import { primesOf } from '../../../crypto/paillier/keys.ts';
 import { createHalf, halfText, keyText } from '../agreement.ts';
@@ -12,11 +14,13 @@ import { labelsRound } from '../rounds/label.ts';
 import { FileRunStore } from '../run-store.ts';
 import { prepareLabels } from '../scaling.ts';
 import { divideRows, type Training } from '../training.ts';
+import { forgetKeys } from './additive-keys.ts';
 import { type CallTools, type Desk, filesOf } from './desk.ts';
 import { hasEnded, requireAgreedRows } from './feature-run.ts';
 import { hexOf, keysOf, receiveShare } from './feature-setup.ts';
 import { LabelMemory } from './memory.ts';
 import { openingBefore } from './openings.ts';
+import { OpenRuns } from './open-runs.ts';
 import { type PartyTable, readTable } from './table.ts';
 
 /** The label party's part in one run. */
@@ -32,11 +36,11 @@ export interface LabelRun {
   readonly labels: { readonly train: Float64Array; readonly heldOut: Float64Array };
 }
 
-/** Reads the labels once for each run, as long as the run is the one that is worked on. */
+/** The runs of the label party. */
 export class LabelRuns {
   readonly #desk: Desk;
   readonly #table: PartyTable;
-  #current: LabelRun | undefined;
+  readonly #runs = new OpenRuns<LabelRun>();
 
   constructor(desk: Desk, table: PartyTable) {
     this.#desk = desk;
@@ -44,10 +48,11 @@ export class LabelRuns {
   }
 
   /** The run of a training, with its labels prepared and guarded. @throws TerminalError of the guards, DataError */
-  async open(training: Training, { signal }: Pick<CallTools, 'signal'>): Promise<LabelRun> {
-    if (this.#current !== undefined && JSON.stringify(this.#current.training) === JSON.stringify(training)) {
-      return this.#current;
-    }
+  open(training: Training, { signal }: Pick<CallTools, 'signal'>): Promise<LabelRun> {
+    return this.#runs.get(training, () => this.#open(training, signal));
+  }
+
+  async #open(training: Training, signal: AbortSignal): Promise<LabelRun> {
     const { parameters, holdoutEvery } = training;
     const content = await readTable(this.#table, signal);
     requireAgreedRows(training, content);
@@ -63,8 +68,7 @@ export class LabelRuns {
     const path = filesOf(this.#desk, parameters).pathOf('state.json');
     const store = new FileRunStore(path, parameters, this.#desk.name, LabelMemory);
     const own = { desk: this.#desk, training, store, tableDigest: content.digest };
-    this.#current = { ...own, base, mean, labels: labelsOfTraining };
-    return this.#current;
+    return { ...own, base, mean, labels: labelsOfTraining };
   }
 }
 
@@ -137,11 +141,11 @@ export async function joinAsHolder(run: LabelRun, inputs: readonly string[], too
   return encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: run.desk.name });
 }
 
-/** Encrypts E0 of every batch, once. */
+/** Encrypts E0 of every batch, once; and again where the storage has lost it. */
 export async function encryptLabels(run: LabelRun, { blobs, signal }: CallTools): Promise<LabelMemory> {
   const memory = await recallLabels(run);
   // Where residuals are shared, nobody holds a key for them.
-  if (memory.labels.length > 0 || run.training.parameters.mode === 'additive') return memory;
+  if (run.training.parameters.mode === 'additive' || (await areStored(memory.labels, blobs, signal))) return memory;
   const party = await labelPartyOf(run, memory, signal);
   const labels: string[] = [];
   for (let batch = 0; batch < batchCount(run.training.parameters); batch += 1) {
@@ -150,6 +154,15 @@ export async function encryptLabels(run: LabelRun, { blobs, signal }: CallTools)
   const next = { ...memory, labels };
   await run.store.commit(next);
   return next;
+}
+
+/** Whether all of these ciphertexts can still be fetched: servers forget what ended long ago. */
+async function areStored(texts: readonly string[], blobs: BlobStore, signal: AbortSignal): Promise<boolean> {
+  for (const text of texts) {
+    const reference = findReference(text)?.data;
+    if (reference !== undefined && !(await blobs.has(reference, { signal }))) return false;
+  }
+  return texts.length > 0;
 }
 
 /** The label party as the rounds see it. */
@@ -190,6 +203,7 @@ const SHORTEST_KEY_BITS = 512;
 /** Keeps of a run that has ended here only that it has: keys and shares go, results stay. */
 export async function forgetSecrets(run: LabelRun): Promise<void> {
   const memory = await recallLabels(run);
+  if (run.training.parameters.mode === 'additive') await forgetKeys(run);
   const secrets = { half: null, share: null, primes: null, pendingLoss: null };
   await run.store.commit({ ...memory, ...secrets, labels: [], lastOpened: null, openedBefore: null, finished: true });
   privateKeys.delete(run);
