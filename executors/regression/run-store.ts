@@ -20,7 +20,7 @@ export interface Emission {
 }
 
 /** Remembers one party's state of one run. */
-export interface RunStore<State> {
+interface RunStore<State> {
   /** The last state that was committed, or undefined before the first. */
   load(): Promise<State | undefined>;
   /**

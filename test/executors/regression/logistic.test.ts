@@ -25,6 +25,7 @@ const Vertical = z.object({
   columns: z.array(z.string()),
   sha256_of_newline_joined_ids: z.string(),
   snapshots: Snapshots,
+  'linear_alpha0.05': Snapshots,
 });
 
 const breast = Breast.parse(readVectors('logistic_breast.json'));
@@ -129,23 +130,29 @@ function readById(name: string): Map<string, Map<string, number>> {
   );
 }
 
-test('three clinics and a registry train on the patients that all of them know', async () => {
-  const oracle = Vertical.parse(readVectors('vertical_breast.json'));
-  const files = ['label', 'clinic_a', 'clinic_b', 'clinic_c'].map(readById);
-  const ids = [...at(files, 0).keys()].filter((id) => files.every((file) => file.has(id))).toSorted();
-  expect(createHash('sha256').update(ids.join('\n')).digest('hex')).toBe(oracle.sha256_of_newline_joined_ids);
-  const columnsOf = (file: Map<string, Map<string, number>>): Float64Array[] => {
-    const names = [...(file.get(at(ids, 0))?.keys() ?? [])];
-    return names.map((name) => Float64Array.from(ids, (id) => file.get(id)?.get(name) ?? Number.NaN));
-  };
-  const parties = await startRun({
-    parameters: { model: 'logistic', intercept: 'column', alpha: 0.1, iterations: 2 },
-    keys,
-    blocks: files.slice(1).map(columnsOf),
-    labels: at(columnsOf(at(files, 0)), 0),
-  });
-  for (let iteration = 0; iteration < 2; iteration += 1) {
-    await iterate(parties, iteration);
-    expect(distance(thetaOf(parties), oracle.snapshots[String(iteration + 1)] ?? [])).toBeLessThan(1e-9);
-  }
-});
+test.each([
+  ['logistic', 0.1, 'snapshots'],
+  ['linear', 0.05, 'linear_alpha0.05'],
+] as const)(
+  'three clinics and a registry train a %s model on the patients that all know',
+  async (model, alpha, name) => {
+    const oracle = Vertical.parse(readVectors('vertical_breast.json'));
+    const files = ['label', 'clinic_a', 'clinic_b', 'clinic_c'].map(readById);
+    const ids = [...at(files, 0).keys()].filter((id) => files.every((file) => file.has(id))).toSorted();
+    expect(createHash('sha256').update(ids.join('\n')).digest('hex')).toBe(oracle.sha256_of_newline_joined_ids);
+    const columnsOf = (file: Map<string, Map<string, number>>): Float64Array[] => {
+      const names = [...(file.get(at(ids, 0))?.keys() ?? [])];
+      return names.map((column) => Float64Array.from(ids, (id) => file.get(id)?.get(column) ?? Number.NaN));
+    };
+    const parties = await startRun({
+      parameters: { model, intercept: 'column', alpha, iterations: 2 },
+      keys,
+      blocks: files.slice(1).map(columnsOf),
+      labels: at(columnsOf(at(files, 0)), 0),
+    });
+    for (let iteration = 0; iteration < 2; iteration += 1) {
+      await iterate(parties, iteration);
+      expect(distance(thetaOf(parties), oracle[name][String(iteration + 1)] ?? [])).toBeLessThan(1e-9);
+    }
+  },
+);
