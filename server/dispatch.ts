@@ -96,20 +96,20 @@ export function identify(
   try {
     callerId = callerOf(envelope);
   } catch (thrown) {
-    services.rates.unsigned(address);
+    services.rates.unsigned(address, text.length);
     throw thrown;
   }
-  services.rates.signedBy(callerId, address);
+  services.rates.signedBy(callerId, address, text.length);
   return { envelope, callerId };
 }
 
 /** The first half of {@link identify}: the envelope. */
 function admit({ rates }: Services, text: string, address: string): RequestEnvelope {
-  rates.enter(address);
+  rates.enter(address, text.length);
   try {
     return parseEnvelope(text);
   } catch (thrown) {
-    rates.unsigned(address);
+    rates.unsigned(address, text.length);
     throw thrown;
   }
 }
@@ -117,14 +117,15 @@ function admit({ rates }: Services, text: string, address: string): RequestEnvel
 /** The second half of {@link identify}, on another thread under load: the signer's id, empty where none is needed. */
 async function callerAside({ rates, signers }: Services, envelope: RequestEnvelope, address: string): Promise<string> {
   let callerId = '';
+  const { length } = envelope.payload;
   try {
     if (handlers.get(envelope.payloadtype)?.kind !== 'unsigned') callerId = await callerOfAside(signers, envelope);
   } catch (thrown) {
-    rates.unsigned(address);
+    rates.unsigned(address, length);
     throw thrown;
   }
-  if (callerId === '') rates.unsigned(address);
-  else rates.signedBy(callerId, address);
+  if (callerId === '') rates.unsigned(address, length);
+  else rates.signedBy(callerId, address, length);
   return callerId;
 }
 

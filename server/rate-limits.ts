@@ -19,6 +19,8 @@ export const DEFAULT_STRANGER_REQUESTS_PER_SECOND = 200;
 /** Whoever was quiet may do so many seconds' worth at once. */
 const MEMBER_BURST_SECONDS = 2;
 const STRANGER_BURST_SECONDS = 10;
+/** A stranger's request counts once more for every so many characters. */
+const CHARACTERS_PER_TOKEN = 16 * 1024;
 /** Somebody known is looked up again after so long. */
 const KNOWN_FOR_MS = 60_000;
 /** So many ids, and so many addresses, are remembered; then the one seen first is forgotten. */
@@ -31,19 +33,20 @@ export interface RateLimiter {
    *
    * @throws Refusal 429 when its address has sent too much that nobody known has signed
    */
-  enter(address: string): void;
+  enter(address: string, length?: number): void;
   /**
    * Counts a request whose signer is known by id.
    *
+   * @param length of the request, as for the others: a stranger's long one counts for many
    * @throws Refusal 429 when that is too much
    */
-  signedBy(callerId: string, address: string): void;
+  signedBy(callerId: string, address: string, length?: number): void;
   /**
    * Counts a request that nobody can have signed, or that needs no signature.
    *
    * @throws Refusal 429 when that is too much
    */
-  unsigned(address: string): void;
+  unsigned(address: string, length?: number): void;
 }
 
 /** Tokens that come at a steady pace: every request takes one. */
@@ -77,11 +80,11 @@ export function createRateLimiter(
   const strangers = new Map<string, Bucket>();
   const suspects = new Map<string, Bucket>();
 
-  const chargeStranger = (address: string): void => {
+  const chargeStranger = (address: string, length = 0): void => {
     if (strangerRate === 0) return;
     const [key, nowMs] = [networkOf(address), clock()];
     const bucket = recall(strangers, key, () => ({ tokens: strangerRate * STRANGER_BURST_SECONDS, atMs: nowMs }));
-    if (take(bucket, strangerRate, STRANGER_BURST_SECONDS, nowMs)) return;
+    if (take(bucket, strangerRate, STRANGER_BURST_SECONDS, nowMs, priceOf(length))) return;
     recall(suspects, key, () => ({ tokens: 0, atMs: nowMs }));
     throw tooMany('from this address by nobody this server knows', strangerRate);
   };
@@ -94,20 +97,20 @@ export function createRateLimiter(
     return recall(members, callerId, () => ({ ...fresh, knownUntilMs: nowMs + KNOWN_FOR_MS }));
   };
   return {
-    enter(address) {
+    enter(address, length = 0) {
       if (suspects.size === 0) return;
       const [key, nowMs] = [networkOf(address), clock()];
       const bucket = suspects.get(key);
       if (bucket === undefined) return;
       if (hasRecovered(strangers.get(key), strangerRate, nowMs)) suspects.delete(key);
-      else if (!take(bucket, strangerRate, 1, nowMs)) {
+      else if (!take(bucket, strangerRate, 1, nowMs, priceOf(length))) {
         throw tooMany('from this address by nobody this server knows', strangerRate);
       }
     },
-    signedBy(callerId, address) {
+    signedBy(callerId, address, length) {
       const nowMs = clock();
       const bucket = findMember(callerId, nowMs);
-      if (bucket === undefined) chargeStranger(address);
+      if (bucket === undefined) chargeStranger(address, length);
       else if (memberRate !== 0 && !take(bucket, memberRate, MEMBER_BURST_SECONDS, nowMs)) {
         throw tooMany('with this key', memberRate);
       }
@@ -116,13 +119,18 @@ export function createRateLimiter(
   };
 }
 
-/** Takes a token if there is one. */
-export function take(bucket: Bucket, perSecond: number, burstSeconds: number, nowMs: number): boolean {
+/** Scanning and hashing what is long takes long. */
+function priceOf(length: number): number {
+  return 1 + Math.floor(length / CHARACTERS_PER_TOKEN);
+}
+
+/** Takes tokens if there is one; what is missing is owed. */
+export function take(bucket: Bucket, perSecond: number, burstSeconds: number, nowMs: number, price = 1): boolean {
   const gained = ((nowMs - bucket.atMs) / 1000) * perSecond;
   bucket.tokens = Math.min(perSecond * burstSeconds, bucket.tokens + gained);
   bucket.atMs = nowMs;
   if (bucket.tokens < 1) return false;
-  bucket.tokens -= 1;
+  bucket.tokens -= price;
   return true;
 }
 

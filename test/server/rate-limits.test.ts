@@ -38,6 +38,7 @@ function limiterAt(options: RateOptions) {
         limiter.enter(address);
         limiter.unsigned(address);
       }),
+    long: (times: number, length: number, address = 'a') => count(times, () => limiter.unsigned(address, length)),
     pass: (seconds: number) => void (nowMs += seconds * 1000),
     lookups: () => lookups,
   };
@@ -85,6 +86,16 @@ describe('strangers', () => {
     const limiter = limiterAt({ strangerRequestsPerSecond: 10 });
     expect(limiter.signed(60, 'stranger 1') + limiter.signed(60, 'stranger 2') + limiter.unsigned(60)).toBe(100);
     expect(limiter.unsigned(60, 'b')).toBe(60);
+  });
+
+  test('pay for what is long as for many', () => {
+    const limiter = limiterAt({ strangerRequestsPerSecond: 10 });
+    expect(limiter.long(100, 16 * 2 ** 20)).toBe(1);
+    limiter.pass(90);
+    expect(limiter.unsigned(1)).toBe(0);
+    limiter.pass(5);
+    expect(limiter.unsigned(1)).toBe(1);
+    expect(limiter.long(100, 100_000, 'b')).toBe(15);
   });
 
   test('cost no more look-ups than the rate once they have used that up', () => {
