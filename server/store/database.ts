@@ -22,6 +22,8 @@ function isForgettingMembers(sql: string): boolean {
 
 /** More than this is not remembered: anybody can ask about members that do not exist. */
 const MAX_REMEMBERED = 10_000;
+/** Nor is what has a longer key, in UTF-16 units: ids and names are shorter, and whoever asks chooses what is asked for. */
+const MAX_REMEMBERED_CHARACTERS = 512;
 
 /**
  * One connection to one SQLite file. Everything is synchronous, so between two awaits a caller sees and makes a
@@ -124,6 +126,7 @@ function wrap(connection: InstanceType<typeof Sqlite>): Database {
     get: <Row>(sql: string, ...values: readonly SqlValue[]) => prepared(sql).get(values) as Row | undefined,
     run: (sql, ...values) => prepared(sql).run(values).changes,
     remember<T>(key: string, find: () => T) {
+      if (key.length > MAX_REMEMBERED_CHARACTERS) return find();
       if (remembered.has(key)) return remembered.get(key) as T;
       const found = find();
       if (remembered.size < MAX_REMEMBERED) remembered.set(key, found);

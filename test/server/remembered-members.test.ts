@@ -57,3 +57,10 @@ test('what was seen of a change is forgotten when the change is taken back, alon
   ).toThrow('taken back');
   expect(findColony(database, 'c')).toBeUndefined();
 });
+
+test('what is asked for with names longer than anybody has is not kept in memory', () => {
+  using database = open();
+  let findCount = 0;
+  const find = () => database.remember('c'.repeat(1000), () => (findCount += 1));
+  expect([find(), find()]).toEqual([1, 2]);
+});
