@@ -49,6 +49,11 @@ export const serverStart = defineCommand({
       default: 600,
       minimum: 1,
     },
+    retention: {
+      type: 'number',
+      describe: 'seconds after which processes and workflows that have ended, and logs, are removed (default: never)',
+      minimum: 1,
+    },
     'allow-insecure': { type: 'boolean', describe: 'listen for plain HTTP on an address that others can reach' },
   },
   examples: [
@@ -77,6 +82,7 @@ export const serverStart = defineCommand({
       {
         rates: { memberRequestsPerSecond: args.memberRate, strangerRequestsPerSecond: args.strangerRate },
         staleExecutorSeconds: args.staleAfter,
+        ...(args.retention === undefined ? {} : { retentionSeconds: args.retention }),
         metricsToken: io.env['SEALED_COLONIES_METRICS_TOKEN'] || undefined,
       },
       context,

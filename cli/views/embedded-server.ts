@@ -25,7 +25,7 @@ export interface Listening {
 }
 
 /** How the embedded server treats those who use it. */
-type Treatment = Pick<ServerOptions, 'rates' | 'staleExecutorSeconds' | 'metricsToken'>;
+type Treatment = Pick<ServerOptions, 'rates' | 'staleExecutorSeconds' | 'retentionSeconds' | 'metricsToken'>;
 
 /** The development colony of a directory, or one that is yet to be stored. */
 export function findOrDraftColony(directory: string, address: { host: string; port: number }): DevelopmentColony {
