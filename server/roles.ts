@@ -35,10 +35,25 @@ export function requireColonyOwner(context: RoleContext, colonyName: string): vo
  * @throws Refusal 403 for everybody else
  */
 export function requireMember(context: RoleContext, colonyName: string): Member {
-  return memberIn(context, colonyName, (executor) => executor.state === EXECUTOR_STATE.approved);
+  return memberIn(context, colonyName, isApproved);
+}
+
+function isApproved(executor: ExecutorRow): boolean {
+  return executor.state === EXECUTOR_STATE.approved;
 }
 
 function memberIn(context: RoleContext, colonyName: string, isAccepted: (executor: ExecutorRow) => boolean): Member {
+  const found = findMember(context, colonyName, isAccepted);
+  if (found !== undefined) return found;
+  if (findColony(context.database, colonyName) === undefined) throw new Refusal(403, unknownColony(colonyName));
+  throw new Refusal(403, `Access denied, not a member of Colony with name <${colonyName}>`);
+}
+
+function findMember(
+  context: RoleContext,
+  colonyName: string,
+  isAccepted: (executor: ExecutorRow) => boolean,
+): Member | undefined {
   const { database, callerId } = context;
   const executor = findExecutorById(database, colonyName, callerId);
   if (executor !== undefined && isAccepted(executor)) {
@@ -46,9 +61,7 @@ function memberIn(context: RoleContext, colonyName: string, isAccepted: (executo
     return { colonyName, id: callerId, name: executor.executor_name, executor };
   }
   const user = findUserById(database, colonyName, callerId);
-  if (user !== undefined) return { colonyName, id: callerId, name: user.name, executor: undefined };
-  if (findColony(database, colonyName) === undefined) throw new Refusal(403, unknownColony(colonyName));
-  throw new Refusal(403, `Access denied, not a member of Colony with name <${colonyName}>`);
+  return user === undefined ? undefined : { colonyName, id: callerId, name: user.name, executor: undefined };
 }
 
 /**
@@ -112,9 +125,9 @@ export function member({ colonyName }: AboutColony, context: RoleContext): Membe
   return requireMember(context, colonyName);
 }
 
-/** Role of a message: a member of the colony it names, or the colony's owner. */
+/** Role of a message: a member of the colony it names, or the colony's owner; everybody else is told to be no owner. */
 export function memberOrColonyOwner({ colonyName }: AboutColony, context: RoleContext): void {
-  if (findColony(context.database, colonyName)?.colony_id !== context.callerId) requireMember(context, colonyName);
+  if (findMember(context, colonyName, isApproved) === undefined) requireColonyOwner(context, colonyName);
 }
 
 /** Role of a message: a user of the colony it names, or an executor of it in whatever state. */
