@@ -1,6 +1,7 @@
 import { InvalidSignatureError, recoverId } from '../colony/signature-recovery.ts';
 import type { RequestEnvelope } from '../colony/envelope.ts';
 import type { WireRequest } from './handler.ts';
+import { parseMeasured } from './exact-json.ts';
 import { shapeOf } from './json-shape.ts';
 import { MAX_ENVELOPE_COMMAS, MAX_ENVELOPE_DEPTH, MAX_PAYLOAD_DEPTH } from './limits.ts';
 import { Refusal } from './refusal.ts';
@@ -122,14 +123,16 @@ function rememberSigner(key: string, callerId: string): void {
 /**
  * The inner JSON of an envelope.
  *
- * @returns undefined when the payload is not base64 of a JSON object, or that is nested too deep
+ * @returns undefined when the payload is not base64 of a JSON object, that is nested too deep, or no double holds a number
+ *   of it
  */
 export function parsePayload(payload: string): WireRequest | undefined {
   if (payload.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(payload)) return undefined;
   try {
     const json = Buffer.from(payload, 'base64').toString();
-    if (shapeOf(json).depth > MAX_PAYLOAD_DEPTH) return undefined;
-    const inner: unknown = JSON.parse(json);
+    const shape = shapeOf(json);
+    if (shape.depth > MAX_PAYLOAD_DEPTH) return undefined;
+    const inner = parseMeasured(json, shape);
     return isJsonObject(inner) ? inner : undefined;
   } catch {
     return undefined;

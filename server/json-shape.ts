@@ -4,18 +4,28 @@ export interface JsonShape {
   readonly depth: number;
   /** How many commas separate elements and members. */
   readonly commaCount: number;
+  /** Whether there is an integer whose digits a double may change, or a number that may be larger than all doubles. */
+  readonly hasLongNumber: boolean;
 }
 
-const [QUOTE, COMMA, OPEN_ARRAY, BACKSLASH, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [...Buffer.from('",[\\]{}')];
+const [COMMA, OPEN_ARRAY, BACKSLASH, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [...Buffer.from(',[\\]{}')];
+/** The code of the character around texts. */
+export const QUOTE = 0x22;
+
+/** Doubles keep the digits of all integers that have so many. */
+const SAFE_DIGITS = 15;
+/** No double has more digits before the point. */
+const MOST_DIGITS = 308;
 
 /**
  * Measures a text before it is parsed: parsing what is nested deep takes many times as long as its length suggests.
  * Takes linear time for any text, JSON or not.
  */
 export function shapeOf(text: string): JsonShape {
-  let [depth, deepest, commaCount] = [0, 0, 0];
+  let [depth, deepest, commaCount, hasLongNumber] = [0, 0, 0, false];
   for (let at = 0; at < text.length; at += 1) {
-    switch (text.charCodeAt(at)) {
+    const code = text.charCodeAt(at);
+    switch (code) {
       case QUOTE:
         at = endOfString(text, at);
         break;
@@ -32,13 +42,45 @@ export function shapeOf(text: string): JsonShape {
         depth -= 1;
         break;
       default:
+        if (isDigit(code)) {
+          const start = at;
+          at = endOfNumber(text, at);
+          hasLongNumber ||= isLong(text, start, at + 1);
+        }
     }
   }
-  return { depth: deepest, commaCount };
+  return { depth: deepest, commaCount, hasLongNumber };
+}
+
+/** Whether a character, by its code, is one of 0 to 9. */
+export function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+/** The last character of the number of which `start` is a digit. */
+export function endOfNumber(text: string, start: number): number {
+  let end = start + 1;
+  while (isInNumber(text.charCodeAt(end))) end += 1;
+  return end - 1;
+}
+
+/** Digits, and the signs `+` `-` `.` `E` `e`. */
+function isInNumber(code: number): boolean {
+  return isDigit(code) || code === 0x2b || code === 0x2d || code === 0x2e || code === 0x45 || code === 0x65;
+}
+
+function isLong(text: string, start: number, end: number): boolean {
+  let isInteger = true;
+  for (let at = start; at < end; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === 0x45 || code === 0x65) return true;
+    if (code === 0x2e) isInteger = false;
+  }
+  return end - start > (isInteger ? SAFE_DIGITS : MOST_DIGITS);
 }
 
 /** Where the string ends that starts at `start`; the end of the text when it does not end. */
-function endOfString(text: string, start: number): number {
+export function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
     let before = end;
     while (text.charCodeAt(before - 1) === BACKSLASH) before -= 1;

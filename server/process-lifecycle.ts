@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { type Conditions, FunctionSpec } from '../colony/messages/processes.ts';
 import { holdBlobs } from './blobs/references.ts';
+import { toExactJson } from './exact-json.ts';
 import { STATE } from './graph.ts';
 import { Refusal } from './refusal.ts';
 import { parseCpuMilli, parseMebibytes } from './resources.ts';
@@ -48,7 +49,7 @@ export function insertProcess(transaction: Transaction, submitted: NewProcess): 
   const spec = normalizeSpec(submitted.spec);
   const { conditions } = spec;
   const { nowMs } = transaction;
-  const storedSpec = JSON.stringify(z.encode(FunctionSpec, spec));
+  const storedSpec = toExactJson(z.encode(FunctionSpec, spec));
   transaction.database.run(
     `INSERT INTO processes (process_id, colony_name, workflow_id, initiator_id, initiator_name, state, executor_type,
        executor_names, location_name, cpu_milli, memory_mebibytes, label, node_name, priority_ms, submission_ms,
@@ -206,7 +207,7 @@ export interface Ending {
 export function markFinal(transaction: Transaction, process: ProcessState, ending: Ending): void {
   const { database, nowMs } = transaction;
   const { state, output = [], errors = [] } = ending;
-  const stored = output.length > 0 ? JSON.stringify(output) : null;
+  const stored = output.length > 0 ? toExactJson(output) : null;
   database.run(
     `UPDATE processes SET state = ?, end_ms = ?, errors = ?, output = ifnull(?, output),
        output_count = ifnull(?, output_count) WHERE process_id = ?`,
@@ -223,7 +224,7 @@ export function markFinal(transaction: Transaction, process: ProcessState, endin
 
 /** Stores what a process has produced without ending it. */
 export function storeOutput(transaction: Transaction, processId: string, output: readonly unknown[]): void {
-  const stored = JSON.stringify(output);
+  const stored = toExactJson(output);
   transaction.database.run(
     'UPDATE processes SET output = ?, output_count = ? WHERE process_id = ?',
     stored,

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { WorkflowSpec } from '../colony/messages/workflows.ts';
+import { parseMeasured } from './exact-json.ts';
 import { shapeOf } from './json-shape.ts';
 import { MAX_PAYLOAD_DEPTH } from './limits.ts';
 import type { Initiator } from './process-lifecycle.ts';
 import { Refusal } from './refusal.ts';
-import { parseStored } from './store/values.ts';
 import { requireModestWorkflow } from './submission.ts';
 import { type Transaction, undoable } from './transaction.ts';
 import { submitWorkflow } from './workflow-lifecycle.ts';
@@ -36,7 +36,7 @@ export function requireStorableWorkflow(
 
 /** A workflow that was stored as text. */
 export function toWorkflowSpec(text: string): WorkflowSpec {
-  return z.decode(WorkflowSpec, parseStored(text));
+  return z.decode(WorkflowSpec, Object(parseMeasured(text, shapeOf(text))));
 }
 
 /** How many of its nodes depend on none. */
@@ -46,9 +46,10 @@ export function countRoots({ functionSpecs }: WorkflowSpec): number {
 
 function parseText(text: string, failure: string): unknown {
   if (text.trim() === '') throw new Refusal(400, 'unexpected end of JSON input');
-  if (shapeOf(text).depth > MAX_PAYLOAD_DEPTH) throw new Refusal(400, `${failure}, workflowspec is nested too deep`);
+  const shape = shapeOf(text);
+  if (shape.depth > MAX_PAYLOAD_DEPTH) throw new Refusal(400, `${failure}, workflowspec is nested too deep`);
   try {
-    return JSON.parse(text);
+    return parseMeasured(text, shape);
   } catch {
     throw new Refusal(400, `${failure}, workflowspec is no JSON`);
   }
