@@ -46,7 +46,7 @@ export function prepareColumns(
 /**
  * Prepares a party's columns of new rows with the scales of its training rows.
  *
- * @param withIntercept whether this party owns the column of ones
+ * @param prepared what {@link prepareColumns} made of the training rows
  */
 export function prepareNewRows(
   parameters: RunParameters,

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   addVectors,
   decryptVector,
@@ -20,9 +19,10 @@ import { chunksOf } from '../pads.ts';
 import { padsOf, requirePrivateKey, requireTurn } from '../parties.ts';
 import type { FeatureParty, FeatureState, LabelParty } from '../parties.ts';
 import { refusal } from '../refusal.ts';
+import { HashedSources } from '../sources.ts';
 import { headerFor, inStep, oneAhead, validChunks } from '../streams.ts';
 import type { RoundOptions } from './aggregate.ts';
-import { hashed, maskedGradient } from './gradient.ts';
+import { answer } from './gradient.ts';
 import type { PaddedGradient } from './gradient.ts';
 
 /**
@@ -101,15 +101,10 @@ export async function cubicGradientRound(
   if (powers.length !== CUBIC_POWERS.length) {
     throw refusal('WRONG_COUNT', `gradient: expected ${CUBIC_POWERS.length} powers, got ${powers.length}`);
   }
-  const hashes = CUBIC_POWERS.map(() => createHash('sha256'));
-  const sources = powers.flatMap((message, index) => {
-    const hash = hashes[index];
-    return hash ? [hashed(message, hash)] : [];
-  });
-  const gradient = await cubicProducts(party, turn, labels, sources, options);
-  const source = createHash('sha256');
-  for (const hash of hashes) source.update(hash.digest());
-  return maskedGradient(party, state, turn, gradient, source.digest('hex'));
+  const sources = new HashedSources([labels, ...powers]);
+  return answer(party, state, turn, sources, async ([first = labels, ...rest]) =>
+    cubicProducts(party, turn, first, rest, options),
+  );
 }
 
 async function cubicProducts(

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { dotColumns } from '../../../crypto/paillier/index.ts';
 import type { CiphertextVector } from '../../../crypto/paillier/index.ts';
@@ -15,6 +14,7 @@ import type { Pads } from '../pads.ts';
 import { padsOf, requireTurn } from '../parties.ts';
 import type { FeatureParty, FeatureState } from '../parties.ts';
 import { refusal } from '../refusal.ts';
+import { HashedSources } from '../sources.ts';
 import { headerFor, oneAhead, validChunks } from '../streams.ts';
 import type { RoundOptions } from './aggregate.ts';
 
@@ -39,9 +39,10 @@ export async function gradientRound(
   options: RoundOptions = {},
 ): Promise<{ state: FeatureState; message: CiphertextMessage }> {
   requireTurn(state, turn);
-  const hash = createHash('sha256');
-  const gradient = await gradientProducts(party, turn, hashed(aggregate, hash), options);
-  return maskedGradient(party, state, turn, gradient, hash.digest('hex'));
+  const sources = new HashedSources([aggregate]);
+  return answer(party, state, turn, sources, async ([hashed = aggregate]) =>
+    gradientProducts(party, turn, hashed, options),
+  );
 }
 
 /** A gradient that is encrypted and still padded. */
@@ -53,49 +54,36 @@ export interface PaddedGradient {
 }
 
 /**
- * Takes pads out, packs and masks; or repeats what was sent.
+ * Computes a gradient, takes its pads out, packs and masks it; or repeats what was sent, without computing it again.
  *
- * @param source SHA-256 of what the gradient was computed from
- * @throws TerminalError `TWO_PLAINTEXTS`
+ * @param compute reads the sources to their ends
+ * @throws TerminalError `TWO_PLAINTEXTS` when other sources come under a context that was answered
  */
-export async function maskedGradient(
+export async function answer(
   party: FeatureParty,
   state: FeatureState,
   turn: Turn,
-  { products, corrections }: PaddedGradient,
-  source: string,
+  sources: HashedSources,
+  compute: (messages: readonly CiphertextMessage[]) => Promise<PaddedGradient>,
 ): Promise<{ state: FeatureState; message: CiphertextMessage }> {
   const { parameters, publicKey, name } = party;
   const header = headerFor(party, expectGradient(parameters, turn, name));
   const { pending } = state;
   if (pending?.context === header.context) {
-    if (pending.source !== source) throw twoPlaintexts(header.context);
+    await sources.drain();
+    if (pending.source !== sources.digest()) throw twoPlaintexts(header.context);
     return { state, message: { header, chunks: [Buffer.from(pending.data, 'base64')] } };
   }
+  const { products, corrections } = await compute(sources.messages);
   const masks = drawMasks(parameters, name, publicKey.n);
   const data = Buffer.from(await maskGradient(party, products, corrections, masks));
   const next = {
     context: header.context,
-    source,
+    source: sources.digest(),
     masks: masks.map((mask) => mask.toString(16)),
     data: data.toString('base64'),
   };
   return { state: { ...state, pending: next }, message: { header, chunks: [data] } };
-}
-
-/** A message whose bytes are hashed while they are read. */
-export function hashed(message: CiphertextMessage, hash: ReturnType<typeof createHash>): CiphertextMessage {
-  return { header: message.header, chunks: hashChunks(message.chunks, hash) };
-}
-
-async function* hashChunks(
-  chunks: CiphertextMessage['chunks'],
-  hash: ReturnType<typeof createHash>,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    hash.update(chunk);
-    yield chunk;
-  }
 }
 
 /** Σ x̂·(r̂ + s) under encryption and Σ x̂·s in plain, for every column. */

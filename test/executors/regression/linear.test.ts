@@ -139,3 +139,18 @@ test('fixed batches in turn give the steps of plain mini-batch descent', async (
     expect(distance(thetaOf(parties), theta)).toBeLessThan(1e-9);
   }
 });
+
+test('short exponents change ciphertexts, and nothing else', async () => {
+  const thetas: number[][] = [];
+  for (const shortMasks of [false, true]) {
+    const parties = await startRun({
+      parameters: { model: 'linear', intercept: 'centred', alpha: 0.1, iterations: 1, shortMasks },
+      keys,
+      blocks: blocksOf(2),
+      labels,
+    });
+    await iterate(parties, 0);
+    thetas.push(thetaOf(parties));
+  }
+  expect(thetas[1]).toEqual(thetas[0]);
+});
