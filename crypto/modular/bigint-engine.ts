@@ -1,6 +1,7 @@
 import { bitLength, bytesToBigInt, elementAt, toBigInts, windowDigit, writeBigInt } from './bytes.ts';
 import { BigIntFactoredRing } from './bigint-factored-ring.ts';
-import type { FixedBaseTable, ModularEngine, SquareRing } from './engine.ts';
+import type { FixedBaseTable, ModularEngine, PowerAccumulator, SquareRing } from './engine.ts';
+import { accumulatePlainly, plainAccumulatorBytes, readPlainly } from './plain-accumulator.ts';
 import { PairTable } from './pair-table.ts';
 import { PairArithmetic } from './pair-arithmetic.ts';
 import type { Pair } from './pair-arithmetic.ts';
@@ -88,6 +89,18 @@ class BigIntSquareRing implements SquareRing {
       result = this.#pairs.multiply(result, this.#bucketProduct(pairs, digits, windowBits));
     }
     writeBigInt(out, this.#pairs.leave(result));
+  }
+
+  accumulatorBytes(): number {
+    return plainAccumulatorBytes(this);
+  }
+
+  accumulatePowers(accumulator: PowerAccumulator, bases: Uint8Array, exponents: Uint8Array): void {
+    accumulatePlainly(this, accumulator, bases, exponents);
+  }
+
+  readAccumulator(out: Uint8Array, accumulator: PowerAccumulator): void {
+    readPlainly(this, out, accumulator);
   }
 
   tableBytes(exponentBits: number, windowBits: number): number {

@@ -44,6 +44,15 @@ export interface SquareRing {
   powerShared(out: Uint8Array, bases: Uint8Array, exponent: Uint8Array): void;
   /** out = Π bases[i] ^ exponents[i] (Pippenger), one element; the empty product is 1. */
   multiExponentiate(out: Uint8Array, bases: Uint8Array, exponents: Uint8Array, exponentBytes: number): void;
+  /** Bytes of an accumulator for {@link accumulatePowers}; engines differ in layout. Zeros are the empty product. */
+  accumulatorBytes(exponentBits: number, windowBits: number): number;
+  /**
+   * accumulator *= Π bases[i] ^ exponents[i]: Pippenger for terms that come in several calls, with buckets that are kept
+   * between them. Exponents are below 2^exponentBits and ⌈exponentBits / 8⌉ bytes wide each.
+   */
+  accumulatePowers(accumulator: PowerAccumulator, bases: Uint8Array, exponents: Uint8Array): void;
+  /** out = the product that was accumulated, one element. */
+  readAccumulator(out: Uint8Array, accumulator: PowerAccumulator): void;
   /** Bytes of a table of powers for {@link buildTable}; engines differ in layout. */
   tableBytes(exponentBits: number, windowBits: number): number;
   /** Fills `table` with the powers of `base` that {@link powerFixedBase} combines. */
@@ -55,6 +64,14 @@ export interface SquareRing {
   powerFixedBase(out: Uint8Array, table: FixedBaseTable, exponents: Uint8Array, residues?: Uint8Array): void;
   /** Forgets prepared state; wipes what is secret. */
   close(): void;
+}
+
+/** A product of powers that is under way, in memory that one thread at a time works on. */
+export interface PowerAccumulator {
+  readonly bytes: Uint8Array;
+  readonly exponentBits: number;
+  /** Buckets take 2^windowBits rows for every window: wider ones pay for more terms. */
+  readonly windowBits: number;
 }
 
 /** A table of powers of one base: built once, read by every thread. */

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { bitLength, byteLength } from './bytes.ts';
-import type { FactoredRing, FixedBaseTable, ModularEngine, SquareRing } from './engine.ts';
+import type { FactoredRing, FixedBaseTable, ModularEngine, PowerAccumulator, SquareRing } from './engine.ts';
 import { factoredRingConstants, squareRingConstants, wipeConstants } from './native-constants.ts';
 import type { FactoredRingConstants, RingGeometry, SquareRingConstants } from './native-constants.ts';
 
@@ -53,6 +53,16 @@ interface NativeAddon {
   power(ring: RingHandle, out: Uint8Array, bases: Uint8Array, exponents: Uint8Array, exponentBytes: number): void;
   powerShared(ring: RingHandle, out: Uint8Array, bases: Uint8Array, exponent: Uint8Array): void;
   multiExponentiate: NativeAddon['power'];
+  accumulatorBytes: NativeAddon['tableBytes'];
+  accumulatePowers(
+    ring: RingHandle,
+    accumulator: Uint8Array,
+    bases: Uint8Array,
+    exponents: Uint8Array,
+    exponentBits: number,
+    windowBits: number,
+  ): void;
+  readAccumulator: NativeAddon['buildTable'];
   tableBytes(ring: RingHandle, exponentBits: number, windowBits: number): number;
   buildTable(ring: RingHandle, table: Uint8Array, base: Uint8Array, exponentBits: number, windowBits: number): void;
   powerFixedBase(
@@ -83,6 +93,9 @@ const ADDON_FUNCTIONS: readonly (keyof NativeAddon)[] = [
   'power',
   'powerShared',
   'multiExponentiate',
+  'accumulatorBytes',
+  'accumulatePowers',
+  'readAccumulator',
   'tableBytes',
   'buildTable',
   'powerFixedBase',
@@ -161,6 +174,19 @@ class NativeSquareRing implements SquareRing {
 
   multiExponentiate(out: Uint8Array, bases: Uint8Array, exponents: Uint8Array, exponentBytes: number): void {
     this.#addon.multiExponentiate(this.#handle, out, bases, exponents, exponentBytes);
+  }
+
+  accumulatorBytes(exponentBits: number, windowBits: number): number {
+    return this.#addon.accumulatorBytes(this.#handle, exponentBits, windowBits);
+  }
+
+  accumulatePowers(accumulator: PowerAccumulator, bases: Uint8Array, exponents: Uint8Array): void {
+    const { bytes, exponentBits, windowBits } = accumulator;
+    this.#addon.accumulatePowers(this.#handle, bytes, bases, exponents, exponentBits, windowBits);
+  }
+
+  readAccumulator(out: Uint8Array, { bytes, exponentBits, windowBits }: PowerAccumulator): void {
+    this.#addon.readAccumulator(this.#handle, out, bytes, exponentBits, windowBits);
   }
 
   tableBytes(exponentBits: number, windowBits: number): number {

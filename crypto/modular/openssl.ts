@@ -2,7 +2,7 @@ import { createDiffieHellman } from 'node:crypto';
 import type { DiffieHellman } from 'node:crypto';
 import { BigIntFactoredRing } from './bigint-factored-ring.ts';
 import { bigIntToBytes, byteLength, bytesToBigInt, elementAt, writeBigInt } from './bytes.ts';
-import type { FactoredRing, FixedBaseTable, ModularEngine, SquareRing } from './engine.ts';
+import type { FactoredRing, FixedBaseTable, ModularEngine, PowerAccumulator, SquareRing } from './engine.ts';
 import { modPower } from './number-theory.ts';
 
 /** OpenSSL's limit for the modulus of a Diffie-Hellman group (OPENSSL_DH_MAX_MODULUS_BITS). */
@@ -126,6 +126,18 @@ class OpenSslSquareRing implements SquareRing {
 
   multiExponentiate(out: Uint8Array, bases: Uint8Array, exponents: Uint8Array, exponentBytes: number): void {
     this.#ring.multiExponentiate(out, bases, exponents, exponentBytes);
+  }
+
+  accumulatorBytes(exponentBits: number, windowBits: number): number {
+    return this.#ring.accumulatorBytes(exponentBits, windowBits);
+  }
+
+  accumulatePowers(accumulator: PowerAccumulator, bases: Uint8Array, exponents: Uint8Array): void {
+    this.#ring.accumulatePowers(accumulator, bases, exponents);
+  }
+
+  readAccumulator(out: Uint8Array, accumulator: PowerAccumulator): void {
+    this.#ring.readAccumulator(out, accumulator);
   }
 
   tableBytes(exponentBits: number, windowBits: number): number {

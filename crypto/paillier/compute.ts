@@ -6,7 +6,7 @@ import type { Priority } from '../modular/workers.ts';
 import { estimateMicros, lanesOf } from './cost.ts';
 import { OpenRings } from './open-rings.ts';
 import { SharedBuffers } from './shared-buffers.ts';
-import { isReduction, runTask } from './tasks.ts';
+import { isReduction, isWhole, runTask } from './tasks.ts';
 import type { Operation, Task } from './tasks.ts';
 import { Turns } from './turns.ts';
 import type { WorkerMessage } from './worker.ts';
@@ -128,9 +128,7 @@ async function runInWorkers(
   const inputs = task.inputs.map((input) => toShared(input, copies));
   const operation = shareOperation(task.operation, copies);
   const shared = { ...task, operation, inputs, out: toShared(task.out, copies) };
-  const pieces = isReduction(task.operation)
-    ? reductionPieces(shared, workers.size)
-    : elementwisePieces(shared, lanes, micros, workers.size);
+  const pieces = piecesOf(shared, lanes, micros, workers.size);
   const jobs = pieces.map((piece) => workers.run({ kind: 'run', task: piece }, options));
   const failure = (await Promise.allSettled(jobs)).find((result) => result.status === 'rejected');
   if (!failure && pieces.length > 1 && isReduction(task.operation)) await combine(task, pieces);
@@ -147,6 +145,11 @@ async function runInWorkers(
 function shareOperation(operation: Operation, copies: Uint8Array[]): Operation {
   if (operation.kind !== 'dotColumns') return operation;
   return { ...operation, bases: toShared(operation.bases, copies) };
+}
+
+function piecesOf(task: Task, lanes: number, micros: number, size: number): Task[] {
+  if (isWhole(task.operation)) return [task];
+  return isReduction(task.operation) ? reductionPieces(task, size) : elementwisePieces(task, lanes, micros, size);
 }
 
 /** Pieces that write side by side into the task's own result. */

@@ -56,6 +56,7 @@ function multiplicationsPerItem(
   keyBits: number,
 ): number {
   if ('masking' in operation) return maskingMultiplications(operation.masking, keyBits);
+  if (operation.kind === 'accumulatePowers') return 2 + Math.ceil(operation.exponentBits / operation.windowBits);
   if ('windowBits' in operation)
     return Math.ceil(operation.exponentBits / operation.windowBits) * 2 ** operation.windowBits;
   if (operation.kind === 'dotColumns') {
@@ -63,7 +64,17 @@ function multiplicationsPerItem(
   }
   const exponentBits = count === 0 ? 0 : ((inputs[1]?.length ?? 0) / count) * 8;
   const costs: Record<
-    Exclude<Operation['kind'], 'encrypt' | 'mask' | 'rerandomize' | 'buildTable' | 'buildOwnerTables' | 'dotColumns'>,
+    Exclude<
+      Operation['kind'],
+      | 'encrypt'
+      | 'mask'
+      | 'rerandomize'
+      | 'buildTable'
+      | 'buildOwnerTables'
+      | 'dotColumns'
+      | 'accumulatePowers'
+      | 'readAccumulator'
+    >,
     number
   > = {
     // Two exponentiations of half the length, in rings of half the width.
@@ -78,7 +89,6 @@ function multiplicationsPerItem(
     check: 2,
     product: 2,
     multiExponentiate: powerMultiplications(count, exponentBits),
-    powers: powerMultiplications(count, exponentBits),
   };
   return costs[operation.kind];
 }

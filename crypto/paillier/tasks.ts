@@ -52,8 +52,10 @@ export type Operation =
   | { readonly kind: 'product' }
   /** [bases, exponents, signs] → one product of powers */
   | { readonly kind: 'multiExponentiate' }
-  /** [bases, exponents] → one product of powers */
-  | { readonly kind: 'powers' }
+  /** [bases, exponents] → their powers, multiplied into the accumulator that is `out` */
+  | { readonly kind: 'accumulatePowers'; readonly exponentBits: number; readonly windowBits: number }
+  /** [accumulator] → the product that it stands for */
+  | { readonly kind: 'readAccumulator'; readonly exponentBits: number; readonly windowBits: number }
   /** [columns of exponents, unsigned, one for each base] → one product of powers for each column */
   | { readonly kind: 'dotColumns'; readonly bases: Uint8Array; readonly exponentBytes: number }
   /** [base] → one table */
@@ -67,7 +69,10 @@ const NOTHING = new Uint8Array(0);
 
 type PrivateOperation = Extract<Operation, { kind: 'decrypt' | 'encryptAsOwner' | 'ownerBase' | 'buildOwnerTables' }>;
 
-type ProductOperation = Extract<Operation, { kind: 'product' | 'multiExponentiate' | 'powers' | 'dotColumns' }>;
+type ProductOperation = Extract<
+  Operation,
+  { kind: 'product' | 'multiExponentiate' | 'dotColumns' | 'accumulatePowers' | 'readAccumulator' }
+>;
 
 /** One operation on `count` items; each input is a flat buffer of `count` numbers. */
 export interface Task {
@@ -144,12 +149,17 @@ function runPublicTask(
 type Inputs = readonly [Uint8Array, Uint8Array, Uint8Array];
 
 function isProduct(operation: Operation): operation is ProductOperation {
-  return isReduction(operation) || operation.kind === 'dotColumns';
+  return isReduction(operation) || isWhole(operation) || operation.kind === 'dotColumns';
 }
 
 /** Whether an operation makes one element of all items. */
 export function isReduction({ kind }: Operation): boolean {
-  return kind === 'product' || kind === 'multiExponentiate' || kind === 'powers';
+  return kind === 'product' || kind === 'multiExponentiate';
+}
+
+/** Whether an operation cannot be divided among threads: its result is one memory for all items. */
+export function isWhole({ kind }: Operation): boolean {
+  return kind === 'accumulatePowers' || kind === 'readAccumulator';
 }
 
 /** Products over all bases. */
@@ -162,8 +172,9 @@ function runProducts(
 ): void {
   if (operation.kind === 'product') ring.product(out, inputs[0]);
   else if (operation.kind === 'multiExponentiate') signedMultiExponentiate(ring, out, count, inputs);
-  else if (operation.kind === 'powers')
-    ring.multiExponentiate(out, inputs[0], inputs[1], inputs[1].length / Math.max(1, count));
+  else if (operation.kind === 'accumulatePowers') {
+    ring.accumulatePowers({ ...operation, bytes: out }, inputs[0], inputs[1]);
+  } else if (operation.kind === 'readAccumulator') ring.readAccumulator(out, { ...operation, bytes: inputs[0] });
   else dotColumns(ring, out, count, inputs[0], operation);
 }
 

@@ -184,6 +184,34 @@ napi_value multiExponentiate(const Call& call) {
   return nullptr;
 }
 
+napi_value accumulatorBytes(const Call& call) {
+  return integerOf(call.env, squareRing(call).accumulatorBytes(readShape(call[1], call[2])));
+}
+
+napi_value accumulatePowers(const Call& call) {
+  SquareRing& ring = squareRing(call);
+  const MutableByteView accumulator = call[1].bytes();
+  const ByteView bases = call[2].constBytes();
+  const ByteView exponents = call[3].constBytes();
+  const TableShape shape = readShape(call[4], call[5]);
+  const size_t count = countOf("bases", bases.size, 2 * ring.rootBytes());
+  expectSize("accumulator", accumulator.size, ring.accumulatorBytes(shape));
+  expectSize("exponents", exponents.size, count * shape.exponentBytes());
+  if (count > 0) ring.accumulatePowers(accumulator.data, shape, bases.data, exponents.data, count);
+  return nullptr;
+}
+
+napi_value readAccumulator(const Call& call) {
+  SquareRing& ring = squareRing(call);
+  const MutableByteView out = call[1].bytes();
+  const ByteView accumulator = call[2].constBytes();
+  const TableShape shape = readShape(call[3], call[4]);
+  expectSize("out", out.size, 2 * ring.rootBytes());
+  expectSize("accumulator", accumulator.size, ring.accumulatorBytes(shape));
+  ring.readAccumulator(out.data, accumulator.data, shape);
+  return nullptr;
+}
+
 napi_value tableBytes(const Call& call) {
   return integerOf(call.env, squareRing(call).tableBytes(readShape(call[1], call[2])));
 }
@@ -275,6 +303,9 @@ void defineAll(napi_env env, napi_value exports) {
   define<power>(env, exports, "power");
   define<powerShared>(env, exports, "powerShared");
   define<multiExponentiate>(env, exports, "multiExponentiate");
+  define<accumulatorBytes>(env, exports, "accumulatorBytes");
+  define<accumulatePowers>(env, exports, "accumulatePowers");
+  define<readAccumulator>(env, exports, "readAccumulator");
   define<tableBytes>(env, exports, "tableBytes");
   define<buildTable>(env, exports, "buildTable");
   define<powerFixedBase>(env, exports, "powerFixedBase");

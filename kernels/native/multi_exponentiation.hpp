@@ -4,10 +4,14 @@
 // The bases of a window are sorted by digit and cut into one stretch per lane. Each lane multiplies along its stretch
 // and drops the product into a bucket whenever the digit changes; where a digit continues into the next stretch, the
 // two partial products meet in the bucket.
+//
+// Where terms come in several calls, the buckets of all windows lie in the caller's memory, without any alignment: a
+// byte for each bucket that says whether it holds something, then the rows, window after window. Zeros are empty.
 #pragma once
 
 #include <cmath>
 
+#include "engine.hpp"
 #include "group.hpp"
 #include "pair.hpp"
 
@@ -34,22 +38,84 @@ class MultiExponentiation {
   void compute(uint8_t* out, const uint8_t* bases, const uint8_t* exponents, size_t exponentBytes, size_t count) {
     const size_t terms = count < maxTerms ? count : maxTerms;
     windowBits_ = bestWindowBits(terms, 8 * exponentBytes);
-    begin(terms);
+    begin(terms, buckets());
     const Port port(arena_, elementBytes_);
     const Scratch scratch(arena_, pairs_.L);
-    takeMemory(terms);
+    takeMemory(terms, buckets());
     copy(total_, pairs_.one);
     for (size_t first = 0; first < count; first += maxTerms) {
       const size_t portion = count - first < maxTerms ? count - first : maxTerms;
       readBases(bases + first * elementBytes_, portion, port, scratch);
       addPortion(exponents + first * exponentBytes, exponentBytes, portion, scratch);
     }
-    pairs_.leave(total_, total_, nullptr, scratch);
-    pairs_.join(value_, total_, scratch);
-    port.write(out, elementBytes_, 0, 1, value_, 2 * pairs_.L);
+    write(out, total_, port, scratch);
+  }
+
+  static size_t accumulatorBytes(const Pairs& pairs, const TableShape& shape) {
+    const size_t buckets = shape.windows() << shape.windowBits;
+    return flagBytes(shape) + buckets * pairs.pairDigits() * sizeof(StoredDigit);
+  }
+
+  // Multiplies terms into the buckets of an accumulator.
+  void accumulate(uint8_t* accumulator, const TableShape& shape, const uint8_t* bases, const uint8_t* exponents,
+                  size_t count) {
+    const size_t terms = count < maxStreamedTerms ? count : maxStreamedTerms;
+    windowBits_ = shape.windowBits;
+    begin(terms, 0);
+    const Port port(arena_, elementBytes_);
+    const Scratch scratch(arena_, pairs_.L);
+    takeMemory(terms, 0);
+    for (size_t first = 0; first < count; first += maxStreamedTerms) {
+      const size_t portion = count - first < maxStreamedTerms ? count - first : maxStreamedTerms;
+      readBases(bases + first * elementBytes_, portion, port, scratch);
+      for (size_t window = 0; window < shape.windows(); window += 1) {
+        bindBuckets(accumulator, shape, window);
+        const uint8_t* some = exponents + first * shape.exponentBytes();
+        const size_t used = sortByDigit(some, shape.exponentBytes(), portion, window * windowBits_);
+        if (used > 0) fillBuckets(used, scratch);
+      }
+    }
+  }
+
+  // The product that an accumulator stands for.
+  void read(uint8_t* out, const uint8_t* accumulator, const TableShape& shape) {
+    windowBits_ = shape.windowBits;
+    begin(lanes, 0);
+    const Port port(arena_, elementBytes_);
+    const Scratch scratch(arena_, pairs_.L);
+    takeMemory(lanes, 0);
+    copy(portion_, pairs_.one);
+    for (size_t window = shape.windows(); window > 0; window -= 1) {
+      for (unsigned bit = 0; window < shape.windows() && bit < windowBits_; bit += 1) {
+        pairs_.squareOf(portion_, portion_, scratch);
+      }
+      bindBuckets(const_cast<uint8_t*>(accumulator), shape, window - 1);
+      weighBuckets(scratch);
+      pairs_.multiply(portion_, portion_, weighted_, scratch);
+    }
+    write(out, portion_, port, scratch);
   }
 
  private:
+  // The same where buckets are kept: the more terms, the longer the stretches of equal digits.
+  static constexpr size_t maxStreamedTerms = 32768;
+
+  static size_t flagBytes(const TableShape& shape) {
+    return ((shape.windows() << shape.windowBits) + 63) / 64 * 64;
+  }
+
+  void bindBuckets(uint8_t* accumulator, const TableShape& shape, size_t window) {
+    filled_ = accumulator + (window << windowBits_);
+    StoredDigit* rows = reinterpret_cast<StoredDigit*>(accumulator + flagBytes(shape));
+    buckets_ = rows + (window << windowBits_) * digits_;
+  }
+
+  void write(uint8_t* out, Vector* pair, const Port& port, const Scratch& scratch) {
+    pairs_.leave(pair, pair, nullptr, scratch);
+    pairs_.join(value_, pair, scratch);
+    port.write(out, elementBytes_, 0, 1, value_, 2 * pairs_.L);
+  }
+
   static unsigned bestWindowBits(size_t terms, size_t exponentBits) {
     unsigned best = 1;
     double bestCost = INFINITY;
@@ -66,19 +132,21 @@ class MultiExponentiation {
 
   size_t buckets() const { return size_t{1} << windowBits_; }
 
-  void begin(size_t terms) {
-    const size_t rowBytes = (terms + buckets() + lanes + 1) * digits_ * sizeof(StoredDigit);
+  // Room for `terms` terms and `ownBuckets` buckets beside those of the caller.
+  void begin(size_t terms, size_t ownBuckets) {
+    const size_t rowBytes = (terms + ownBuckets + 2 * lanes + 1) * digits_ * sizeof(StoredDigit);
     const size_t indexBytes = 2 * (terms + buckets() + 1) * sizeof(uint32_t);
     const size_t valueBytes = static_cast<size_t>(pairs_.chunks) * pairs_.L * sizeof(Vector) + 8 * pairs_.pairBytes();
     const size_t sharedBytes = Scratch::bytes(pairs_.L) + Port::bytes(elementBytes_);
-    arena_.begin(rowBytes + indexBytes + valueBytes + sharedBytes, 16 + Scratch::pieces);
+    arena_.begin(rowBytes + indexBytes + valueBytes + sharedBytes, 17 + Scratch::pieces);
   }
 
-  void takeMemory(size_t terms) {
+  void takeMemory(size_t terms, size_t ownBuckets) {
     rows_ = arena_.take<StoredDigit>(terms * digits_);
-    buckets_ = arena_.take<StoredDigit>(buckets() * digits_);
+    buckets_ = arena_.take<StoredDigit>(ownBuckets * digits_);
     heads_ = arena_.take<StoredDigit>(lanes * digits_);
-    filled_ = arena_.take<uint8_t>(buckets());
+    spare_ = arena_.take<StoredDigit>(lanes * digits_);
+    filled_ = arena_.take<uint8_t>(ownBuckets);
     oneRow_ = arena_.take<StoredDigit>(digits_);
     total_ = arena_.take<Vector>(digits_);
     portion_ = arena_.take<Vector>(digits_);
@@ -123,6 +191,7 @@ class MultiExponentiation {
       }
       const size_t used = sortByDigit(exponents, exponentBytes, count, (window - 1) * windowBits_);
       if (used == 0) continue;
+      std::memset(filled_, 0, buckets());
       fillBuckets(used, scratch);
       weighBuckets(scratch);
       pairs_.multiply(portion_, portion_, weighted_, scratch);
@@ -150,14 +219,14 @@ class MultiExponentiation {
     return position < used ? digitOf_[sorted_[position]] : 0;
   }
 
-  // Bucket d = Π rows with digit d; lane l walks positions l·length … (l + 1)·length − 1 of the sorted terms.
+  // Bucket d *= Π rows with digit d; lane l walks positions l·length … (l + 1)·length − 1 of the sorted terms.
   void fillBuckets(size_t used, const Scratch& scratch) {
-    for (size_t digit = 0; digit < buckets(); digit += 1) filled_[digit] = 0;
     for (size_t l = 0; l < lanes; l += 1) headDigit_[l] = 0;
     const size_t length = (used + lanes - 1) / lanes;
     for (size_t step = 0; step < length; step += 1) {
       if (step > 0) emptyFinishedLanes(used, length, step);
       loadTerms(step == 0 ? running_ : loaded_, used, length, step);
+      if (step + 1 < length) prefetchStep(used, length, step + 1);
       if (step > 0) pairs_.multiply(running_, running_, loaded_, scratch);
     }
     for (size_t l = 0; l < lanes; l += 1) empty(l, digitAt((l + 1) * length - 1, used));
@@ -173,29 +242,56 @@ class MultiExponentiation {
     gatherRows<Arithmetic>(out, rows, static_cast<int>(digits_));
   }
 
-  // Lanes whose digit changes at this step drop their product and start again at 1.
-  void emptyFinishedLanes(size_t used, size_t length, size_t step) {
+  // What the next step reads comes from far away: it travels while the multiplication before it runs.
+  void prefetchStep(size_t used, size_t length, size_t step) const {
     for (size_t l = 0; l < lanes; l += 1) {
       const size_t position = l * length + step;
-      const uint32_t digit = digitAt(position - 1, used);
-      if (digit == digitAt(position, used)) continue;
-      empty(l, digit);
-      for (size_t i = 0; i < digits_; i += 1) running_[i][l] = pairs_.one[i][l];
+      if (position >= used) return;
+      prefetchRow(rows_ + sorted_[position] * digits_);
+      const uint32_t digit = digitAt(position, used);
+      if (digit != digitAt(position - 1, used) && filled_[digit] != 0) prefetchRow(buckets_ + digit * digits_);
     }
   }
 
-  // Takes the product out of a lane. The first digit of a stretch may have begun in the stretch before: its product
-  // waits in the lane's head. Every other digit begins in this stretch and has its bucket to itself.
-  void empty(size_t l, uint32_t digit) {
-    if (digit == 0) return;
+  void prefetchRow(const StoredDigit* row) const {
+    for (size_t i = 0; i < digits_; i += 64 / sizeof(StoredDigit)) __builtin_prefetch(row + i);
+  }
+
+  // Lanes whose digit changes at this step drop their product, and start again with what the next bucket holds. The
+  // others pass through a spare row: whole groups move faster than single lanes.
+  void emptyFinishedLanes(size_t used, size_t length, size_t step) {
+    StoredDigit* from[lanes];
+    const StoredDigit* to[lanes];
+    bool isAnyFinished = false;
+    for (size_t l = 0; l < lanes; l += 1) {
+      const size_t position = l * length + step;
+      const uint32_t digit = digitAt(position - 1, used);
+      const uint32_t next = digitAt(position, used);
+      from[l] = spare_ + l * digits_;
+      to[l] = from[l];
+      if (digit == next) continue;
+      isAnyFinished = true;
+      from[l] = placeOf(l, digit);
+      to[l] = next != 0 && filled_[next] != 0 ? buckets_ + next * digits_ : oneRow_;
+    }
+    if (!isAnyFinished) return;
+    storeRows<Arithmetic>(from, running_, static_cast<int>(digits_));
+    gatherRows<Arithmetic>(running_, to, static_cast<int>(digits_));
+  }
+
+  // Where a lane's product goes. The first digit of a stretch may have begun in the stretch before: its product waits
+  // in the lane's head. Every other digit begins in this stretch and has its bucket to itself.
+  StoredDigit* placeOf(size_t l, uint32_t digit) {
+    if (digit == 0) return spare_ + l * digits_;
     if (headDigit_[l] == 0) {
       headDigit_[l] = digit;
-      storeRow(heads_ + l * digits_, running_, l);
-    } else {
-      filled_[digit] = 1;
-      storeRow(buckets_ + digit * digits_, running_, l);
+      return heads_ + l * digits_;
     }
+    filled_[digit] = 1;
+    return buckets_ + digit * digits_;
   }
+
+  void empty(size_t l, uint32_t digit) { storeRow(placeOf(l, digit), running_, l); }
 
   void mergeHead(size_t l, const Scratch& scratch) {
     const uint32_t digit = headDigit_[l];
@@ -281,6 +377,7 @@ class MultiExponentiation {
   uint32_t* starts_ = nullptr;
   uint8_t* filled_ = nullptr;
   StoredDigit* heads_ = nullptr;
+  StoredDigit* spare_ = nullptr;
   uint32_t headDigit_[lanes] = {};
 };
 

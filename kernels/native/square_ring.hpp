@@ -130,6 +130,19 @@ class VectorSquareRing final : public SquareRing {
     MultiExponentiation<Arithmetic>(pairs_, arena_).compute(out, bases, exponents, exponentBytes, count);
   }
 
+  size_t accumulatorBytes(const TableShape& shape) const override {
+    return MultiExponentiation<Arithmetic>::accumulatorBytes(pairs_, shape);
+  }
+
+  void accumulatePowers(uint8_t* accumulator, const TableShape& shape, const uint8_t* bases, const uint8_t* exponents,
+                        size_t count) override {
+    MultiExponentiation<Arithmetic>(pairs_, arena_).accumulate(accumulator, shape, bases, exponents, count);
+  }
+
+  void readAccumulator(uint8_t* out, const uint8_t* accumulator, const TableShape& shape) override {
+    MultiExponentiation<Arithmetic>(pairs_, arena_).read(out, accumulator, shape);
+  }
+
   size_t tableBytes(const TableShape& shape) const override {
     return FixedBase<Arithmetic>::tableBytes(pairs_, shape);
   }

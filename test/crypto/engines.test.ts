@@ -70,6 +70,30 @@ describe.each(engines)('engine %s', (_, engine) => {
       expect(bytesToBigInt(total)).toBe(powers.reduce((product, power) => (product * power) % square, 1n));
     });
 
+    test.each([1, 4, 7])('powers that come in several calls multiply, with windows of %i bits', (windowBits) => {
+      const exponentBits = 21;
+      const accumulator = {
+        bytes: new Uint8Array(ring.accumulatorBytes(exponentBits, windowBits)),
+        exponentBits,
+        windowBits,
+      };
+      const total = new Uint8Array(elementBytes);
+      ring.readAccumulator(total, accumulator);
+      expect(bytesToBigInt(total)).toBe(1n);
+      let expected = 1n;
+      for (const [round, count] of BATCHES.entries()) {
+        const bases = sample(square, edges, count, 9 + round);
+        const exponents = sample(2n ** 21n, [0n, 1n, 2n ** 21n - 1n], count, 19 + round);
+        ring.accumulatePowers(accumulator, fromBigInts(bases, elementBytes), fromBigInts(exponents, 3));
+        expected = bases.reduce(
+          (product, base, i) => (product * modPower(base, exponents[i] ?? 0n, square)) % square,
+          expected,
+        );
+        ring.readAccumulator(total, accumulator);
+        expect(bytesToBigInt(total)).toBe(expected);
+      }
+    });
+
     test.each([1, 4, 5, 8, 10])(
       'powers from a table with windows of %i bits are right, also when scanned',
       (windowBits) => {

@@ -1,8 +1,9 @@
 /** Arithmetic modulo N² for a public N in the WebAssembly kernel: eight numbers side by side, four vectors of two lanes. */
 
 import { bitLength } from '../bytes.ts';
-import type { FixedBaseTable, SquareRing } from '../engine.ts';
+import type { FixedBaseTable, PowerAccumulator, SquareRing } from '../engine.ts';
 import { modPower } from '../number-theory.ts';
+import { accumulatePlainly, plainAccumulatorBytes, readPlainly } from '../plain-accumulator.ts';
 import { multiExponentiate } from './buckets.ts';
 import { FixedBase } from './fixed-base.ts';
 import { type Kernel, MOST_VECTORS, type ReductionTarget } from './kernel.ts';
@@ -191,6 +192,18 @@ export class WasmSquareRing implements SquareRing {
       },
     );
     this.#storeOpened(out, this.#left, 0, 0, 1, 1);
+  }
+
+  accumulatorBytes(): number {
+    return plainAccumulatorBytes(this);
+  }
+
+  accumulatePowers(accumulator: PowerAccumulator, bases: Uint8Array, exponents: Uint8Array): void {
+    accumulatePlainly(this, accumulator, bases, exponents);
+  }
+
+  readAccumulator(out: Uint8Array, accumulator: PowerAccumulator): void {
+    readPlainly(this, out, accumulator);
   }
 
   tableBytes(exponentBits: number, windowBits: number): number {

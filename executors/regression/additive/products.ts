@@ -7,13 +7,13 @@ import { rowsOfIteration } from '../batches.ts';
 import { contextOf } from '../contexts.ts';
 import type { Turn } from '../contexts.ts';
 import { messageOf } from '../messages.ts';
-import type { CiphertextMessage } from '../messages.ts';
+import type { ByteChunks, CiphertextMessage } from '../messages.ts';
 import { columnsOf } from '../parameters.ts';
 import type { RunParameters } from '../parameters.ts';
 import { refusal } from '../refusal.ts';
 import { requireOneOfEach } from '../rounds/aggregate.ts';
 import type { RoundOptions } from '../rounds/aggregate.ts';
-import { headerFor, regroup, validVector } from '../streams.ts';
+import { headerFor, validVector } from '../streams.ts';
 import type { RunKey } from '../streams.ts';
 import { expectGradientSum, expectProduct } from './expectations.ts';
 import type { EncryptedRows } from './parties.ts';
@@ -21,8 +21,8 @@ import { additivePlan, blockCiphertexts, otherHolders } from './precision.ts';
 
 /** What holders of shares compute for the owner of a block, and the sum of it. */
 
-/** Rows that are read at a time. */
-const RUN_ROWS = 16_384;
+/** Ciphertexts that are read at a time: long runs keep threads busy, and two of them are in memory. */
+const RUN_BYTES = 2 ** 25;
 
 /**
  * B4: for every block of an owner's columns Π_i C_i^(share_i)·[[2^ℓ·R]], R random in every slot and longer than the carries
@@ -49,7 +49,11 @@ export async function productRound(
   for (let block = 0; block < blocks; block += 1) {
     const first = block * parameters.rows;
     const runs = powerRuns(parameters, rows, [first + from, first + to], shares);
-    const product = await productOfPowers(rows.publicKey, runs, { exponentBits: shareBits, signal });
+    const product = await productOfPowers(rows.publicKey, runs, {
+      exponentBits: shareBits,
+      terms: to - from,
+      signal,
+    });
     products.push(bigIntToBytes(product, 2 * byteLength(rows.publicKey.n)));
   }
   const carries = await encryptCarries(run, rows.owner, blocks);
@@ -60,19 +64,20 @@ export async function productRound(
   return messageOf(vector.with({ summands: 1n }));
 }
 
+/** Ciphertexts and shares, run by run, in two buffers that take turns. */
 async function* powerRuns(
-  { keyBits, ...parameters }: RunParameters,
+  parameters: RunParameters,
   rows: EncryptedRows,
   [from, to]: readonly [number, number],
   shares: Uint8Array,
 ): AsyncGenerator<PowerRun> {
-  const width = 2 * Math.ceil(keyBits / 8);
-  const { shareBytes } = additivePlan({ keyBits, ...parameters });
+  const width = 2 * Math.ceil(parameters.keyBits / 8);
+  const { shareBytes } = additivePlan(parameters);
+  const most = Math.min(to - from, Math.max(1, Math.floor(RUN_BYTES / width)));
   let start = 0;
-  for await (const ciphertexts of regroup(rows.read(from, to), RUN_ROWS * width)) {
+  for await (const ciphertexts of fillInTurns(rows.read(from, to), most * width)) {
     const count = ciphertexts.length / width;
-    const exponents = new Uint8Array(new SharedArrayBuffer(count * shareBytes));
-    exponents.set(shares.subarray(start * shareBytes, (start + count) * shareBytes));
+    const exponents = shares.subarray(start * shareBytes, (start + count) * shareBytes);
     start += count;
     yield { ciphertexts, exponents };
   }
@@ -82,6 +87,26 @@ async function* powerRuns(
       `rows of ${rows.owner}: expected ${to - from} ciphertexts, got ${start}; run the set-up anew`,
     );
   }
+}
+
+/** Cuts a stream into pieces of `size` bytes, the last one shorter; a piece is overwritten when the next but one comes. */
+async function* fillInTurns(pieces: ByteChunks, size: number): AsyncGenerator<Uint8Array> {
+  const buffers = [0, 1].map(() => new Uint8Array(new SharedArrayBuffer(size)));
+  let [turn, filled] = [0, 0];
+  for await (const piece of pieces) {
+    for (let taken = 0; taken < piece.length;) {
+      const buffer = buffers[turn % 2] ?? piece;
+      const length = Math.min(piece.length - taken, size - filled);
+      buffer.set(piece.subarray(taken, taken + length), filled);
+      [taken, filled] = [taken + length, filled + length];
+      if (filled === size) {
+        yield buffer;
+        [turn, filled] = [turn + 1, 0];
+      }
+    }
+  }
+  const rest = buffers[turn % 2];
+  if (filled > 0 && rest) yield rest.subarray(0, filled);
 }
 
 /** 2^ℓ·R in every slot, with randomness that is uniform even to who knows the private key. */

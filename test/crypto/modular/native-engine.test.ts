@@ -188,6 +188,46 @@ describe.each(engines)('$name', (engine) => {
     expect(result).toEqual([product(powers, 1_000_003n ** 2n)]);
   });
 
+  test.each([1, 3, 8, 13])(
+    'keeps buckets of windows of %i bits between calls, whatever the digits and the address',
+    (windowBits) => {
+      const { ring, n } = small;
+      const exponentBits = 29;
+      const bound = 2n ** BigInt(exponentBits);
+      // A view that begins at an odd address of shared memory.
+      const length = ring.accumulatorBytes(exponentBits, windowBits);
+      const bytes = new Uint8Array(new SharedArrayBuffer(length + 3), 3);
+      const accumulator = { bytes, exponentBits, windowBits };
+      let expected = 1n;
+      for (const [round, count] of [1, 40, 8, 200, 9].entries()) {
+        const bases = numbersBelow(n * n, count, `streamed bases ${round}`);
+        const irregular = numbersBelow(bound, count, `streamed exponents ${round}`);
+        const exponents = irregular.map((exponent, index) => {
+          // Equal digits in whole stretches, zeros, and the ends of the range.
+          if (round === 1) return 5n;
+          if (round === 3) return index % 7 === 0 ? bound - 1n : exponent % 3n;
+          return exponent;
+        });
+        ring.accumulatePowers(accumulator, fromBigInts(bases, ring.elementBytes), fromBigInts(exponents, 4));
+        const powers = bases.map((base, index) => modPower(base, exponents[index] ?? 0n, n * n));
+        expected = (expected * product(powers, n * n)) % (n * n);
+        expect(compute(ring, 1, (out) => ring.readAccumulator(out, accumulator))).toEqual([expected]);
+      }
+    },
+  );
+
+  test('takes more streamed terms than one portion holds', () => {
+    const square = 1_000_003n ** 2n;
+    const ring = engine.openRing(1_000_003n);
+    const count = 40_000;
+    const bases = numbersBelow(square, count, 'many streamed bases');
+    const exponents = numbersBelow(256n, count, 'many streamed exponents');
+    const accumulator = { bytes: new Uint8Array(ring.accumulatorBytes(8, 5)), exponentBits: 8, windowBits: 5 };
+    ring.accumulatePowers(accumulator, fromBigInts(bases, ring.elementBytes), fromBigInts(exponents, 1));
+    const powers = bases.map((base, index) => modPower(base, exponents[index] ?? 0n, square));
+    expect(compute(ring, 1, (out) => ring.readAccumulator(out, accumulator))).toEqual([product(powers, square)]);
+  });
+
   test.each([1, 2, 3, 4, 5, 6, 7, 10])(
     'raises a fixed base with windows of %i bits, either way of reading',
     (windowBits) => {
@@ -347,6 +387,15 @@ describe.each(engines)('$name', (engine) => {
       () => ring.powerShared(element, residue, two),
       () => ring.multiExponentiate(residue, element, two, 2),
       () => ring.multiExponentiate(element, element, two, 1),
+      () => ring.accumulatorBytes(16, 17),
+      () => ring.accumulatePowers({ bytes, exponentBits: 16, windowBits: 4 }, element, two),
+      () =>
+        ring.accumulatePowers(
+          { bytes: new Uint8Array(ring.accumulatorBytes(16, 4)), exponentBits: 16, windowBits: 4 },
+          element,
+          new Uint8Array(3),
+        ),
+      () => ring.readAccumulator(element, { bytes: two, exponentBits: 16, windowBits: 4 }),
       () => ring.tableBytes(0, 4),
       () => ring.tableBytes(16, 17),
       () => ring.buildTable(bytes.subarray(1), element, 16, 4),
