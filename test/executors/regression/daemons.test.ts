@@ -1,23 +1,12 @@
 import { expect, test } from 'vitest';
 import * as z from 'zod';
 import { columnOf, readTable, readVectors } from '../../support/regression.ts';
-import { openRegressionStage } from '../../support/regression-daemons.ts';
+import { openRegressionStage, parseThetas } from '../../support/regression-daemons.ts';
 
 const Step = z.object({ theta: z.array(z.number()), grad_sum: z.array(z.number()), mse: z.number() });
 const Trajectory = z.object({ alpha: z.number(), iterations: z.record(z.string(), Step) });
 const Seed = z.object({ n16: Trajectory, n100: Trajectory });
 const seed = Seed.parse(readVectors('seed000_gd.json'));
-
-/** Numbers of a thetas.log: `<name> <theta>[<sum>]`. */
-function parseLog(text: string): { name: string; theta: number; sum: number }[] {
-  return text
-    .trimEnd()
-    .split('\r\n')
-    .map((line) => {
-      const [, name = '', theta, sum] = /^(\S+) (\S+)\[(\S+)\]$/.exec(line) ?? [];
-      return { name, theta: Number(theta), sum: Number(sum) };
-    });
-}
 
 test('three daemons train the model of the seed in several workflows, and each keeps its own coefficients', async () => {
   await using stage = await openRegressionStage();
@@ -43,7 +32,7 @@ test('three daemons train the model of the seed in several workflows, and each k
     guards: 'demonstration',
   });
   for (const [index, party] of ['x1', 'x2'].entries()) {
-    const lines = parseLog(await stage.fileOf(party, 'seed', 'thetas.log'));
+    const lines = parseThetas(await stage.fileOf(party, 'seed', 'thetas.log'));
     expect(lines).toHaveLength(7);
     for (const [iteration, { name, theta, sum }] of lines.entries()) {
       const expected = seed.n100.iterations[String(iteration + 1)];
