@@ -174,7 +174,6 @@ export const processListHandlers: readonly Handler[] = [
     texts: faultTexts('Failed to get process hist', 'Failed to get process history'),
     role: member,
     handle({ colonyName, executorId, seconds, state }, _member, { database, nowMs }) {
-      requireState(state);
       return listHistory(database, colonyName, { executorId, sinceMs: nowMs - seconds * 1000, state });
     },
   }),

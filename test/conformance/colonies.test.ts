@@ -184,6 +184,13 @@ const userRows: readonly MessageRow[] = [
     texts: textsOf('Failed to add user'),
     missing: { user: [400, 'Failed to add user, executor is nil'] },
     cases: {
+      'refuses an id that is taken': {
+        change: async (place) => ({ user: { ...newUser(place), userid: (await addUser(place)).userid } }),
+        expect: differs('one key, one user', {
+          official: 'answered',
+          here: [400, /^400 A user with Id <[0-9a-f]{64}> already exists in Colony with name <colony-/u],
+        }),
+      },
       'refuses a name that is taken': {
         change: (place) => ({ user: { ...newUser(place), name: place.names.user } }),
         expect: [400, 'A user with name <user> already exists in Colony with name <{colony}>'],

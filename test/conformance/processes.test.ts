@@ -57,6 +57,13 @@ const submitRow: MessageRow = {
       change: ({ colonyName }) => ({ spec: specOf(colonyName, 'nobody', { args: { a: 1 } }) }),
       expect: [400, 'Failed to submit process, invalid JSON'],
     },
+    'refuses null among names of executors': {
+      change: ({ colonyName }) => ({ spec: specOf(colonyName, 'nobody', {}, { executornames: [null] }) }),
+      expect: differs('an executor without name is none', {
+        official: 'answered',
+        here: [400, 'Failed to submit process, invalid JSON'],
+      }),
+    },
     'refuses an environment of numbers': {
       change: ({ colonyName }) => ({ spec: specOf(colonyName, 'nobody', { env: { A: 1 } }) }),
       expect: [400, 'Failed to submit process, invalid JSON'],
@@ -240,6 +247,7 @@ const readRows: readonly MessageRow[] = [
       seconds: 'answered',
       state: 'answered',
     },
+    cases: { 'finds nothing in a state that there is not': { change: { state: -1 }, expect: 'answered' } },
   },
 ];
 
