@@ -19,13 +19,18 @@ export interface Backup {
 }
 
 /**
- * Asks an embedded server for its database.
+ * Asks an embedded server for its database, or for a file of a blob that the database names.
  *
  * @param identity the server's owner
  * @throws ServerError when the server refuses; ConnectionError when it does not answer, or is no embedded server
  */
-export async function requestBackup(server: ServerAddress, identity: Identity, signal: AbortSignal): Promise<Backup> {
-  const inner = { nonce: randomUUID(), issuedat: Date.now() };
+export async function requestBackup(
+  server: ServerAddress,
+  identity: Identity,
+  signal: AbortSignal,
+  file?: string,
+): Promise<Backup> {
+  const inner = { nonce: randomUUID(), issuedat: Date.now(), file };
   const envelope = sealRequest(BACKUP_MESSAGE_TYPE, inner, identity);
   const url = serverUrl(server, '/backup');
   const response = await fetch(url, {
@@ -43,7 +48,8 @@ export async function requestBackup(server: ServerAddress, identity: Identity, s
     return { byteCount, digest: Buffer.from(digest, 'base64'), bytes: response.body };
   }
   const text = await response.text();
-  if (response.status === 404) throw noBackup(server, 'status 404: only embedded servers make backups');
+  if (response.status === 404 && !text.startsWith('{'))
+    throw noBackup(server, 'status 404: only embedded servers make backups');
   openReply(BACKUP_MESSAGE_TYPE, text);
   throw noBackup(server, `status ${response.status} and something else`);
 }

@@ -1,11 +1,15 @@
 import { pipeline } from 'node:stream/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { open } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { BACKUP_MESSAGE_TYPE } from '../colony/backup.ts';
 import { toError } from '../colony/errors.ts';
 import type { BodyReader } from './body.ts';
 import { respondAnswer } from './api.ts';
 import { identify, type Services, toFailure } from './dispatch.ts';
 import { addressOf, respondFailure, type Route } from './http.ts';
+import type { WireRequest } from './handler.ts';
 import { parsePayload } from './incoming.ts';
 import { Refusal } from './refusal.ts';
 import { digestOf, recallAnswer, rememberAnswer, requireRecent } from './repeats.ts';
@@ -17,12 +21,12 @@ export interface BackupSource {
   readonly bodies: BodyReader;
   /** Undefined when the database is in memory only. */
   readonly snapshots: Snapshots | undefined;
-  /** A client that takes nothing for so long is given up. */
-  readonly stallMs: number;
+  /** Where the files of blobs lie. */
+  readonly blobDirectory: string;
 }
 
 /**
- * The whole database at `POST /backup`, for the server's owner: the body is the envelope of a {@link BACKUP_MESSAGE_TYPE}, the
+ * The whole database, or with `file` a file of a blob that it names, at `POST /backup`, for the server's owner: the body is the envelope of a {@link BACKUP_MESSAGE_TYPE}, the
  * answer a SQLite file with its SHA-256 in `repr-digest` (RFC 9530). Each request is answered once: a recorded one opens
  * nothing.
  */
@@ -39,8 +43,10 @@ export function createBackupRoute(source: BackupSource): Route {
         return;
       }
       try {
-        await admit(services, body.toString(), addressOf(request));
-        await send(source, request, response);
+        const { file } = await admit(services, body.toString(), addressOf(request));
+        await (file === undefined
+          ? sendDatabase(source, response)
+          : sendBlob(source, typeof file === 'string' ? file : '', response));
       } catch (thrown) {
         if (response.headersSent) throw thrown;
         respondAnswer(response, toFailure(services.log, BACKUP_MESSAGE_TYPE, explain(thrown)));
@@ -50,7 +56,7 @@ export function createBackupRoute(source: BackupSource): Route {
 }
 
 /** @throws Refusal unless the server's owner asks, now, and for the first time with these bytes */
-async function admit(services: Services, body: string, address: string): Promise<void> {
+async function admit(services: Services, body: string, address: string): Promise<WireRequest> {
   const { transactor, serverId } = services;
   const { envelope, callerId } = identify(services, body, address);
   if (callerId !== serverId) throw new Refusal(403, 'Access denied, not server owner');
@@ -66,32 +72,51 @@ async function admit(services: Services, body: string, address: string): Promise
     }
     rememberAnswer(transaction, digest, '{}');
   });
+  return inner;
+}
+
+async function sendDatabase({ snapshots, services }: BackupSource, response: ServerResponse): Promise<void> {
+  if (snapshots === undefined) throw new Refusal(400, 'Failed to back up, the database is in memory only');
+  await using snapshot = await snapshots.take();
+  await send(services(), response, snapshot.read(), snapshot);
+}
+
+/** What the database knows by that name only: nothing else of the disk can be asked for. */
+async function sendBlob(
+  { services, blobDirectory }: BackupSource,
+  file: string,
+  response: ServerResponse,
+): Promise<void> {
+  const blob = services().transactor.read(({ database }) =>
+    database.get<{ digest: string; bytes: number }>('SELECT digest, bytes FROM blobs WHERE file_name = ?', file),
+  );
+  if (blob === undefined) throw new Refusal(404, 'Failed to back up, blob not found');
+  await using handle = await open(join(blobDirectory, file), 'r');
+  const content = handle.createReadStream({ autoClose: false });
+  await send(services(), response, content, { byteCount: blob.bytes, digest: Buffer.from(blob.digest, 'hex') });
 }
 
 async function send(
-  { snapshots, stallMs, services }: BackupSource,
-  { socket }: IncomingMessage,
+  { log }: Services,
   response: ServerResponse,
+  content: Readable,
+  { byteCount, digest }: { readonly byteCount: number; readonly digest: Buffer },
 ): Promise<void> {
-  if (snapshots === undefined) throw new Refusal(400, 'Failed to back up, the database is in memory only');
-  await using snapshot = await snapshots.take();
-  socket.setTimeout(stallMs, () => socket.destroy());
   response.writeHead(200, {
-    'content-type': 'application/vnd.sqlite3',
-    'content-length': snapshot.byteCount,
-    'repr-digest': `sha-256=:${snapshot.digest.toString('base64')}:`,
+    'content-type': 'application/octet-stream',
+    'content-length': byteCount,
+    'repr-digest': `sha-256=:${digest.toString('base64')}:`,
   });
   try {
-    await pipeline(snapshot.read(), response);
+    await pipeline(content, response);
   } catch (thrown) {
-    services().log.warn({ reason: toError(thrown).message }, 'a backup was broken off');
-  } finally {
-    socket.setTimeout(0);
+    log.warn({ reason: toError(thrown).message }, 'a backup was broken off');
   }
 }
 
 /** A full disk is the operator's to mend, and says so. */
 function explain(thrown: unknown): unknown {
-  const isFull = thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOSPC';
-  return isFull ? new Refusal(507, 'Failed to back up, no room for a copy beside the database') : thrown;
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : '';
+  if (code === 'ENOENT') return new Refusal(404, 'Failed to back up, blob not found');
+  return code === 'ENOSPC' ? new Refusal(507, 'Failed to back up, no room for a copy beside the database') : thrown;
 }

@@ -230,7 +230,6 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     database,
     databasePath,
     bodies,
-    stallMs,
     metricsToken: options.metricsToken,
     clients: async () => ({ ...subscriptions.counts(), connections: await listener.connections() }),
     log,

@@ -27,7 +27,6 @@ export interface OperationsOptions {
   readonly database: Database;
   readonly databasePath: string;
   readonly bodies: BodyReader;
-  readonly stallMs: number;
   /** Without one, `/metrics` is for this machine only. */
   readonly metricsToken: string | undefined;
   /** What clients have open. */
@@ -54,7 +53,7 @@ export function createOperations(options: OperationsOptions): Operations {
     routes: [
       createHealthRoute(() => health.check()),
       createMetricsRoute(options.metricsToken, readMetrics),
-      createBackupRoute({ services, bodies: options.bodies, snapshots, stallMs: options.stallMs }),
+      createBackupRoute({ services, bodies: options.bodies, snapshots, blobDirectory: `${databasePath}.blobs` }),
     ],
     onCommit(durationMs, workCount, failure) {
       recorder.onCommit(durationMs, workCount, failure);

@@ -8,7 +8,7 @@ import { serverKey } from '../framework/global-options.ts';
 export const serverBackup = defineCommand({
   describe: 'Copy the database of a running embedded server into a file; needs the key of the server',
   details: [
-    'The server goes on working meanwhile. The copy is the state of one moment; it is checked before it gets its name.',
+    'The server goes on working meanwhile. The copy is the state of one moment; it is checked before it gets its name. Blobs go into <file>.blobs beside it, those that are there already are not copied again.',
     'Whoever has the file reads every process, so only its owner may. The keys of the colony are not in it: keep a copy of development.json, too.',
   ].join('\n'),
   positional: {
@@ -32,14 +32,20 @@ export const serverBackup = defineCommand({
     const { requireServerIdentity } = await import('../../colony/environment.ts');
     const { saveBackup } = await import('../views/backup.ts');
     const identity = requireServerIdentity(environment);
-    const { byteCount, processCount, sha256 } = await saveBackup(client.server, identity, path, context.io.signal);
+    const { byteCount, processCount, blobCount, sha256 } = await saveBackup(
+      client.server,
+      identity,
+      path,
+      context.io.signal,
+    );
     return {
-      json: { path, byteCount, processCount, sha256 },
+      json: { path, byteCount, processCount, blobCount, sha256 },
       show: (out) =>
         out.facts([
           ['Backup', path],
           ['Bytes', String(byteCount)],
           ['Processes', String(processCount)],
+          ['Blobs', String(blobCount)],
           ['Sha256', sha256],
         ]),
     };

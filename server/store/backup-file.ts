@@ -3,6 +3,7 @@ import {
   chmodSync,
   closeSync,
   copyFileSync,
+  cpSync,
   existsSync,
   fsyncSync,
   openSync,
@@ -20,6 +21,8 @@ import { type Ask, damaged, findDamage, isDamage } from './integrity.ts';
 export interface BackupFacts {
   readonly byteCount: number;
   readonly processCount: number;
+  /** The names of the files that blobs lie in. */
+  readonly blobFiles: readonly string[];
   readonly colonies: readonly { readonly name: string; readonly id: string }[];
 }
 
@@ -38,6 +41,7 @@ export function inspectBackup(path: string): BackupFacts {
     const [count] = ask('SELECT count(*) AS count FROM processes');
     const colonies = ask('SELECT colony_name AS name, colony_id AS id FROM colonies ORDER BY name');
     return {
+      blobFiles: blobFilesOf(ask),
       byteCount: statSync(path).size,
       processCount: Number(count?.count),
       colonies: colonies as { name: string; id: string }[],
@@ -47,6 +51,14 @@ export function inspectBackup(path: string): BackupFacts {
   } finally {
     connection.close();
   }
+}
+
+/** Names that are no more than names, whatever the file holds; none where it is older than blobs. */
+function blobFilesOf(ask: Ask): string[] {
+  if (ask("SELECT 1 FROM sqlite_schema WHERE name = 'blobs'").length === 0) return [];
+  return ask('SELECT file_name FROM blobs')
+    .map(({ file_name }) => String(file_name))
+    .filter((name) => /^[0-9a-f]{32}$/.test(name));
 }
 
 /** How a backup is put in place. */
@@ -85,11 +97,13 @@ export function restoreBackup({ source, target, force, approve }: Restoration): 
     openDatabase(draft).close();
     approve(facts);
     syncFile(draft);
+    if (existsSync(`${source}.blobs`)) cpSync(`${source}.blobs`, `${draft}.blobs`, { recursive: true });
     const kept = existsSync(target) ? `${target}.replaced-${mark}` : undefined;
     replace(draft, target, kept);
     return { facts, kept };
   } finally {
     moveDatabase(draft, undefined);
+    rmSync(`${draft}.blobs`, { recursive: true, force: true });
   }
 }
 
@@ -117,11 +131,22 @@ function replace(draft: string, target: string, kept: string | undefined): void 
   const release = kept === undefined ? () => {} : lock(target);
   try {
     if (kept !== undefined) moveDatabase(target, kept);
+    replaceBlobs(`${draft}.blobs`, `${target}.blobs`, kept === undefined ? undefined : `${kept}.blobs`);
     renameSync(draft, target);
     syncFile(target);
   } finally {
     release();
   }
+}
+
+/** A backup without blobs leaves those that are there: the files of blobs never change. */
+function replaceBlobs(draft: string, target: string, kept: string | undefined): void {
+  if (!existsSync(draft)) return;
+  if (existsSync(target)) {
+    if (kept === undefined) rmSync(target, { recursive: true });
+    else renameSync(target, kept);
+  }
+  renameSync(draft, target);
 }
 
 /** @throws UserError when a server runs on the database */

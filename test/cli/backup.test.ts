@@ -1,14 +1,22 @@
-import { copyFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
+import { loadDevelopmentColony } from '../../colony/development-colony.ts';
 import { sealRequest } from '../../colony/envelope.ts';
 import { generateIdentity } from '../../colony/identity.ts';
+import { freshBytes, getBlob, nameOf, putBlob } from '../support/blob-requests.ts';
 import { type Address, urlOf } from '../support/rpc.ts';
 import { run, startCliColony, temporaryDirectory } from './support.ts';
 
-const Saved = z.object({ path: z.string(), byteCount: z.number(), processCount: z.number(), sha256: z.string() });
+const Saved = z.object({
+  path: z.string(),
+  byteCount: z.number(),
+  processCount: z.number(),
+  blobCount: z.number(),
+  sha256: z.string(),
+});
 
 describe('server backup', () => {
   test('copies the database of a running server, checked, readable by its owner only', async () => {
@@ -20,6 +28,7 @@ describe('server backup', () => {
       path: join(cli.colony.directory, 'monday.db'),
       byteCount: bytes.length,
       processCount: 1,
+      blobCount: 0,
       sha256: createHash('sha256').update(bytes).digest('hex'),
     });
     expect((await stat(saved.path)).mode & 0o777).toBe(0o600);
@@ -35,6 +44,26 @@ describe('server backup', () => {
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('expected no file, got one') });
     expect(await cli.run(['server', 'backup', 'there', '--force'])).toMatchObject({ code: 0 });
     expect((await readFile(join(cli.colony.directory, 'there'))).toString('latin1', 0, 15)).toBe('SQLite format 3');
+  });
+
+  test('takes blobs along, each once, and those that are missing are no obstacle', async () => {
+    await using cli = await startCliColony();
+    const { address, user, colonyName, databasePath } = cli.colony;
+    for (const content of [freshBytes(300_000), freshBytes(10)]) {
+      expect((await putBlob(address, user, colonyName, content)).status).toBe(201);
+    }
+    const first = Saved.parse(await cli.json(['server', 'backup', 'b.db']));
+    expect(first.blobCount).toBe(2);
+    const [files, copies] = await Promise.all([readdir(`${databasePath}.blobs`), readdir(`${first.path}.blobs`)]);
+    expect(copies.sort()).toEqual(files.sort());
+    const [file = ''] = files;
+    expect(await readFile(join(`${first.path}.blobs`, file))).toEqual(
+      await readFile(join(`${databasePath}.blobs`, file)),
+    );
+    expect((await stat(join(`${first.path}.blobs`, file))).mode & 0o777).toBe(0o600);
+    for (const name of files) await rm(join(`${databasePath}.blobs`, name));
+    expect(await cli.json(['server', 'backup', 'b.db', '--force'])).toMatchObject({ blobCount: 2 });
+    expect(await cli.json(['server', 'backup', 'c.db'])).toMatchObject({ blobCount: 0 });
   });
 
   test('is for the owner of the server', async () => {
@@ -71,6 +100,13 @@ describe('POST /backup', () => {
     await using cli = await startCliColony();
     const { address, serverOwner } = cli.colony;
     expect((await ask(address, sealRequest('getbackupmsg', inner, serverOwner))).status).toBe(status);
+  });
+
+  test.for(['../server.db', 'server.db', '', '0'.repeat(32)])('gives no file %j that is no blob', async (file) => {
+    await using cli = await startCliColony();
+    const { address, serverOwner } = cli.colony;
+    const inner = { nonce: 'n', issuedat: Date.now(), file };
+    expect((await ask(address, sealRequest('getbackupmsg', inner, serverOwner))).status).toBe(404);
   });
 
   test('refuses another message of the owner, and what nobody signed', async () => {
@@ -156,6 +192,24 @@ describe('server restore', () => {
     expect((await run(['server', 'restore', kept, '--force'], options)).code).toBe(0);
     await using latest = await startDevelopmentServer(home);
     expect((await run(['process', 'get', after], { env: latest.env })).code).toBe(0);
+  });
+
+  test('brings back blobs', async () => {
+    await using directory = await temporaryDirectory();
+    const home = directory.path;
+    const server = await startDevelopmentServer(home);
+    const colony = loadDevelopmentColony(home);
+    if (colony === undefined) throw new Error('expected a development colony, got none');
+    const content = freshBytes(1000);
+    await putBlob(colony.server, colony.userIdentity, colony.colonyName, content);
+    expect((await run(['server', 'backup', 'b.db'], { env: server.env, cwd: home })).code).toBe(0);
+    await server.stop();
+    for (const name of ['server.db', 'server.db.blobs']) await rm(join(home, name), { recursive: true });
+    expect((await run(['server', 'restore', 'b.db'], { env: server.env, cwd: home })).code).toBe(0);
+    await using again = await startDevelopmentServer(home);
+    const { server: address } = loadDevelopmentColony(home) ?? colony;
+    expect((await getBlob(address, colony.userIdentity, colony.colonyName, nameOf(content))).body).toEqual(content);
+    expect((await run(['server', 'status'], { env: again.env })).code).toBe(0);
   });
 
   test('replaces a damaged database', async () => {
