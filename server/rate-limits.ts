@@ -13,9 +13,9 @@ export interface RateOptions {
 }
 
 /** Our executors ask a few times per process; this is more than one server answers. */
-export const DEFAULT_MEMBER_REQUESTS_PER_SECOND = 5000;
+const DEFAULT_MEMBER_REQUESTS_PER_SECOND = 5000;
 /** Looking at a stranger's signature takes about 0.1 ms. */
-export const DEFAULT_STRANGER_REQUESTS_PER_SECOND = 200;
+const DEFAULT_STRANGER_REQUESTS_PER_SECOND = 200;
 /** Whoever was quiet may do so many seconds' worth at once. */
 const MEMBER_BURST_SECONDS = 2;
 const STRANGER_BURST_SECONDS = 10;

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import type { Database } from './database.ts';
 
 /** The whole database as it was at one moment, in a file without a name that vanishes with it. */
-export interface Snapshot extends AsyncDisposable {
+interface Snapshot extends AsyncDisposable {
   readonly byteCount: number;
   /** SHA-256 of its bytes. */
   readonly digest: Buffer;
