@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { Message } from '../colony/messages/message.ts';
 import type { Channels } from './channels.ts';
 import { JsonText } from './json-text.ts';
+import type { Ownership } from './ownership.ts';
 import { Refusal } from './refusal.ts';
 import type { Step } from './removal.ts';
 import type { RoleContext } from './roles.ts';
@@ -20,6 +21,8 @@ export interface ServerFacts {
   readonly tls: boolean;
   /** How often crons and generators are looked at, at the least. */
   readonly checkerPeriodMs: number;
+  /** Who may cancel and remove what. */
+  readonly ownership: Ownership;
   /** Whether the name of an executor may be given to another one. */
   readonly allowsExecutorReregistration: boolean;
 }

@@ -24,6 +24,7 @@ import {
 } from './limits.ts';
 import { createListener, type Listener } from './listener.ts';
 import { createOperations, type Operations } from './operations.ts';
+import type { Ownership } from './ownership.ts';
 import { createPresence } from './presence.ts';
 import { createRateLimiter, type RateOptions } from './rate-limits.ts';
 import { requireRetention, startRetention } from './retention.ts';
@@ -81,6 +82,11 @@ export interface ServerOptions {
   readonly maxInputBytes?: number;
   /** What the channels of all processes may hold together, in bytes; further entries are refused with 503. */
   readonly maxChannelBytes?: number;
+  /**
+   * Who may cancel and remove processes and workflows, and remove crons, generators, files and snapshots: every member of
+   * the colony unless told otherwise, or those only whose they are, and the colony's owner.
+   */
+  readonly ownership?: Ownership;
   /** What blobs may take, and how long they are kept. */
   readonly blobs?: BlobOptions;
   /** An executor not heard from for so long is unregistered, and what it was running waits again. */
@@ -278,6 +284,7 @@ function factsOf(options: ServerOptions & { readonly host: string }, startedAt: 
     port,
     tls: tls !== undefined,
     checkerPeriodMs: options.sweepIntervalMs ?? DEFAULT_SWEEP_INTERVAL_MS,
+    ownership: options.ownership ?? 'members',
     allowsExecutorReregistration: allowExecutorReregister,
   };
 }

@@ -3,6 +3,7 @@ import { InvalidScheduleError } from '../cron-schedule.ts';
 import { nextRunMs, runCronNow, type Timing } from '../crons.ts';
 import { type Call, faultTexts, type Handler, reads, writes } from '../handler.ts';
 import { MAX_LIMIT_SECONDS, MAX_TRIGGERS } from '../limits.ts';
+import { type Belonging, requireSay } from '../ownership.ts';
 import { Refusal, required } from '../refusal.ts';
 import { member, requireMember, type RoleContext } from '../roles.ts';
 import { requireStorableWorkflow } from '../stored-workflow.ts';
@@ -78,10 +79,15 @@ export const cronHandlers: readonly Handler[] = [
   writes({
     message: removeCron,
     texts: faultTexts('Failed to remove cron'),
-    role: memberOfCron('Failed to remove cron, cron is nil'),
+    role: ({ cronId }, call) => requireSay(call, belongingOf(call, cronId)),
     handle: ({ cronId }, _subject, { database }) => deleteCron(database, cronId),
   }),
 ];
+
+function belongingOf({ database }: Call, cronId: string): Belonging {
+  const cron = required(findCron(database, cronId), 500, 'Failed to remove cron, cron is nil');
+  return { colonyName: cron.colony_name, ownerIds: [cron.initiator_id], what: 'cron' };
+}
 
 function memberOfCron(
   notFound: string,

@@ -13,6 +13,7 @@ import {
 } from '../../colony/messages/executors.ts';
 import { forgetExecutor, unregisterExecutor } from '../executor-lifecycle.ts';
 import { type Call, faultTexts, type Handler, reads, writes } from '../handler.ts';
+import { keepBelongings } from '../ownership.ts';
 import { Refusal, required } from '../refusal.ts';
 import { colonyOwner, looseMember, type Member, member, requireColonyOwner } from '../roles.ts';
 import {
@@ -130,6 +131,7 @@ export const selfReportHandlers: readonly Handler[] = [
         own.executor_id,
         own.colony_name,
       );
+      keepBelongings(call.database, own.colony_name, own.executor_id, request.executorId);
       return { colonyname: request.colonyName, executorid: request.executorId, msgtype: changeExecutorId.type };
     },
   }),

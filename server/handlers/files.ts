@@ -12,11 +12,13 @@ import {
   removeSnapshot,
 } from '../../colony/messages/files.ts';
 import { holdBlobOfFile } from '../blobs/references.ts';
-import { faultTexts, type Handler, reads, writes } from '../handler.ts';
+import { type Call, faultTexts, type Handler, reads, writes } from '../handler.ts';
 import { MAX_FILE_NAME_CHARACTERS, MAX_FILES_PER_LIST } from '../limits.ts';
+import { requireSay } from '../ownership.ts';
 import { Refusal, required } from '../refusal.ts';
 import { member, requireMember } from '../roles.ts';
 import {
+  adderIdsOfSnapshots,
   deleteSnapshot,
   findSnapshot,
   insertSnapshot,
@@ -24,6 +26,8 @@ import {
   type SnapshotKey,
 } from '../store/file-snapshots.ts';
 import {
+  adderIdsOfFile,
+  deleteFile,
   findFile,
   insertFile,
   listLabels,
@@ -42,12 +46,12 @@ export const fileHandlers: readonly Handler[] = [
     message: addFile,
     texts: faultTexts('Failed to add log', NOT_ADDED, { file: 'Failed to add file, msg.File is nil' }),
     role: ({ file }, call) => requireMember(call, file.colonyName),
-    handle({ file }, _member, call) {
+    handle({ file }, { id: adderId }, call) {
       const { database, nowMs } = call;
       requireFile(file);
       const { protocol } = file.reference;
       const reference = { ...file.reference, protocol: protocol === '' ? 's3' : protocol };
-      const fileId = insertFile(database, nowMs, { ...file, reference });
+      const fileId = insertFile(database, nowMs, { ...file, reference }, adderId);
       holdBlobOfFile(call, fileId, reference.s3Object.object);
       return toColonyFile(required(findFile(database, file.colonyName, fileId), 500, NOT_ADDED));
     },
@@ -79,14 +83,12 @@ export const fileHandlers: readonly Handler[] = [
   writes({
     message: removeFile,
     texts: faultTexts('Failed to remove file'),
-    role: member,
-    handle({ colonyName, fileId, label, name }, _member, { database }) {
-      if (fileId !== '') {
-        database.run('DELETE FROM files WHERE colony_name = ? AND file_id = ?', colonyName, fileId);
-        return;
-      }
-      if (label === '' || name === '') throw new Refusal(400, 'malformatted remove file msg');
-      database.run('DELETE FROM files WHERE colony_name = ? AND label = ? AND name = ?', colonyName, label, name);
+    role: (key, call) =>
+      requireSay(call, { colonyName: key.colonyName, ownerIds: adderIdsOfFile(call.database, key), what: 'file' }),
+    handle(key, _subject, { database }) {
+      const { fileId, label, name } = key;
+      if (fileId === '' && (label === '' || name === '')) throw new Refusal(400, 'malformatted remove file msg');
+      deleteFile(database, key);
     },
   }),
 ];
@@ -121,7 +123,7 @@ export const snapshotHandlers: readonly Handler[] = [
     message: createSnapshot,
     texts: faultTexts('Failed to create snapshot'),
     role: member,
-    handle({ colonyName, label: written, name }, _member, { database, nowMs }) {
+    handle({ colonyName, label: written, name }, { id: adderId }, { database, nowMs }) {
       // The official command line writes a slash behind it.
       const label = written.replace(/\/$/u, '');
       requireName(name, 'Failed to create snapshot');
@@ -133,7 +135,7 @@ export const snapshotHandlers: readonly Handler[] = [
       if (fileIds.length > MAX_FILES_PER_LIST) {
         throw new Refusal(400, `Failed to create snapshot, expected at most ${MAX_FILES_PER_LIST} files under a label`);
       }
-      return insertSnapshot(database, nowMs, { colonyName, label, name, fileIds });
+      return insertSnapshot(database, nowMs, { colonyName, label, name, fileIds }, adderId);
     },
   }),
   reads({
@@ -154,8 +156,8 @@ export const snapshotHandlers: readonly Handler[] = [
   writes({
     message: removeSnapshot,
     texts: faultTexts('Failed to remove snapshot'),
-    role: member,
-    handle(key, _member, { database }) {
+    role: (key, call) => ownSnapshots(call, key.colonyName, key),
+    handle(key, _subject, { database }) {
       requireKey(key, 'Failed to remove snapsnot, malformatted msg');
       deleteSnapshot(database, key);
     },
@@ -163,12 +165,17 @@ export const snapshotHandlers: readonly Handler[] = [
   writes({
     message: removeAllSnapshots,
     texts: faultTexts('Failed to remove snapshot'),
-    role: member,
-    handle({ colonyName }, _member, { database }) {
+    role: ({ colonyName }, call) => ownSnapshots(call, colonyName),
+    handle({ colonyName }, _subject, { database }) {
       database.run('DELETE FROM snapshots WHERE colony_name = ?', colonyName);
     },
   }),
 ];
+
+/** Role of a message that removes snapshots: whoever has a say in the one that a key names, or in all. */
+function ownSnapshots(call: Call, colonyName: string, key?: SnapshotKey): void {
+  requireSay(call, { colonyName, ownerIds: adderIdsOfSnapshots(call.database, colonyName, key), what: 'snapshot' });
+}
 
 function requireKey({ snapshotId, name }: SnapshotKey, text: string): void {
   if (snapshotId === '' && name === '') throw new Refusal(500, text);

@@ -10,6 +10,7 @@ import {
 import { packArg } from '../generators.ts';
 import { type Call, faultTexts, type Handler, reads, type WireRequest, writes } from '../handler.ts';
 import { MAX_GENERATOR_QUEUE, MAX_LIMIT_SECONDS, MAX_TRIGGERS } from '../limits.ts';
+import { type Belonging, requireSay } from '../ownership.ts';
 import { Refusal, required } from '../refusal.ts';
 import { member, requireMember, type RoleContext } from '../roles.ts';
 import { countRoots, requireStorableWorkflow } from '../stored-workflow.ts';
@@ -86,10 +87,15 @@ export const generatorHandlers: readonly Handler[] = [
   writes({
     message: removeGenerator,
     texts: faultTexts('Failed to remove generator'),
-    role: memberOfGenerator('Failed to remove generator, generator is nil'),
+    role: ({ generatorId }, call) => requireSay(call, belongingOf(call, generatorId)),
     handle: ({ generatorId }, _subject, { database }) => deleteGenerator(database, generatorId),
   }),
 ];
+
+function belongingOf({ database }: Call, generatorId: string): Belonging {
+  const generator = required(findGenerator(database, generatorId), 500, 'Failed to remove generator, generator is nil');
+  return { colonyName: generator.colony_name, ownerIds: [generator.initiator_id], what: 'generator' };
+}
 
 function memberOfGenerator(
   notFound: string,

@@ -1,6 +1,6 @@
 import { changeColonyId, changeServerId, changeUserId } from '../../colony/messages/colonies.ts';
-import { STATE } from '../graph.ts';
 import { faultTexts, type Handler, writes } from '../handler.ts';
+import { keepBelongings } from '../ownership.ts';
 import { Refusal, required } from '../refusal.ts';
 import { colonyOwner, looseMember, serverOwner } from '../roles.ts';
 import { findColony, findUserById, isKnownId, rememberFormerId } from '../store/members.ts';
@@ -52,13 +52,7 @@ export const identityHandlers: readonly Handler[] = [
       const { name } = required(own, 400, 'Failed to change user Id, user not found');
       rememberFormerId(database, { colonyName, userName: name, formerId: caller.id });
       database.run('UPDATE users SET user_id = ? WHERE colony_name = ? AND name = ?', userId, colonyName, name);
-      database.run(
-        `UPDATE processes SET initiator_id = ? WHERE initiator_id = ? AND colony_name = ?
-           AND state IN (${STATE.waiting}, ${STATE.running})`,
-        userId,
-        caller.id,
-        colonyName,
-      );
+      keepBelongings(database, colonyName, caller.id, userId);
       return { colonyname: colonyName, userid: userId, msgtype: changeUserId.type };
     },
   }),

@@ -14,6 +14,7 @@ import {
 import { STATE } from '../graph.ts';
 import { type Call, faultTexts, type Handler, polls, reads, writes, writesInSteps } from '../handler.ts';
 import { MAX_PROCESSES_PER_LIST } from '../limits.ts';
+import { requireSay } from '../ownership.ts';
 import { insertProcess, requireAttempt, requireClosable, storeOutput } from '../process-lifecycle.ts';
 import { Refusal, required } from '../refusal.ts';
 import { removeProcesses } from '../removal.ts';
@@ -106,8 +107,8 @@ export const processHandlers: readonly Handler[] = [
   writes({
     message: cancelProcess,
     texts: faultTexts('Failed to cancel process'),
-    role: memberOfProcess([500, 'Failed to cancel process, process is nil']),
-    handle(_request, { process }, call) {
+    role: ownProcess('Failed to cancel process, process is nil'),
+    handle(_request, process, call) {
       if (process.workflow_id !== null) {
         throw new Refusal(
           400,
@@ -126,6 +127,15 @@ const CANCEL_REFUSALS: ReadonlyMap<number, string> = new Map([
   [STATE.failed, 'Tried to cancel failed process'],
   [STATE.cancelled, 'Tried to cancel already cancelled process'],
 ]);
+
+/** Role of a message that ends a process for all: whoever has a say in it. */
+function ownProcess(notFound: string): (request: { readonly processId: string }, call: Call) => ProcessRow {
+  return ({ processId }, call) => {
+    const process = required(findProcessRow(call.database, processId), 500, notFound);
+    requireSay(call, { colonyName: process.colony_name, ownerIds: [process.initiator_id], what: 'process' });
+    return process;
+  };
+}
 
 function requireAssigned(
   { process, member: caller }: ProcessAccess,
@@ -180,8 +190,8 @@ export const processListHandlers: readonly Handler[] = [
   writes({
     message: removeProcess,
     texts: faultTexts('Failed to remove process'),
-    role: memberOfProcess([500, 'Failed to remove process, process is nil']),
-    handle(_request, { process }, { database }) {
+    role: ownProcess('Failed to remove process, process is nil'),
+    handle(_request, process, { database }) {
       requireRemovable(process);
       database.run('DELETE FROM processes WHERE process_id = ?', process.process_id);
     },

@@ -9,7 +9,8 @@ import {
 } from '../../colony/messages/workflows.ts';
 import { addChildProcess } from '../add-child.ts';
 import { STATE } from '../graph.ts';
-import { faultTexts, type Handler, reads, writes, writesInSteps } from '../handler.ts';
+import { type Call, faultTexts, type Handler, reads, writes, writesInSteps } from '../handler.ts';
+import { requireSay } from '../ownership.ts';
 import { Refusal, required } from '../refusal.ts';
 import { removeWorkflows } from '../removal.ts';
 import { colonyOwner, member, requireMember, requireProcess, type RoleContext } from '../roles.ts';
@@ -52,7 +53,7 @@ export const workflowHandlers: readonly Handler[] = [
   writes({
     message: removeWorkflow,
     texts: faultTexts('Failed to remove processgraph'),
-    role: memberOfWorkflow('Failed to remove processgraph, graph is nil'),
+    role: ownWorkflow('Failed to remove processgraph, graph is nil'),
     handle(_request, workflow, { database }) {
       if (workflow.state === STATE.running) {
         throw new Refusal(400, 'Failed to remove processgraph, cannot remove a running processgraph');
@@ -75,7 +76,7 @@ export const workflowHandlers: readonly Handler[] = [
   writes({
     message: cancelWorkflow,
     texts: faultTexts('Failed to cancel processgraph'),
-    role: memberOfWorkflow('Failed to cancel processgraph, graph is nil'),
+    role: ownWorkflow('Failed to cancel processgraph, graph is nil'),
     handle: (_request, workflow, call) => cancel(call, workflow),
   }),
   writes({
@@ -99,6 +100,15 @@ function memberOfWorkflow(
   return ({ workflowId }, context) => {
     const workflow = required(findWorkflow(context.database, workflowId), 500, notFound);
     requireMember(context, workflow.colony_name);
+    return workflow;
+  };
+}
+
+/** Role of a message that ends a workflow for all: whoever has a say in it. */
+function ownWorkflow(notFound: string): (request: { readonly workflowId: string }, call: Call) => WorkflowRow {
+  return ({ workflowId }, call) => {
+    const workflow = required(findWorkflow(call.database, workflowId), 500, notFound);
+    requireSay(call, { colonyName: workflow.colony_name, ownerIds: [workflow.initiator_id], what: 'workflow' });
     return workflow;
   };
 }

@@ -29,17 +29,19 @@ export function insertSnapshot(
   database: Database,
   nowMs: number,
   snapshot: Omit<Snapshot, 'snapshotId' | 'added'>,
+  adderId: string,
 ): Snapshot {
   const { colonyName, label, name, fileIds } = snapshot;
   const snapshotId = randomId();
   database.run(
-    'INSERT INTO snapshots (snapshot_id, colony_name, label, name, file_ids, added_ms) VALUES (?, ?, ?, ?, ?, ?)',
+    'INSERT INTO snapshots (snapshot_id, colony_name, label, name, file_ids, added_ms, adder_id) VALUES (?, ?, ?, ?, ?, ?, ?)',
     snapshotId,
     colonyName,
     label,
     name,
     JSON.stringify(fileIds),
     nowMs,
+    adderId,
   );
   return { ...snapshot, snapshotId, added: toDate(nowMs) };
 }
@@ -72,6 +74,18 @@ export function listSnapshots(database: Database, colonyName: string): readonly 
 export function deleteSnapshot(database: Database, key: SnapshotKey): void {
   const [column, value] = conditionOf(key);
   database.run(`DELETE FROM snapshots WHERE colony_name = ? AND ${column} = ?`, key.colonyName, value);
+}
+
+/** Who has taken the snapshots of a colony, or the one that a key names: ids. */
+export function adderIdsOfSnapshots(database: Database, colonyName: string, key?: SnapshotKey): readonly string[] {
+  const [column, value] = key === undefined ? ['colony_name', colonyName] : conditionOf(key);
+  return database
+    .all<{ adder_id: string }>(
+      `SELECT DISTINCT adder_id FROM snapshots WHERE colony_name = ? AND ${column} = ?`,
+      colonyName,
+      value,
+    )
+    .map((row) => row.adder_id);
 }
 
 function conditionOf({ snapshotId, name }: SnapshotKey): ['snapshot_id' | 'name', string] {

@@ -23,11 +23,11 @@ export interface FileRow {
 const BYTES_PER_FILE = 500;
 
 /** Stores a revision of a file; without the keys that clients of the official server put into it. */
-export function insertFile(database: Database, nowMs: number, file: ColonyFile): string {
+export function insertFile(database: Database, nowMs: number, file: ColonyFile, adderId: string): string {
   const fileId = randomId();
   database.run(
-    `INSERT INTO files (file_id, colony_name, label, name, size_bytes, checksum, checksum_algorithm, reference, added_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO files (file_id, colony_name, label, name, size_bytes, checksum, checksum_algorithm, reference, added_ms,
+       adder_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     fileId,
     file.colonyName,
     file.label,
@@ -37,6 +37,7 @@ export function insertFile(database: Database, nowMs: number, file: ColonyFile):
     file.checksumAlgorithm,
     JSON.stringify(z.encode(FileReference, withoutKeys(file.reference))),
     nowMs,
+    adderId,
   );
   return fileId;
 }
@@ -68,6 +69,34 @@ function referenceOf({ reference }: Pick<FileRow, 'reference'>): FileReference {
 /** The revision with that id in that colony. */
 export function findFile(database: Database, colonyName: string, fileId: string): FileRow | undefined {
   return database.get<FileRow>('SELECT * FROM files WHERE colony_name = ? AND file_id = ?', colonyName, fileId);
+}
+
+/** Which revisions are meant: the one of an id, or (empty id) all of a name. */
+export interface FileKey {
+  readonly colonyName: string;
+  readonly fileId: string;
+  readonly label: string;
+  readonly name: string;
+}
+
+/** Who has added revisions of a file: ids. */
+export function adderIdsOfFile(database: Database, key: FileKey): readonly string[] {
+  const [condition, values] = conditionOf(key);
+  return database
+    .all<{ adder_id: string }>(`SELECT DISTINCT adder_id FROM files WHERE ${condition}`, ...values)
+    .map((row) => row.adder_id);
+}
+
+/** Forgets revisions, if there are such. */
+export function deleteFile(database: Database, key: FileKey): void {
+  const [condition, values] = conditionOf(key);
+  database.run(`DELETE FROM files WHERE ${condition}`, ...values);
+}
+
+function conditionOf({ colonyName, fileId, label, name }: FileKey): [condition: string, values: readonly string[]] {
+  return fileId === ''
+    ? ['colony_name = ? AND label = ? AND name = ?', [colonyName, label, name]]
+    : ['colony_name = ? AND file_id = ?', [colonyName, fileId]];
 }
 
 /** The revisions of a file, newest first, as far as they fit into one answer. */
