@@ -49,7 +49,7 @@ export type { EncryptVectorOptions, VectorOptions } from './vector-operations.ts
 export { dotColumns, encryptResidues } from './vector-columns.ts';
 export type { EncryptResiduesOptions, IntegerColumn } from './vector-columns.ts';
 export { productOfPowers } from './vector-powers.ts';
-export type { PowerRun } from './vector-powers.ts';
+export type { PowerOptions } from './vector-powers.ts';
 export { describeEngine, setThreads } from './compute.ts';
 export type { EngineDescription } from '../modular/select.ts';
 export { closeCrypto } from './lifecycle.ts';
