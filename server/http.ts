@@ -19,7 +19,7 @@ export interface Route {
 }
 
 /** The content type of nearly everything this server says. */
-export const TEXT = 'text/plain; charset=utf-8';
+const TEXT = 'text/plain; charset=utf-8';
 
 /** Browsers of any origin may ask: what is asked must be signed anyway. */
 export const CROSS_ORIGIN = { 'access-control-allow-origin': '*' };
