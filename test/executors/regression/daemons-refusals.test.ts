@@ -1,0 +1,109 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { generateIdentity } from '../../../colony/identity.ts';
+import { surveyWorkflow } from '../../../workflows/vertical-regression/builder.ts';
+import { openRegressionStage, type RegressionStage } from '../../support/regression-daemons.ts';
+import { expectSeedTrajectory, SEED_REQUEST, startSeed, startSeedParty } from '../../support/regression-seed.ts';
+import { columnOf, readTable } from '../../support/regression.ts';
+
+const x1 = columnOf(readTable('synthetic_grid_100.csv'), 'x1');
+
+/** Submits a run that must fail; nothing of what it says may hold a number of the table. */
+async function refusedRun(stage: RegressionStage, run: string, request: object = {}): Promise<string> {
+  await stage.submit({ ...SEED_REQUEST, run, ...request });
+  const text = (await stage.failuresOf(run)).join('\n');
+  for (const value of x1.filter((number) => !Number.isInteger(number))) expect(text).not.toContain(String(value));
+  return text;
+}
+
+test('parties with other rows, other ids, or rows that break a guard are refused before the first iteration', async () => {
+  await using stage = await openRegressionStage();
+  const { x1: first } = await startSeed(stage);
+  await first.stop({ graceMs: 0 });
+  const short = await startSeedParty(stage, 'x1', {}, x1.subarray(0, 90));
+  expect(await refusedRun(stage, 'short')).toMatch(/start: expected 100 rows as y has, got 90 of x1/);
+  await short.stop({ graceMs: 0 });
+
+  const ids = Array.from(x1, (_, row) => row);
+  const source = await stage.writeTable(
+    'with-ids.csv',
+    new Map([
+      ['id', ids],
+      ['x1', Array.from(x1)],
+    ]),
+  );
+  const idsFile = join(stage.directory, 'ids.txt');
+  await writeFile(idsFile, `${ids.join('\n')}\n`);
+  const other = await stage.startFeature('x1', { source, idColumn: 'id', idsFile });
+  expect(await refusedRun(stage, 'ids')).toMatch(/start: expected the ids of y, got others of x1/);
+  await other.stop({ graceMs: 0 });
+
+  const rare = await startSeedParty(
+    stage,
+    'x1',
+    {},
+    x1.map((_, row) => (row < 3 ? 1 : 0)),
+  );
+  expect(await refusedRun(stage, 'rare', { guards: 'standard', keyBits: 2048 })).toMatch(
+    /column x1: expected at least 10 rows that differ/,
+  );
+  await rare.stop({ graceMs: 0 });
+});
+
+test('a party runs no demonstration unless its operator says so, and no run twice', async () => {
+  await using stage = await openRegressionStage();
+  const { x2 } = await startSeed(stage);
+  await stage.train({ ...SEED_REQUEST, run: 'once', iterations: 1 });
+  await expectSeedTrajectory(stage, 'once', 1);
+  const request = { ...SEED_REQUEST, aggregator: 'regression-aggregator', blockIterations: 2, run: 'once' };
+  const functionSpecs = surveyWorkflow(request, JSON.stringify(request));
+  await stage.client.submitWorkflowSpec({ spec: { colonyName: stage.colony.colonyName, functionSpecs } });
+  expect((await stage.failuresOf('once')).join('\n')).toMatch(/expected a name that (x1|x2|y) has not seen/);
+
+  await x2.stop({ graceMs: 0 });
+  await startSeedParty(stage, 'x2', { acceptsDemonstrations: false });
+  expect(await refusedRun(stage, 'loose')).toMatch(/guards: expected "standard" or "strict" for the rows of x2/);
+});
+
+test('who is not pinned is not accepted, and who has another key is found out', async () => {
+  await using stage = await openRegressionStage();
+  const { x1: first, y } = await startSeed(stage);
+  await first.stop({ graceMs: 0 });
+  const lonely = await startSeedParty(stage, 'x1', { peers: new Map([['y', y.executorId]]) });
+  expect(await refusedRun(stage, 'unpinned')).toMatch(/x2: expected one of the parties that this daemon's operator/);
+  await lonely.stop({ graceMs: 0 });
+  const peers = new Map([
+    ['x2', generateIdentity().id],
+    ['y', y.executorId],
+  ]);
+  await startSeedParty(stage, 'x1', { peers });
+  expect(await refusedRun(stage, 'impostor')).toMatch(/half of x2: expected the signature of/);
+});
+
+test('requests that contradict themselves, and arguments that are none, fail with what is wrong', async () => {
+  await using stage = await openRegressionStage();
+  await startSeed(stage);
+  const { colonyName } = stage.colony;
+  const [survey] = surveyWorkflow({ ...SEED_REQUEST, run: 'bad', aggregator: 'regression-aggregator' }, '{"run":"bad"');
+  if (survey === undefined) throw new Error('expected a survey');
+  const conditions = { ...survey.conditions, colonyName };
+  const submit = async (kwargs: Record<string, unknown>): Promise<string> => {
+    await stage.client.submitFunctionSpec({ spec: { ...survey, nodeName: '', kwargs, conditions } });
+    const failures = await stage.failuresOf('bad');
+    return failures[0] ?? '';
+  };
+  expect(await submit(survey.kwargs)).toMatch(/request: expected JSON text/);
+  const twice = { ...SEED_REQUEST, run: 'bad', features: ['x1', 'x1'] };
+  expect(await submit({ request: JSON.stringify(twice) })).toMatch(/features: expected every party once/);
+  expect(await submit({ request: 5 })).toMatch(/request/);
+});
+
+test('two runs take turns at the same parties, and each follows its own trajectory', async () => {
+  await using stage = await openRegressionStage();
+  await startSeed(stage);
+  const runs = ['left', 'right'];
+  await Promise.all(runs.map((run) => stage.submit({ ...SEED_REQUEST, run, iterations: 2, blockIterations: 1 })));
+  await Promise.all(runs.map((run) => stage.finished(run)));
+  for (const run of runs) await expectSeedTrajectory(stage, run, 2);
+});
