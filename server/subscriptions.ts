@@ -14,8 +14,9 @@ import { parsePayload } from './incoming.ts';
 import { MAX_FRAME_BYTES, MAX_SOCKETS, MAX_SUBSCRIPTIONS_PER_SOCKET, MAX_UNREAD_BYTES } from './limits.ts';
 import { Refusal, required } from './refusal.ts';
 import { requireMember, type RoleContext } from './roles.ts';
+import { isMember } from './store/members.ts';
 import { findProcessRow, processJson } from './store/processes.ts';
-import type { ProcessChange, Transaction } from './transaction.ts';
+import type { ProcessChange, Transaction, Transactor } from './transaction.ts';
 
 /** The WebSocket side: tells clients what happens to processes. */
 export interface Subscriptions {
@@ -32,6 +33,8 @@ export interface Subscriptions {
 interface Subscription {
   /** Equal for subscriptions to the same events. */
   readonly key: string;
+  /** The id of who has subscribed. */
+  readonly ownerId: string;
   isMeant(change: ProcessChange): boolean;
   [Symbol.dispose](): void;
 }
@@ -125,21 +128,30 @@ function expectSubscription(socket: WebSocket, withinMs: number): NodeJS.Timeout
   return setTimeout(() => socket.close(POLICY_VIOLATION, 'expected a subscription'), withinMs);
 }
 
-/** Sends the event of a change once per subscription that means it. */
+/** Sends the event of a change once per subscription that means it. Whoever is no member any more is cut off instead. */
 function tell({ transactor, log }: Services, open: Open, change: ProcessChange): void {
   const meant = [...open].flatMap(([socket, own]) =>
-    [...own.values()].filter((subscription) => subscription.isMeant(change)).map(() => socket),
+    [...own.values()]
+      .filter((subscription) => subscription.isMeant(change))
+      .map(({ ownerId }) => ({ socket, mayHear: isMemberNow(transactor, change.colonyName, ownerId) })),
   );
   if (meant.length === 0) return;
-  const event = transactor.read((transaction) => eventOf(transaction, change.processId));
-  if (event === undefined) return;
-  for (const socket of meant) {
-    if (socket.bufferedAmount <= MAX_UNREAD_BYTES) socket.send(event);
+  const text = transactor.read((transaction) => eventOf(transaction, change.processId));
+  if (text === undefined) return;
+  // Encoded once: however many sockets have not sent it yet, it is in memory once.
+  const event = Buffer.from(text);
+  for (const { socket, mayHear } of meant) {
+    if (!mayHear) socket.close(POLICY_VIOLATION, 'not a member of the colony any more');
+    else if (socket.bufferedAmount <= MAX_UNREAD_BYTES) socket.send(event, { binary: false });
     else {
       log.warn({ unreadBytes: socket.bufferedAmount }, 'a WebSocket was cut off, its client does not read');
       socket.terminate();
     }
   }
+}
+
+function isMemberNow(transactor: Transactor, colonyName: string, id: string): boolean {
+  return transactor.read(({ database }) => isMember(database, colonyName, id));
 }
 
 /** The event about a process as it is now. Events of both subscriptions carry the same label. */
@@ -222,6 +234,7 @@ function startOne(
   }
   return {
     key: JSON.stringify([processId, isRightType, state]),
+    ownerId: context.callerId,
     ...closeAfter(socket, request.timeoutSeconds),
     isMeant: (change) => isRightType && change.processId === processId && change.state === state,
   };
@@ -237,6 +250,7 @@ function startMany(
   const state = PROCESS_STATES.indexOf(request.state);
   return {
     key: JSON.stringify([colonyName, executorType, state, 'all']),
+    ownerId: context.callerId,
     ...closeAfter(socket, request.timeoutSeconds),
     isMeant: (change) =>
       change.colonyName === colonyName && change.executorType === executorType && change.state === state,
@@ -285,5 +299,5 @@ function startFeed(
       onEnd(key, end);
     },
   });
-  return { key, isMeant: () => false, [Symbol.dispose]: () => feed[Symbol.dispose]() };
+  return { key, ownerId: context.callerId, isMeant: () => false, [Symbol.dispose]: () => feed[Symbol.dispose]() };
 }

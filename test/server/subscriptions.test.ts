@@ -6,6 +6,7 @@ import { openReply, ReplyEnvelope, sealRequest } from '../../colony/envelope.ts'
 import { generateIdentity, type Identity } from '../../colony/identity.ts';
 import { Process } from '../../colony/messages/processes.ts';
 import { subscribeProcess, subscribeProcesses } from '../../colony/messages/subscriptions.ts';
+import { addUser, removeUser } from '../../colony/messages/colonies.ts';
 import { cancelWorkflow } from '../../colony/messages/workflows.ts';
 import { until } from '../support/processes.ts';
 import { assign, fail, nodesOf, quick, submitGraph, succeed } from '../support/server-calls.ts';
@@ -193,4 +194,41 @@ test('stopping the server says good-bye to its sockets', async () => {
   using listener = await listen(colony);
   await colony.server.stop();
   expect(await listener.closed).toBe(1001);
+});
+
+test('whoever is removed from the colony hears nothing any more, and is told so', async () => {
+  await using colony = await startTestColony(quick);
+  const former = generateIdentity();
+  const { colonyName } = colony;
+  const user = { colonyName, userId: former.id, name: 'former', email: '', phone: '' };
+  await colony.call(colony.colonyOwner, addUser, { user });
+  using listener = await listen(colony);
+  using other = await listen(colony);
+  listener.send(subscribeProcesses.type, many(0), former);
+  other.send(subscribeProcesses.type, many(0));
+  await colony.submit({}, 'worker');
+  await until(() => listener.events.length === 1 && other.events.length === 1);
+  await colony.call(colony.colonyOwner, removeUser, { colonyName, name: 'former' });
+  await colony.submit({}, 'worker');
+  expect(await listener.closed).toBe(1008);
+  await until(() => other.events.length === 2);
+  expect(listener.events).toHaveLength(1);
+});
+
+test('a large event that many clients leave unread is in memory once', async () => {
+  await using colony = await startTestColony(quick);
+  const executor = await colony.addExecutor('worker');
+  const listeners = await Promise.all(Array.from({ length: 30 }, () => listen(colony)));
+  const { processId } = await colony.submit({}, 'worker');
+  for (const listener of listeners) {
+    listener.send(subscribeProcess.type, one(processId, 1));
+    listener.send(subscribeProcess.type, one(processId, 2));
+  }
+  const running = await assign(colony, executor);
+  await until(() => listeners.every(({ events }) => events.length === 1));
+  for (const { socket } of listeners) socket.pause();
+  const before = process.memoryUsage().arrayBuffers;
+  await succeed(colony, executor, running, ['x'.repeat(8_000_000)]);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(200_000_000);
+  for (const { socket } of listeners) socket.terminate();
 });
