@@ -49,7 +49,8 @@ export const regressionReport = defineCommand({
             out.table([{ title: 'COLUMN' }, { title: 'THETA' }, { title: 'PER UNIT' }], rowsOf(coefficients));
           }
           if (losses.length > 0) out.line(drawCurve(losses));
-          if (metrics !== undefined) out.facts(Object.entries(metrics).map(([key, value]) => [key, String(value)]));
+          if (metrics !== undefined)
+            out.facts(Object.entries(metrics).map(([key, value]) => [key, String(value ?? 'undefined')]));
         }
       },
     };

@@ -31,6 +31,7 @@ export const regressionSubmit = defineCommand({
     const connection = await context.connect('member', keys, { bridgeMs: wait ? PATIENT_BRIDGE_MS : 0 });
     const { client, colonyName } = connection;
     await requireFreshRun(connection, request.run);
+    await requireDaemons(connection, [request.label, ...request.features, request.aggregator]);
     const functionSpecs = surveyWorkflow(request, JSON.stringify(request));
     const { workflowId } = await client.submitWorkflowSpec({ spec: { colonyName, functionSpecs } });
     const json = { run: request.run, workflowId };
@@ -44,6 +45,17 @@ export const regressionSubmit = defineCommand({
     return endReport(await followRun(connection, request.run, context));
   },
 });
+
+/** A party that nobody has started would be waited for without an end. @throws UserError */
+async function requireDaemons({ client, colonyName }: Connection, parties: readonly string[]): Promise<void> {
+  const executors = await client.getExecutors({ colonyName });
+  const known = new Set(executors.flatMap(({ executorType, state }) => (state === 'approved' ? [executorType] : [])));
+  const absent = parties.filter((party) => !known.has(party));
+  if (absent.length === 0) return;
+  throw new UserError(
+    `parties: expected an approved executor for each, got none of type ${absent.join(', ')}; start their daemons with "colonies executor start regression-…", or mend the names`,
+  );
+}
 
 /** The pads of a run must never meet two trainings. @throws UserError */
 async function requireFreshRun(connection: Connection, run: string): Promise<void> {

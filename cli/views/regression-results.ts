@@ -9,7 +9,7 @@ const Coefficients = z.looseObject({
   intercept: z.number().optional(),
   columns: z.array(z.looseObject({ name: z.string(), theta: z.number(), perUnit: z.number().optional() })),
 });
-const Metrics = z.record(z.string(), z.union([z.string(), z.number()]));
+const Metrics = z.record(z.string(), z.union([z.string(), z.number(), z.null()]));
 
 /** What one party has got from a run. */
 export interface PartyResults {

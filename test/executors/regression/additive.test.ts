@@ -104,3 +104,62 @@ test('only the label party reads predictions', async () => {
   );
   expect(distance([...predictions], expected)).toBeLessThan(1e-9);
 });
+
+const Breast = z.object({
+  columns: z.array(z.string()),
+  runs: z.object({
+    'taylor1|alpha=0.1|T=100|lambda=0.01': z.object({ snapshots: z.record(z.string(), z.array(z.number())) }),
+  }),
+});
+
+test('the Taylor form of a logistic model follows the oracle', async () => {
+  const breast = Breast.parse(readVectors('logistic_breast.json'));
+  const { snapshots } = breast.runs['taylor1|alpha=0.1|T=100|lambda=0.01'];
+  const cancer = readTable('breast_cancer.csv');
+  const isTraining = columnOf(cancer, 'id').map((id) => (id % 5 === 0 ? 0 : 1));
+  const training = (name: string) => columnOf(cancer, name).filter((_, row) => isTraining[row] === 1);
+  const all = breast.columns.map(training);
+  const parties = await startAdditive({
+    parameters: { model: 'logistic', intercept: 'column', alpha: 0.1, lambda: 0.01, iterations: 5 },
+    keys: await additiveKeys(3),
+    blocks: [all.slice(0, 8), all.slice(8, 21), all.slice(21)],
+    labels: training('benign'),
+  });
+  const thetas: number[][] = [];
+  for (let iteration = 0; iteration < 5; iteration += 1) {
+    await iterateAdditive(parties, iteration);
+    thetas.push(additiveThetaOf(parties));
+  }
+  for (const after of [1, 2, 5]) {
+    expect(distance(at(thetas, after - 1), snapshots[String(after)] ?? [])).toBeLessThan(1e-6);
+  }
+  expect(await additiveLossAt(parties, 4)).toBeLessThan(Math.log(2));
+});
+
+test('fixed batches in turn give the steps of plain mini-batch descent', async () => {
+  const parties = await startAdditive({
+    parameters: { model: 'linear', intercept: 'centred', alpha: 0.05, iterations: 4, batchRows: 110 },
+    keys: await additiveKeys(2),
+    blocks: blocksOf(2),
+    labels,
+  });
+  const prepared = parties.prepared.flatMap((block) => block.columns);
+  let theta = prepared.map(() => 0);
+  for (let iteration = 0; iteration < 4; iteration += 1) {
+    const edge = (index: number): number => Math.floor((index * labels.length) / 4);
+    const [from, to] = [edge(iteration), edge(iteration + 1)];
+    const residuals = Array.from({ length: to - from }, (_, row) =>
+      prepared.reduce(
+        (sum, column, index) => sum + at(theta, index) * (column[from + row] ?? 0),
+        parties.label.base[from + row] ?? 0,
+      ),
+    );
+    theta = theta.map((value, index) => {
+      const column = at(prepared, index);
+      const gradient = residuals.reduce((sum, residual, row) => sum + residual * (column[from + row] ?? 0), 0);
+      return value - (0.05 * gradient) / (to - from);
+    });
+    await iterateAdditive(parties, iteration);
+    expect(distance(additiveThetaOf(parties), theta)).toBeLessThan(1e-6);
+  }
+});

@@ -123,7 +123,7 @@ async function judge(stage: RegressionStage, run: string, holdoutEvery: number) 
     const rows = rowsOf(clinic);
     for (const [index, id] of ids.entries()) {
       const own = columns.map(
-        ({ name, theta, mean, deviation }) => (theta * (Number(rows.get(id)?.[name]) - mean)) / deviation,
+        ({ name, theta, mean: middle, deviation }) => (theta * (Number(rows.get(id)?.[name]) - middle)) / deviation,
       );
       scores[index] = at(scores, index) + intercept + own.reduce((sum, value) => sum + value, 0);
     }
@@ -134,10 +134,13 @@ async function judge(stage: RegressionStage, run: string, holdoutEvery: number) 
       positive === 1 && negative === 0 ? [at(scores, left) > at(scores, right) ? 1 : 0] : [],
     ),
   );
-  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   return {
     accuracy: mean(truth.map((label, row) => (label === (at(scores, row) >= 0 ? 1 : 0) ? 1 : 0))),
     areaUnderCurve: mean(pairs),
     logLoss: mean(truth.map((label, row) => Math.log1p(Math.exp(label === 1 ? -at(scores, row) : at(scores, row))))),
   };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
