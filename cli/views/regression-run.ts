@@ -87,7 +87,7 @@ function iterationOf({ spec }: Process): number {
 }
 
 /** The processes of a run in one state. */
-export function listRun(
+function listRun(
   { client, colonyName }: Connection,
   run: string,
   state: ProcessState,

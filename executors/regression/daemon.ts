@@ -80,7 +80,7 @@ async function startWith(
 }
 
 /** The party's directory: key, state and results of its runs. */
-export function partyDirectory(party: string, directory: string | undefined, env: NodeJS.ProcessEnv): string {
+function partyDirectory(party: string, directory: string | undefined, env: NodeJS.ProcessEnv): string {
   return directory ?? join(developmentDirectory(env), 'regression', party);
 }
 

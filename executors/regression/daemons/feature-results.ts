@@ -3,7 +3,7 @@ import { filesOf } from './desk.ts';
 import type { FeatureRun } from './feature-run.ts';
 
 /** What a feature party keeps of a run that has ended: its own coefficients, and nobody else's. */
-export interface Coefficients {
+interface Coefficients {
   readonly run: string;
   readonly party: string;
   /** Of the column of ones, where this party owns it. */
@@ -12,7 +12,7 @@ export interface Coefficients {
 }
 
 /** One column of the model. */
-export interface ColumnCoefficient {
+interface ColumnCoefficient {
   readonly name: string;
   /** Of the prepared column: of z-scores where the run scales. */
   readonly theta: number;
@@ -23,7 +23,7 @@ export interface ColumnCoefficient {
 }
 
 /** The file of a feature party's coefficients, in the run's directory. */
-export const COEFFICIENTS_FILE = 'coefficients.json';
+const COEFFICIENTS_FILE = 'coefficients.json';
 
 /** Writes this party's coefficients into its directory of the run, readable by its owner only. */
 export function writeCoefficients(run: FeatureRun, theta: readonly number[]): void {

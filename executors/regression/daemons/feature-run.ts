@@ -107,7 +107,7 @@ export function hasEnded(run: string): Error {
 }
 
 /** The run's public key, once this party has joined. @throws TerminalError `STALE_CONTEXT`, or as `readKey` */
-export async function keyOf(
+async function keyOf(
   run: FeatureRun,
   memory: Pick<FeatureMemory, 'key'>,
   signal: AbortSignal,

@@ -29,7 +29,7 @@ import { hasOpened, openingBefore, standOf, withOpening } from './openings.ts';
 /** The iterations as the label party sees them. Each function may be called again and then says the same. */
 
 /** The file of the loss before each iteration: `iteration,loss` lines. */
-export const LOSS_FILE = 'loss.csv';
+const LOSS_FILE = 'loss.csv';
 
 /** Opens everybody's masked gradients, unless all have converged or one diverges. */
 export async function openGradients(
