@@ -1,6 +1,6 @@
 import { requeue } from './process-lifecycle.ts';
 import { EXECUTOR_STATE, type ExecutorRow } from './store/members.ts';
-import { type ProcessRow, termsOf } from './store/processes.ts';
+import { findProcessRow, termsOf } from './store/processes.ts';
 import type { Transaction } from './transaction.ts';
 
 /** Unregisters an executor: its name stays taken, its functions are forgotten, what it was running waits again. */
@@ -13,8 +13,9 @@ export function unregisterExecutor(transaction: Transaction, executor: ExecutorR
     executorName,
   );
   database.run('DELETE FROM functions WHERE colony_name = ? AND executor_name = ?', colonyName, executorName);
-  for (const process of runningProcesses(transaction, executor)) {
-    requeue(transaction, process, termsOf(process).maxWaitTimeSeconds, process.retries);
+  for (const processId of runningProcesses(transaction, executor)) {
+    const process = findProcessRow(database, processId);
+    if (process !== undefined) requeue(transaction, process, termsOf(process).maxWaitTimeSeconds, process.retries);
   }
 }
 
@@ -28,10 +29,13 @@ export function forgetExecutor(transaction: Transaction, executor: ExecutorRow):
   );
 }
 
-function runningProcesses({ database }: Transaction, executor: ExecutorRow): ProcessRow[] {
-  return database.all<ProcessRow>(
-    'SELECT * FROM processes WHERE assigned_executor_id = ? AND state = 1 AND colony_name = ?',
-    executor.executor_id,
-    executor.colony_name,
-  );
+/** Their ids: all of them at once may be too large for the memory. */
+function runningProcesses({ database }: Transaction, executor: ExecutorRow): readonly string[] {
+  return database
+    .all<{ process_id: string }>(
+      'SELECT process_id FROM processes WHERE assigned_executor_id = ? AND state = 1 AND colony_name = ?',
+      executor.executor_id,
+      executor.colony_name,
+    )
+    .map((row) => row.process_id);
 }

@@ -34,7 +34,7 @@ import { type Database, openDatabase } from './store/database.ts';
 import { isKnownId } from './store/members.ts';
 import { serverOwnerOf, settleServerOwner } from './store/server-owner.ts';
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
-import { forgiveDowntime, sweep } from './sweep.ts';
+import { expire, forgiveDowntime, sweep } from './sweep.ts';
 import { requireUsable, type TlsPair } from './tls.ts';
 import { type ChangeListener, createTransactor, type Transactor } from './transaction.ts';
 import { startTriggers } from './triggers.ts';
@@ -330,16 +330,28 @@ function startSweeping({ services, blobs }: Parts, options: ServerOptions): () =
   // With a clock of somebody's own there is none that it could be compared with.
   const steadyClock = options.steadyClock ?? options.clock ?? (() => performance.now());
   const jumps = watchForJumps(steadyClock);
+  const stopping = new AbortController();
+  const sweepAll = async (): Promise<void> => {
+    let isMore = await transactor.write((transaction) => {
+      const jumpMs = jumps.look(transaction.nowMs);
+      if (jumpMs !== 0) log.warn({ jumpMs }, 'the clock was set; executors get their full time again');
+      const isMoreExpired = sweep(transaction, presence, { staleAfterMs, jumpMs });
+      blobs.sweep(transaction);
+      channels.sweep(transaction);
+      return isMoreExpired;
+    });
+    while (isMore && !stopping.signal.aborted) isMore = await transactor.write(expire);
+  };
+  let isSweeping = false;
   const timer = setInterval(() => {
-    transactor
-      .write((transaction) => {
-        const jumpMs = jumps.look(transaction.nowMs);
-        if (jumpMs !== 0) log.warn({ jumpMs }, 'the clock was set; executors get their full time again');
-        sweep(transaction, presence, { staleAfterMs, jumpMs });
-        blobs.sweep(transaction);
-        channels.sweep(transaction);
-      })
-      .catch((thrown: unknown) => log.error({ err: thrown }, 'the sweep failed; the next one tries again'));
+    if (isSweeping) return;
+    isSweeping = true;
+    sweepAll()
+      .catch((thrown: unknown) => log.error({ err: thrown }, 'the sweep failed; the next one tries again'))
+      .finally(() => (isSweeping = false));
   }, options.sweepIntervalMs ?? DEFAULT_SWEEP_INTERVAL_MS);
-  return () => clearInterval(timer);
+  return () => {
+    stopping.abort();
+    clearInterval(timer);
+  };
 }

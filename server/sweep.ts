@@ -16,49 +16,81 @@ export interface Passing {
   readonly jumpMs: number;
 }
 
-/** What time alone does: deadlines, stale executors, forgetting. Run about once a second. */
-export function sweep(transaction: Transaction, presence: Presence, { staleAfterMs, jumpMs }: Passing): void {
+/**
+ * What time alone does: deadlines, stale executors, forgetting. Run about once a second.
+ *
+ * @returns whether more deadlines may have passed, for {@link expire}
+ */
+export function sweep(transaction: Transaction, presence: Presence, { staleAfterMs, jumpMs }: Passing): boolean {
   presence.flush(transaction);
   if (jumpMs !== 0) {
     // Nobody was silent because the clock was set. Deadlines are moments that clients know: they stay.
     forgiveDowntime(transaction);
     shiftAnswers(transaction, jumpMs);
   }
-  expireRunning(transaction);
-  expireWaiting(transaction);
+  const isMore = expire(transaction);
   unregisterStaleExecutors(transaction, staleAfterMs);
   forgetOldAnswers(transaction);
+  return isMore;
 }
 
-function expireRunning(transaction: Transaction): void {
-  const expired = transaction.database.all<ProcessRow>(
-    'SELECT * FROM processes WHERE state = 1 AND exec_deadline_ms IS NOT NULL AND exec_deadline_ms < ?',
-    transaction.nowMs,
+/** So long others may be kept waiting. */
+const EXPIRING_MS = 20;
+/** So many are looked up at a time. */
+const EXPIRING_COUNT = 200;
+
+/**
+ * Ends some of the processes whose deadline has passed, or lets them wait again: as many as fit into a little time, one
+ * after the other, since each may be large.
+ *
+ * @returns whether there may be more
+ */
+export function expire(transaction: Transaction): boolean {
+  const endMs = performance.now() + EXPIRING_MS;
+  return (
+    expireSome(transaction, EXPIRED_RUNNING, expireRunning, endMs) ||
+    expireSome(transaction, EXPIRED_WAITING, expireWaiting, endMs)
   );
-  for (const process of expired) {
-    const { maxRetries, maxWaitTimeSeconds } = termsOf(process);
-    if (maxRetries >= 0 && process.retries >= maxRetries) {
-      finish(transaction, process, { state: STATE.failed, errors: ['Maximum execution time limit exceeded'] });
-    } else {
-      requeue(transaction, process, maxWaitTimeSeconds, process.retries + 1);
-    }
-  }
 }
 
-function expireWaiting(transaction: Transaction): void {
-  const expired = transaction.database.all<{ process_id: string }>(
-    'SELECT process_id FROM processes WHERE state = 0 AND wait_deadline_ms IS NOT NULL AND wait_deadline_ms < ?',
-    transaction.nowMs,
+const EXPIRED_RUNNING = 'state = 1 AND exec_deadline_ms IS NOT NULL AND exec_deadline_ms < ?';
+const EXPIRED_WAITING = 'state = 0 AND wait_deadline_ms IS NOT NULL AND wait_deadline_ms < ?';
+
+function expireSome(
+  transaction: Transaction,
+  condition: string,
+  expireOne: (transaction: Transaction, process: ProcessRow) => void,
+  endMs: number,
+): boolean {
+  const { database, nowMs } = transaction;
+  const expired = database.all<{ process_id: string }>(
+    `SELECT process_id FROM processes WHERE ${condition} LIMIT ${EXPIRING_COUNT}`,
+    nowMs,
   );
-  for (const { process_id } of expired) {
+  for (const { process_id: processId } of expired) {
     // One that failed with an earlier one of this list is final by now.
-    const process = transaction.database.get<ProcessRow>(
-      'SELECT * FROM processes WHERE process_id = ? AND state = 0',
-      process_id,
+    const process = database.get<ProcessRow>(
+      `SELECT * FROM processes WHERE ${condition} AND process_id = ?`,
+      nowMs,
+      processId,
     );
-    if (process === undefined) continue;
-    finish(transaction, process, { state: STATE.failed, errors: ['Maximum waiting time limit exceeded'] });
+    if (process !== undefined) expireOne(transaction, process);
+    if (performance.now() > endMs) return true;
   }
+  return expired.length === EXPIRING_COUNT;
+}
+
+function expireRunning(transaction: Transaction, process: ProcessRow): void {
+  const { maxRetries, maxWaitTimeSeconds } = termsOf(process);
+  if (maxRetries >= 0 && process.retries >= maxRetries) {
+    finish(transaction, process, { state: STATE.failed, errors: ['Maximum execution time limit exceeded'] });
+  } else {
+    requeue(transaction, process, maxWaitTimeSeconds, process.retries + 1);
+  }
+}
+
+function expireWaiting(transaction: Transaction, process: ProcessRow): void {
+  finish(transaction, process, { state: STATE.failed, errors: ['Maximum waiting time limit exceeded'] });
 }
 
 function unregisterStaleExecutors(transaction: Transaction, staleAfterMs: number): void {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { getColonyStatistics } from '../../colony/messages/colonies.ts';
 import { getExecutor } from '../../colony/messages/executors.ts';
 import { addLog } from '../../colony/messages/logs.ts';
 import type { ProcessState } from '../../colony/messages/processes.ts';
@@ -130,6 +131,19 @@ async function stateOf(colony: TestColony, executorName: string) {
   const { colonyName } = colony;
   return (await colony.call(colony.user, getExecutor, { colonyName, executorName })).state;
 }
+
+test('hundreds of deadlines that pass together are all noticed', async () => {
+  await using setting = await startColonyWithClock();
+  const { colony, pass } = setting;
+  const graph = Object.fromEntries(Array.from({ length: 450 }, (_, index) => [`node-${index}`, []]));
+  const workflow = await submitGraph(colony, 'nobody', graph, { maxWaitTimeSeconds: 1 });
+  pass(2);
+  const statistics = (): Promise<{ waitingProcesses: number; failedProcesses: number }> =>
+    colony.call(colony.user, getColonyStatistics, { colonyName: colony.colonyName });
+  await until(async () => (await statistics()).waitingProcesses === 0);
+  expect(await statistics()).toMatchObject({ failedProcesses: 450 });
+  expect(await colony.call(colony.user, getWorkflow, workflow)).toMatchObject({ state: 'failed' });
+});
 
 describe('an executor that is not heard from', () => {
   test('is unregistered, and what it was running waits again', async () => {
