@@ -8,6 +8,12 @@ export const MAX_ENVIRONMENT_ENTRIES = 10_000;
 export const MAX_KEYWORD_ARGUMENTS = 100_000;
 /** At most so many names of executors in one submission. */
 export const MAX_EXECUTOR_NAMES = 100_000;
+/** At most so many snapshots and directories to mount in one submission. */
+export const MAX_MOUNTS = 10_000;
+/** At most so many channels in one submission. */
+export const MAX_SUBMITTED_CHANNELS = 10_000;
+/** At most so many executors, functions or users in one list. */
+export const MAX_MEMBERS_PER_LIST = 50_000;
 /** At most so many attributes of one process, and so many characters in them, are added while it runs. */
 export const MAX_ATTRIBUTES = { count: 1000, characters: 1024 * 1024 } as const;
 /** The longest report of an executor on itself, and description of a function, in characters of JSON. */

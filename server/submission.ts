@@ -7,7 +7,9 @@ import {
   MAX_EXECUTOR_NAMES,
   MAX_KEYWORD_ARGUMENTS,
   MAX_LIMIT_SECONDS,
+  MAX_MOUNTS,
   MAX_PRIORITY,
+  MAX_SUBMITTED_CHANNELS,
   MAX_WORKFLOW_NODES,
 } from './limits.ts';
 import { Refusal } from './refusal.ts';
@@ -66,15 +68,19 @@ function requireChannels(names: readonly string[]): void {
  */
 function requireModest(specs: readonly unknown[]): void {
   requireCount('nodes', specs.length, MAX_WORKFLOW_NODES);
-  const counts = { env: 0, kwargs: 0, executornames: 0 };
+  const counts = { env: 0, kwargs: 0, executornames: 0, mounts: 0, channels: 0 };
   for (const spec of specs.filter(isObject)) {
     counts.env += sizeOf(spec['env']);
     counts.kwargs += sizeOf(spec['kwargs']);
     counts.executornames += isObject(spec['conditions']) ? sizeOf(spec['conditions']['executornames']) : 0;
+    counts.mounts += isObject(spec['fs']) ? sizeOf(spec['fs']['snapshots']) + sizeOf(spec['fs']['dirs']) : 0;
+    counts.channels += sizeOf(spec['channels']);
   }
   requireCount('entries of env', counts.env, MAX_ENVIRONMENT_ENTRIES);
   requireCount('kwargs', counts.kwargs, MAX_KEYWORD_ARGUMENTS);
   requireCount('names of executors', counts.executornames, MAX_EXECUTOR_NAMES);
+  requireCount('snapshots and directories', counts.mounts, MAX_MOUNTS);
+  requireCount('channels', counts.channels, MAX_SUBMITTED_CHANNELS);
 }
 
 /** {@link requireModest} for a message that carries one spec. */
@@ -93,6 +99,7 @@ function requireCount(what: string, count: number, limit: number): void {
 }
 
 function sizeOf(value: unknown): number {
+  if (Array.isArray(value)) return value.length;
   return typeof value === 'object' && value !== null ? Object.keys(value).length : 0;
 }
 

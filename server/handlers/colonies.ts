@@ -17,15 +17,7 @@ import { type Call, faultTexts, type Handler, reads, writes, writesInSteps } fro
 import { Refusal, required } from '../refusal.ts';
 import { inOrder, removeColonyInSteps } from '../removal.ts';
 import { colonyOwner, looseMember, member, ofExistingColony, serverOwner } from '../roles.ts';
-import {
-  type ColonyRow,
-  findColony,
-  findUser,
-  findUserById,
-  toColony,
-  toUser,
-  type UserRow,
-} from '../store/members.ts';
+import { type ColonyRow, findColony, findUser, findUserById, listUsers, toColony, toUser } from '../store/members.ts';
 import { countColony } from '../store/statistics.ts';
 import { requireId, requireName, requirePrintable } from './names.ts';
 
@@ -143,8 +135,7 @@ export const userHandlers: readonly Handler[] = [
     message: getUsers,
     texts: faultTexts('Failed to get users'),
     role: ofExistingColony(looseMember),
-    handle: ({ colonyName }, _member, { database }) =>
-      database.all<UserRow>('SELECT * FROM users WHERE colony_name = ? ORDER BY name', colonyName).map(toUser),
+    handle: ({ colonyName }, _member, { database }) => listUsers(database, colonyName).map(toUser),
   }),
   reads({
     message: getUser,

@@ -22,6 +22,7 @@ import {
   findExecutor,
   findExecutorById,
   isKnownId,
+  listExecutors,
   toExecutor,
 } from '../store/members.ts';
 import { requireId, requireName, requirePrintable, requireReportSize } from './names.ts';
@@ -80,12 +81,7 @@ export const executorHandlers: readonly Handler[] = [
     texts: faultTexts('Failed to get executors'),
     role: looseMember,
     handle: ({ colonyName }, _member, call) =>
-      call.database
-        .all<ExecutorRow>(
-          'SELECT * FROM executors WHERE colony_name = ? ORDER BY commission_ms, executor_name',
-          colonyName,
-        )
-        .map((row) => withPresence(call, row)),
+      listExecutors(call.database, colonyName).map((row) => withPresence(call, row)),
   }),
   reads({
     message: getExecutor,

@@ -1,7 +1,8 @@
 import type { RegisteredFunction } from '../../colony/messages/executors.ts';
+import { MAX_MEMBERS_PER_LIST } from '../limits.ts';
 import type { Database } from './database.ts';
 import type { ExecutorRow } from './members.ts';
-import { parseStored, randomId } from './values.ts';
+import { fitting, parseStored, randomId } from './values.ts';
 
 /** One row of `functions`. */
 export interface FunctionRow {
@@ -48,14 +49,24 @@ export function findFunction(database: Database, functionId: string): FunctionRo
   return database.get<FunctionRow>('SELECT * FROM functions WHERE function_id = ?', functionId);
 }
 
-/** Functions of one executor, or of the whole colony when the name is empty. */
-export function listFunctions(database: Database, colonyName: string, executorName: string): FunctionRow[] {
-  return database.all<FunctionRow>(
-    `SELECT * FROM functions WHERE colony_name = ? AND (? = '' OR executor_name = ?) ORDER BY executor_name, function_name`,
+/** What a row takes in an answer beside its description and its arguments, more or less. */
+const BYTES_PER_FUNCTION = 1000;
+
+/** Functions of one executor, or of the whole colony when the name is empty, as far as they fit into one answer. */
+export function listFunctions(database: Database, colonyName: string, executorName: string): readonly FunctionRow[] {
+  const found = database.all<{ function_id: string; bytes: number }>(
+    `SELECT function_id,
+       ifnull(octet_length(description), 0) + ifnull(octet_length(args), 0) + ${BYTES_PER_FUNCTION} AS bytes
+     FROM functions WHERE colony_name = ? AND (? = '' OR executor_name = ?)
+     ORDER BY executor_name, function_name LIMIT ?`,
     colonyName,
     executorName,
     executorName,
+    MAX_MEMBERS_PER_LIST,
   );
+  return fitting(found, ({ bytes }) => bytes)
+    .map(({ function_id: functionId }) => findFunction(database, functionId))
+    .filter((row) => row !== undefined);
 }
 
 /** Registers a function; doing so again only renews its description. */

@@ -1,7 +1,8 @@
 import type { Colony, User } from '../../colony/messages/colonies.ts';
 import { EXECUTOR_STATES, type Executor } from '../../colony/messages/executors.ts';
+import { MAX_MEMBERS_PER_LIST } from '../limits.ts';
 import type { Database } from './database.ts';
-import { parseStored, toDate } from './values.ts';
+import { fitting, parseStored, toDate } from './values.ts';
 
 /** One row of `colonies`. */
 export interface ColonyRow {
@@ -60,6 +61,22 @@ export function findExecutor(database: Database, colonyName: string, executorNam
       executorName,
     ),
   );
+}
+
+/** What a row takes in an answer beside what the executor says of itself, more or less. */
+const BYTES_PER_EXECUTOR = 1000;
+
+/** The executors of a colony, first registered first, as far as they fit into one answer. */
+export function listExecutors(database: Database, colonyName: string): readonly ExecutorRow[] {
+  const found = database.all<{ executor_name: string; bytes: number }>(
+    `SELECT executor_name, octet_length(capabilities) + octet_length(allocations) + ${BYTES_PER_EXECUTOR} AS bytes
+     FROM executors WHERE colony_name = ? ORDER BY commission_ms, executor_name LIMIT ?`,
+    colonyName,
+    MAX_MEMBERS_PER_LIST,
+  );
+  return fitting(found, ({ bytes }) => bytes)
+    .map(({ executor_name: executorName }) => findExecutor(database, colonyName, executorName))
+    .filter((row) => row !== undefined);
 }
 
 /**
@@ -141,6 +158,19 @@ export function findUserById(database: Database, colonyName: string, userId: str
   return database.remember(`user by id\0${userId}\0${colonyName}`, () =>
     database.get<UserRow>('SELECT * FROM users WHERE colony_name = ? AND user_id = ?', colonyName, userId),
   );
+}
+
+/** What a row takes in an answer beside its texts, more or less. */
+const BYTES_PER_USER = 300;
+
+/** The users of a colony by name, as far as they fit into one answer. */
+export function listUsers(database: Database, colonyName: string): readonly UserRow[] {
+  const rows = database.all<UserRow>(
+    'SELECT * FROM users WHERE colony_name = ? ORDER BY name LIMIT ?',
+    colonyName,
+    MAX_MEMBERS_PER_LIST,
+  );
+  return fitting(rows, ({ name, email, phone }) => BYTES_PER_USER + Buffer.byteLength(name + email + phone));
 }
 
 /** The user of that name. */

@@ -1,5 +1,7 @@
 import Sqlite from 'libsql';
 import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
+import { addFunction, getExecutors, getFunctions, RegisteredFunction } from '../../colony/messages/executors.ts';
 import { addAttribute, type FunctionSpec, getProcesses, getProcessHistory } from '../../colony/messages/processes.ts';
 import { getWorkflows, submitWorkflowSpec } from '../../colony/messages/workflows.ts';
 import { rpcRaw } from '../support/rpc.ts';
@@ -18,6 +20,17 @@ function answersTo(colony: TestColony, spec: Spec): Promise<unknown[]> {
 
 const entries = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, '']));
 
+const mounts = (count: number) => ({
+  mount: '',
+  snapshots: null,
+  dirs: Array.from({ length: count }, () => ({
+    label: '',
+    directory: '',
+    keepFiles: false,
+    onConflicts: { onStart: { keepLocal: false }, onClose: { keepLocal: false } },
+  })),
+});
+
 const listAll = { colonyName: 'test', count: 100, state: 0, executorType: '', label: '', initiator: '' };
 
 describe('a spec is refused, alone and in a workflow', () => {
@@ -34,6 +47,11 @@ describe('a spec is refused, alone and in a workflow', () => {
     ['with a line end in its label', { label: 'a\nb' }, 'expected label without control characters'],
     ['with too much environment', { env: entries(10_001) }, 'expected at most 10000 entries of env, got 10001'],
     ['with too many kwargs', { kwargs: entries(100_001) }, 'expected at most 100000 kwargs, got 100001'],
+    [
+      'with too many mounts',
+      { filesystem: mounts(10_001) },
+      'expected at most 10000 snapshots and directories, got 10001',
+    ],
   ] as const)('%s', async ([, spec, message]) => {
     await using colony = await startTestColony(quick);
     const refusal = { status: 400, serverMessage: expect.stringContaining(message) };
@@ -77,6 +95,28 @@ describe('a list ends where it would not fit into an answer', () => {
     const recent = { colonyName: 'test', executorId: '', seconds: 60, state: 0 };
     const history = await colony.call(colony.user, getProcessHistory, recent);
     expect(history.map(({ processId }) => processId)).toEqual(processIds.slice(1));
+  });
+
+  test('of executors and of what they run, in the same way', async () => {
+    await using colony = await startTestColony(quick);
+    const names = { colonyName: 'test', executorName: '' };
+    for (const name of ['a', 'b', 'c']) {
+      const { identity } = await colony.addExecutor('worker', name);
+      const added = { colonyname: 'test', executorname: name, executortype: 'worker', funcname: 'f', desc: 'short' };
+      await colony.call(identity, addFunction, { function: z.decode(RegisteredFunction, added) });
+    }
+    await colony.server.stop();
+    const database = new Sqlite(colony.databasePath);
+    database.exec(`UPDATE functions SET description = hex(zeroblob(10000000)) WHERE executor_name <> 'a'`);
+    database.exec(`UPDATE executors SET allocations = json_object('x', description) FROM functions
+      WHERE functions.executor_name = executors.executor_name`);
+    database.pragma('journal_mode = DELETE');
+    database.close();
+    await colony.restart();
+    const executors = await colony.call(colony.user, getExecutors, { colonyName: 'test' });
+    expect(executors.map(({ executorName }) => executorName)).toEqual(['a', 'b']);
+    const functions = await colony.call(colony.user, getFunctions, names);
+    expect(functions.map(({ executorName }) => executorName)).toEqual(['a', 'b']);
   });
 
   test('of workflows: without their pictures', async () => {
