@@ -157,7 +157,8 @@ export async function sumsOf(parties: AdditiveParties, turn: Turn, forwards: rea
   return Promise.all(parties.rows.map((rows) => sumFor(parties, turn, rows, shares)));
 }
 
-async function sumFor(
+/** The sum for one owner of what the other holders computed. */
+export async function sumFor(
   parties: AdditiveParties,
   turn: Turn,
   rows: EncryptedRows,
