@@ -18,11 +18,18 @@ const OTHERS = {
     'The dealer who makes the key could read everything until it forgets the key. If one party is away, nothing can be ' +
       'opened.',
   ],
-  additive: (label: string): string[] => [
+  additive: (label: string, count: number): string[] => [
     `Residuals are never in one place: ${label} and the feature parties hold shares that only all of them together could add ` +
-      'up. Nobody holds a common key.',
-    'Each feature party encrypts its rows once under its own key; the functionals it learns are fixed from then on. Carries ' +
-      'are hidden with a probability of failure of about 2^-40 for each value.',
+      'up; any group that misses one party holds numbers that look uniform (AES-256). Nobody holds a common key.',
+    `${label} sees predictions under pads that only their owner knows, the stop bits, and what is listed below; no feature, ` +
+      'no coefficient, no prediction. This holds even if it reads all traffic and works with the server, the aggregator and ' +
+      `${count > 1 ? 'all but one of the feature parties' : 'nobody else'}.`,
+    'Each feature party encrypts its rows once under its own key, which all other parties keep a copy of (decisional ' +
+      'composite residuosity). What it learns of residuals is fixed from then on: one that deviates chooses at the set-up ' +
+      'what its gradients are about, as many numbers as its ciphertexts have slots, and nothing else later.',
+    'What it decrypts are its gradients and multiples of a power of two, which are random: they differ from numbers that ' +
+      "depend on nothing by at most 2^-40 for each gradient and holder. The other parties' multiplications take times that " +
+      'depend on their shares: they must not be measured from outside.',
   ],
 } as const;
 

@@ -127,9 +127,10 @@ function additiveSizes(parameters: RunParameters, rows: number): Sizes {
     overflowMarginBits: parameters.keyBits - 1 - packing.slotBits,
     bytesAtStart: parameters.rows * blocks * width,
     bytesPerForward: rows * shareBytes,
-    bytesPerIteration: parties * rows * shareBytes + blocks * (parties + 1) * width,
-    processesPerIteration: 2 * parties + 2,
-    chainDepth: 3,
+    // Every other holder's product, their sum, and what the label party keeps of it.
+    bytesPerIteration: parties * rows * shareBytes + blocks * (parties + 2) * width,
+    processesPerIteration: parties + (parties > 1 ? parties + 1 : 1) + 2,
+    chainDepth: 4,
   };
 }
 
@@ -146,7 +147,8 @@ function budgetOf(parameters: RunParameters, party: string): PartyBudget {
   return {
     party,
     columns: columnsOf(parameters, party),
-    ciphertexts: gradientCiphertexts(parameters, party),
+    ciphertexts:
+      parameters.mode === 'additive' ? blockCiphertexts(parameters, party) : gradientCiphertexts(parameters, party),
     openingsPerRow: openingBudget(parameters, party),
   };
 }

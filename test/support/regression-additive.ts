@@ -85,11 +85,11 @@ export async function startAdditive({
     name: `x${place + 1}`,
     ...at(keys, place),
     padSeed: new Uint8Array(32).fill(100 + place),
-    pairSeeds: testSeeds(blocks.length, place),
+    pairSeeds: testSeeds(blocks.length + 1, place + 1),
   }));
   const parties: AdditiveParties = {
     parameters,
-    label: { parameters, ...prepareLabels(parameters, labels) },
+    label: { parameters, ...prepareLabels(parameters, labels), pairSeeds: testSeeds(blocks.length + 1, 0) },
     features,
     prepared,
     rows: [],
@@ -226,18 +226,14 @@ export async function additivePredictionsFor(
 }
 
 /** Sends ciphertexts as text; what was sent is remembered. */
-export async function transmitVector(
-  parties: AdditiveParties,
-  round: Round,
-  message: CiphertextMessage,
-): Promise<string> {
+async function transmitVector(parties: AdditiveParties, round: Round, message: CiphertextMessage): Promise<string> {
   const text = await inlineText(message);
   parties.seen.push({ round, text });
   return text;
 }
 
 /** Sends masked integers as text; what was sent is remembered. */
-export async function transmitMasked(parties: AdditiveParties, round: Round, message: MaskedMessage): Promise<string> {
+async function transmitMasked(parties: AdditiveParties, round: Round, message: MaskedMessage): Promise<string> {
   const text = await maskedText(message, undefined);
   expect(openMasked(text, undefined).header).toEqual(message.header);
   parties.seen.push({ round, text });

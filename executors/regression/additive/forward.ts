@@ -45,7 +45,7 @@ function* maskChunks(party: AdditiveParty, turn: Turn, predictions: Float64Array
 }
 
 /** Z of a turn. */
-export function ownPads({ parameters, name, padSeed }: AdditiveParty, turn: Turn): IntegerPads {
+function ownPads({ parameters, name, padSeed }: AdditiveParty, turn: Turn): IntegerPads {
   const context = contextOf(parameters, { round: 'forward', ...turn, party: name });
   return new IntegerPads(padSeed, context, ringOf(additivePlan(parameters).shareBits));
 }

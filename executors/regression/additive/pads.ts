@@ -47,15 +47,18 @@ export class IntegerPads {
   }
 }
 
-/** What one feature party shares with each of the others; secret. */
+/** What one party shares with each of the others; secret. */
 export interface PairSeeds {
-  /** This party's place among the feature parties, from 0. */
+  /** This party's place among all parties, from 0: the label party, then the feature parties. */
   readonly place: number;
-  /** One 32-byte seed for each feature party, in their order; the party's own place is undefined. */
+  /** One 32-byte seed for each party, in their order; the party's own place is undefined. */
   readonly pairs: readonly (Uint8Array | undefined)[];
 }
 
-/** Pads of feature parties that sum to zero modulo 2^bits: who adds all masked numbers gets the sum of the numbers. */
+/**
+ * Pads of all parties that sum to zero modulo 2^bits. The label party's never leave it: it alone gets the sum of the numbers
+ * that feature parties masked, and others who add all of them get a uniform number.
+ */
 export class ZeroSumPads {
   readonly #pairs: readonly { readonly negative: boolean; readonly pads: IntegerPads }[];
   readonly #ring: Ring;

@@ -11,7 +11,7 @@ export interface AdditiveParty extends FeatureParty {
   readonly privateKey: PrivateKey;
   /** 32 bytes from which this party's own pads come; nobody else knows them. */
   readonly padSeed: Uint8Array;
-  /** Seeds shared with each other feature party, for pads that sum to zero. */
+  /** Seeds shared with each other party, for pads that sum to zero. */
   readonly pairSeeds: PairSeeds;
 }
 
@@ -22,6 +22,8 @@ export interface AdditiveLabelParty {
   readonly base: Float64Array;
   /** What was subtracted from the labels; added to predictions. */
   readonly mean: number;
+  /** Seeds shared with each feature party: without the label party's pads nobody can add up what it alone may learn. */
+  readonly pairSeeds: PairSeeds;
 }
 
 /** A feature party's encrypted rows as another party keeps them: checked once, read in every iteration. */

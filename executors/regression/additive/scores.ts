@@ -1,7 +1,7 @@
 import { encodeFixedPoint } from '../../../crypto/paillier/index.ts';
 import { bytesToBigInt, elementAt, bigIntToBytes } from '../../../crypto/modular/bytes.ts';
 import { contextOf } from '../contexts.ts';
-import type { Turn } from '../contexts.ts';
+import type { Place, Turn } from '../contexts.ts';
 import { requireBounded, toMantissas } from '../mantissas.ts';
 import { chunksOf } from '../pads.ts';
 import type { FeatureState } from '../parties.ts';
@@ -20,8 +20,8 @@ import type { AdditiveLabelParty, AdditiveParty } from './parties.ts';
 import { addMessages } from './shares.ts';
 
 /**
- * What feature parties send for the label party's eyes, as integers under pads that sum to zero: parts of the loss, and
- * predictions for new rows. No residual is opened: Σr² = Σ_j v_j·(r + e) + e·e, e = E0, and every party knows v_j·r and
+ * What feature parties send for the label party's eyes, as integers under pads that sum to zero with the label party's own:
+ * parts of the loss, and predictions for new rows. No residual is opened: Σr² = Σ_j v_j·(r + e) + e·e, e = E0, and every party knows v_j·r and
  * v_j·e in plain from its gradients.
  */
 
@@ -104,7 +104,7 @@ export async function additiveLossRound(
 ): Promise<number> {
   const { parameters } = party;
   const expected = parameters.features.map(({ name }) => expectMaskedLoss(parameters, turn, name));
-  const [sum = 0n] = await addedIntegers(party, expected, parts, options);
+  const [sum = 0n] = await addedIntegers(party, padPlace('loss', turn), expected, parts, options);
   return lossOf(party, sum);
 }
 
@@ -122,19 +122,23 @@ export async function additivePredictionRound(
 ): Promise<Float64Array> {
   const { parameters } = party;
   const expected = parameters.features.map(({ name }) => expectMaskedPrediction(parameters, turn, name, rows));
-  return predictionsOf(party, await addedIntegers(party, expected, parts, options));
+  return predictionsOf(party, await addedIntegers(party, padPlace('predict', turn), expected, parts, options));
 }
 
-/** The sums as signed numbers. */
+/** The sums as signed numbers: the label party's own pads take out all others'. */
 async function addedIntegers(
-  { parameters }: AdditiveLabelParty,
+  { parameters, pairSeeds }: AdditiveLabelParty,
+  place: Place,
   expected: readonly ExpectedIntegers[],
   parts: readonly MaskedMessage[],
   options: RoundOptions,
 ): Promise<bigint[]> {
   const { bits = 8, count = 0 } = expected[0] ?? {};
-  const { bytes } = ringOf(bits);
+  const ring = ringOf(bits);
+  const { bytes } = ring;
   const sums = new Uint8Array(count * bytes);
+  const pads = new ZeroSumPads(pairSeeds, contextOf(parameters, place), ring);
+  for (const { chunk, from, rows } of chunksOf(count)) sums.set(pads.chunk(chunk, rows), from * bytes);
   await addMessages(parameters, sums, expected, parts, options);
   return Array.from({ length: count }, (_, row) => BigInt.asIntN(bits, bytesToBigInt(elementAt(sums, row, bytes))));
 }
