@@ -4,11 +4,11 @@ import type { Block, Ending, NodePlan, TrainingGraph } from './nodes.ts';
 
 /** The workflows of runs whose residuals stay additively shared (protocol B+). */
 
-/** Every feature party encrypts its rows once; everybody else keeps a copy. */
+/** Every feature party encrypts its rows once; everybody else keeps a copy. Every two parties share a seed. */
 export function additiveSetup(graph: TrainingGraph): FunctionSpec[] {
   const { label, features, training } = graph;
   const kwargs = { training };
-  const halves = features.map((party) => node(`half-${party}`, 'regression_half', party, [], kwargs));
+  const halves = [label, ...features].map((party) => node(`half-${party}`, 'regression_half', party, [], kwargs));
   const rows = features.map((party) => node(`rows-${party}`, 'regression_rows', party, [`half-${party}`], kwargs));
   const sources = [...rows, ...halves].map(({ name }) => name);
   const joins = [label, ...features].map((party) =>

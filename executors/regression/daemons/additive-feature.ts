@@ -13,7 +13,7 @@ import { refusal } from '../refusal.ts';
 import { forwardFingerprint } from '../rounds/forward.ts';
 import type { StepResult } from '../rounds/step.ts';
 import { prepareNewRows } from '../scaling.ts';
-import { keysOfRun, privateKeyOf } from './additive-keys.ts';
+import { keysOfRun, pairSeedsOf, privateKeyOf } from './additive-keys.ts';
 import { multiply } from './additive-products.ts';
 import type { CallTools } from './desk.ts';
 import { catchUp } from './feature-rounds.ts';
@@ -31,14 +31,6 @@ async function partyOf(run: FeatureRun, memory: Pick<FeatureMemory, 'pairs'>): P
     throw refusal('STALE_CONTEXT', `run ${parameters.run}: expected an own key, got none; submit the run anew`);
   }
   const privateKey = await privateKeyOf(run, own);
-  const seedOf = (name: string): Uint8Array | undefined => {
-    const seed = memory.pairs[name];
-    if (seed === undefined && name !== desk.name) {
-      throw refusal('WRONG_PARTY', `pads: expected a seed shared with ${name}, got none; submit the run anew`);
-    }
-    return seed === undefined ? undefined : Buffer.from(seed, 'hex');
-  };
-  const names = parameters.features.map(({ name }) => name);
   return {
     parameters,
     publicKey: privateKey.publicKey,
@@ -47,7 +39,7 @@ async function partyOf(run: FeatureRun, memory: Pick<FeatureMemory, 'pairs'>): P
     columns: prepared.columns,
     penalised: prepared.penalised,
     padSeed: Buffer.from(own.padSeed, 'hex'),
-    pairSeeds: { place: names.indexOf(desk.name), pairs: names.map(seedOf) },
+    pairSeeds: pairSeedsOf(parameters, desk.name, memory.pairs),
   };
 }
 

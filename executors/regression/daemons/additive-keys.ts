@@ -2,6 +2,8 @@ import { rm } from 'node:fs/promises';
 import type { PrivateKey } from 'paillier-bigint';
 import * as z from 'zod';
 import { privateKeyFromPrimes } from '../../../crypto/paillier/index.ts';
+import type { PairSeeds } from '../additive/pads.ts';
+import { partiesOf } from '../parameters.ts';
 import type { RunParameters } from '../parameters.ts';
 import { refusal } from '../refusal.ts';
 import { FileRunStore } from '../run-store.ts';
@@ -63,6 +65,22 @@ export async function keysOfRun(run: OpenRun): Promise<AdditiveKeys> {
   }
   opened.set(run, Promise.resolve(keys));
   return keys;
+}
+
+/** Seeds that a party shares with each other, from how it keeps them. @throws TerminalError `STALE_CONTEXT` before the set-up */
+export function pairSeedsOf(
+  parameters: RunParameters,
+  party: string,
+  pairs: Readonly<Record<string, string>>,
+): PairSeeds {
+  const names = partiesOf(parameters);
+  const seeds = names.map((name) => {
+    if (name === party) return undefined;
+    const seed = pairs[name];
+    if (seed !== undefined) return Buffer.from(seed, 'hex');
+    throw refusal('STALE_CONTEXT', `pads: expected a seed shared with ${name}, got none; resume the run`);
+  });
+  return { place: names.indexOf(party), pairs: seeds };
 }
 
 /** A feature party's private key. */

@@ -1,4 +1,5 @@
 import { openMasked } from '../additive/messages.ts';
+import type { AdditiveLabelParty } from '../additive/parties.ts';
 import { additiveLossRound, additivePredictionRound } from '../additive/scores.ts';
 import { labelSharesRound } from '../additive/shares.ts';
 import type { Turn } from '../contexts.ts';
@@ -15,7 +16,7 @@ import {
   VectorsOutput,
 } from '../outputs.ts';
 import { heldOutRows } from '../training.ts';
-import { keysOfRun } from './additive-keys.ts';
+import { keysOfRun, pairSeedsOf } from './additive-keys.ts';
 import { multiply } from './additive-products.ts';
 import type { CallTools } from './desk.ts';
 import { appendLoss, publishMetrics } from './label-rounds.ts';
@@ -45,13 +46,14 @@ export async function multiplyAsLabel(
   }
   const { blobs, signal } = tools;
   const forwards = outputs.map(({ forward }) => openMasked(forward, blobs, signal));
-  const { state, shares } = await labelSharesRound(partyOf(run), memory.openState, turn, forwards, { signal });
+  const { state, shares } = await labelSharesRound(partyOf(run, memory), memory.openState, turn, forwards, { signal });
   await run.store.commit({ ...memory, openState: state });
   return multiply(run, turn, shares, tools);
 }
 
-function partyOf({ training, base, mean }: LabelRun) {
-  return { parameters: training.parameters, base, mean };
+function partyOf({ desk, training, base, mean }: LabelRun, { pairs }: Pick<LabelMemory, 'pairs'>): AdditiveLabelParty {
+  const { parameters } = training;
+  return { parameters, base, mean, pairSeeds: pairSeedsOf(parameters, desk.name, pairs) };
 }
 
 /** Opens the loss that came with predictions, and writes it down. @param iteration that follows the one whose loss it is */
@@ -66,7 +68,8 @@ async function recordLoss(
   const last = parts.length === 0 ? null : openingBefore(memory, iteration);
   if (last === null) return memory;
   const turn = { iteration: last.iteration, attempt: last.attempt };
-  return appendLoss(run, memory, turn.iteration, await additiveLossRound(partyOf(run), turn, parts, { signal }));
+  const loss = await additiveLossRound(partyOf(run, memory), turn, parts, { signal });
+  return appendLoss(run, memory, turn.iteration, loss);
 }
 
 /** Keeps the sums of all gradients before anybody steps with them: a run that breaks goes on from here. */
@@ -117,13 +120,14 @@ export async function reportMasked(
   const { parameters, totalRows, holdoutEvery } = run.training;
   const finished = parameters.features.length;
   const reports = inputs.slice(0, finished).map((text) => decodeMessage(FinishOutput, text));
-  await run.store.commit(await recordLoss(run, await recallLabels(run), iteration, reports, tools));
+  const memory = await recordLoss(run, await recallLabels(run), iteration, reports, tools);
+  await run.store.commit(memory);
   const { blobs, signal } = tools;
   const parts = inputs.slice(finished).map((text) => openMasked(text, blobs, signal));
   if (parts.length > 0) {
     const rows = heldOutRows(totalRows, holdoutEvery);
     const turn = { iteration, attempt: 0 };
-    publishMetrics(run, await additivePredictionRound(partyOf(run), turn, rows, parts, { signal }));
+    publishMetrics(run, await additivePredictionRound(partyOf(run, memory), turn, rows, parts, { signal }));
   }
   await forgetSecrets(run);
   return ready;

@@ -10,8 +10,8 @@ import { type AdditiveKeys, keyStoreOf, type OpenRun, privateKeyOf, recallKeys }
 import { digestOfRows, keepRows } from './additive-rows.ts';
 import type { CallTools, Desk } from './desk.ts';
 import { type FeatureRun, recall } from './feature-run.ts';
-import { pairsOf } from './feature-setup.ts';
-import { beginMemory, type LabelRun } from './label-run.ts';
+import { pairTextsOf } from './feature-setup.ts';
+import { type LabelRun, recallLabels } from './label-run.ts';
 
 /** The set-up of a run in mode `additive`. */
 
@@ -50,23 +50,26 @@ async function encryptRows(
 /**
  * Keeps what a feature party needs for the rounds.
  *
- * @param inputs rows of all feature parties, then their halves, in their order
+ * @param inputs rows of all feature parties, then halves of all parties, in their order
  */
 export async function keepAsFeature(run: FeatureRun, inputs: readonly string[], tools: CallTools): Promise<string> {
   const memory = await recall(run);
   const { desk, training } = run;
   const parties = training.parameters.features.length;
-  const pairs = await pairsOf(desk, training, memory.half, inputs.slice(parties), tools);
-  const pairTexts = Object.fromEntries([...pairs].map(([party, seed]) => [party, Buffer.from(seed).toString('hex')]));
+  const pairs = await pairTextsOf(desk, training, memory.half, inputs.slice(parties), tools);
   await keepAll(run, inputs.slice(0, parties), tools);
-  await run.store.commit({ ...memory, pairs: pairTexts });
+  await run.store.commit({ ...memory, pairs });
   return encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: desk.name });
 }
 
-/** Keeps what the label party needs for the rounds. @param inputs rows of all feature parties, in their order */
+/** Keeps what the label party needs for the rounds. @param inputs as those of {@link keepAsFeature} */
 export async function keepAsLabel(run: LabelRun, inputs: readonly string[], tools: CallTools): Promise<string> {
-  await beginMemory(run);
-  await keepAll(run, inputs.slice(0, run.training.parameters.features.length), tools);
+  const memory = await recallLabels(run);
+  const { desk, training } = run;
+  const parties = training.parameters.features.length;
+  const pairs = await pairTextsOf(desk, training, memory.half, inputs.slice(parties), tools);
+  await keepAll(run, inputs.slice(0, parties), tools);
+  await run.store.commit({ ...memory, pairs });
   return encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: run.desk.name });
 }
 

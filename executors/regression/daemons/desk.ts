@@ -43,9 +43,9 @@ export function keyMakerOf({ parameters, aggregator }: Training): string {
   return parameters.mode === 'threshold' ? aggregator : parameters.label;
 }
 
-/** The parties that exchange halves: all in threshold mode, else the feature parties. */
+/** The parties that exchange halves: the feature parties in single-key mode, else all. */
 export function sharersOf({ parameters }: Training): readonly string[] {
-  return parameters.mode === 'threshold' ? partiesOf(parameters) : parameters.features.map(({ name }) => name);
+  return parameters.mode === 'single-key' ? parameters.features.map(({ name }) => name) : partiesOf(parameters);
 }
 
 /** @throws TerminalError `WRONG_PARTY` when this daemon is not what the training says */

@@ -107,11 +107,7 @@ export function hasEnded(run: string): Error {
 }
 
 /** The run's public key, once this party has joined. @throws TerminalError `STALE_CONTEXT`, or as `readKey` */
-async function keyOf(
-  run: FeatureRun,
-  memory: Pick<FeatureMemory, 'key'>,
-  signal: AbortSignal,
-): Promise<PublicKey> {
+async function keyOf(run: FeatureRun, memory: Pick<FeatureMemory, 'key'>, signal: AbortSignal): Promise<PublicKey> {
   const { training, desk } = run;
   if (memory.key === null) {
     throw refusal(

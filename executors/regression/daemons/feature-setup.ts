@@ -76,8 +76,7 @@ export async function join(run: FeatureRun, inputs: readonly string[], tools: Ca
           share: null,
           group: groupOf(training.parameters, desk.name, memory, pairs, rest.at(-1) ?? ''),
         };
-  const pairTexts = Object.fromEntries([...pairs].map(([party, seed]) => [party, Buffer.from(seed).toString('hex')]));
-  await run.store.commit({ ...memory, ...received, pairs: pairTexts });
+  await run.store.commit({ ...memory, ...received, pairs: textsOf(pairs) });
   return encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: desk.name });
 }
 
@@ -127,8 +126,17 @@ function groupOf(
   return Buffer.from(unseal(parameters, 'seed', sender, party, seeds[position] ?? '')).toString('hex');
 }
 
+/** Seeds shared with each other party, as they are kept. @param halves of all sharers in their order */
+export async function pairTextsOf(...of: Parameters<typeof pairsOf>): Promise<Record<string, string>> {
+  return textsOf(await pairsOf(...of));
+}
+
+function textsOf(pairs: ReadonlyMap<string, Uint8Array>): Record<string, string> {
+  return Object.fromEntries([...pairs].map(([party, seed]) => [party, Buffer.from(seed).toString('hex')]));
+}
+
 /** Seeds shared with each other party, from the halves of all sharers in their order. */
-export async function pairsOf(
+async function pairsOf(
   desk: Desk,
   training: Training,
   half: FeatureMemory['half'],

@@ -93,6 +93,7 @@ export async function beginMemory(run: LabelRun): Promise<LabelMemory> {
   if (known !== undefined) return recallLabels(run);
   const memory: LabelMemory = {
     half: null,
+    pairs: {},
     key: null,
     tableDigest: run.tableDigest,
     share: null,
@@ -125,7 +126,7 @@ export async function makeKey(run: LabelRun): Promise<string> {
   return key;
 }
 
-/** In threshold mode: draws the label party's X25519 key, and says its public half. */
+/** Draws the label party's X25519 key, where it shares seeds with others, and says its public half. */
 export async function labelHalf(run: LabelRun): Promise<string> {
   const memory = await beginMemory(run);
   const half = memory.half ?? hexOf(createHalf());
@@ -204,7 +205,7 @@ const SHORTEST_KEY_BITS = 512;
 export async function forgetSecrets(run: LabelRun): Promise<void> {
   const memory = await recallLabels(run);
   if (run.training.parameters.mode === 'additive') await forgetKeys(run);
-  const secrets = { half: null, share: null, primes: null, pendingLoss: null };
+  const secrets = { half: null, pairs: {}, share: null, primes: null, pendingLoss: null };
   await run.store.commit({ ...memory, ...secrets, labels: [], lastOpened: null, openedBefore: null, finished: true });
   privateKeys.delete(run);
 }

@@ -24,6 +24,8 @@ const share = {
 const common = {
   /** The X25519 key of this run. */
   half: z.strictObject({ privateHalf: Hex, publicHalf: Hex }).nullable(),
+  /** Seeds shared with other parties, by party. */
+  pairs: z.record(z.string(), Hex),
   /** The run's public key as it was signed; null until the party has joined. */
   key: z.string().nullable(),
   /** Tells whether the table has changed since the run began. */
@@ -38,8 +40,6 @@ export const FeatureMemory = z.strictObject({
   ...share,
   ...openings,
   group: Hex.nullable(),
-  /** Pair seeds by party. */
-  pairs: z.record(z.string(), Hex),
   feature: FeatureState,
   /** The turn of the last step. */
   lastTurn: Turn.nullable(),
