@@ -78,14 +78,15 @@ export function createRateLimiter(
   const strangerRate = options.strangerRequestsPerSecond ?? DEFAULT_STRANGER_REQUESTS_PER_SECOND;
   const members = new Map<string, MemberBucket>();
   const strangers = new Map<string, Bucket>();
-  const suspects = new Map<string, Bucket>();
+  // What is long has a budget of its own there: it must not use up what members need for their short requests.
+  const suspects = new Map<string, { readonly short: Bucket; readonly long: Bucket }>();
 
   const chargeStranger = (address: string, length = 0): void => {
     if (strangerRate === 0) return;
     const [key, nowMs] = [networkOf(address), clock()];
     const bucket = recall(strangers, key, () => ({ tokens: strangerRate * STRANGER_BURST_SECONDS, atMs: nowMs }));
     if (take(bucket, strangerRate, STRANGER_BURST_SECONDS, nowMs, priceOf(length))) return;
-    recall(suspects, key, () => ({ tokens: 0, atMs: nowMs }));
+    recall(suspects, key, () => ({ short: { tokens: 0, atMs: nowMs }, long: { tokens: 0, atMs: nowMs } }));
     throw tooMany('from this address by nobody this server knows', strangerRate);
   };
   const findMember = (callerId: string, nowMs: number): MemberBucket | undefined => {
@@ -100,10 +101,10 @@ export function createRateLimiter(
     enter(address, length = 0) {
       if (suspects.size === 0) return;
       const [key, nowMs] = [networkOf(address), clock()];
-      const bucket = suspects.get(key);
-      if (bucket === undefined) return;
+      const [suspect, price] = [suspects.get(key), priceOf(length)];
+      if (suspect === undefined) return;
       if (hasRecovered(strangers.get(key), strangerRate, nowMs)) suspects.delete(key);
-      else if (!take(bucket, strangerRate, 1, nowMs, priceOf(length))) {
+      else if (!take(price === 1 ? suspect.short : suspect.long, strangerRate, 1, nowMs, price)) {
         throw tooMany('from this address by nobody this server knows', strangerRate);
       }
     },

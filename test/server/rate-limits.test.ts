@@ -28,10 +28,10 @@ function limiterAt(options: RateOptions) {
   const limiter = createRateLimiter(options, isKnown, () => nowMs);
   return {
     /** How many of so many requests of a known or unknown id are admitted. */
-    signed: (times: number, id: string, address = 'a') =>
+    signed: (times: number, id: string, address = 'a', length = 0) =>
       count(times, () => {
-        limiter.enter(address);
-        limiter.signedBy(id, address);
+        limiter.enter(address, length);
+        limiter.signedBy(id, address, length);
       }),
     unsigned: (times: number, address = 'a') =>
       count(times, () => {
@@ -115,6 +115,17 @@ describe('strangers', () => {
     expect(limiter.signed(100, 'member', 'b')).toBe(100);
     limiter.pass(5);
     expect(limiter.signed(500, 'member')).toBe(500);
+  });
+
+  test('that keep sending what is long leave short requests of members behind the same address their way in', () => {
+    const limiter = limiterAt({ memberRequestsPerSecond: 1000, strangerRequestsPerSecond: 10 });
+    const long = 16 * 2 ** 20;
+    for (let second = 0; second < 20; second += 1) {
+      limiter.signed(50, 'stranger', 'a', long);
+      limiter.pass(1);
+    }
+    expect(limiter.signed(5, 'member')).toBe(5);
+    expect(limiter.signed(50, 'member', 'a', long)).toBeLessThanOrEqual(1);
   });
 
   test.each([
