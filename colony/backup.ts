@@ -10,11 +10,11 @@ import type { Identity } from './identity.ts';
  */
 export const BACKUP_MESSAGE_TYPE = 'getbackupmsg';
 
-/** A database on its way. */
+/** A database, or the file of a blob, on its way. */
 export interface Backup {
   readonly byteCount: number;
-  /** SHA-256 of all its bytes, as the server had it. */
-  readonly digest: Buffer;
+  /** SHA-256 of all its bytes, as the server had it: of a database only. */
+  readonly digest: Buffer | undefined;
   readonly bytes: ReadableStream<Uint8Array>;
 }
 
@@ -42,11 +42,11 @@ export async function requestBackup(
     signal.throwIfAborted();
     throw noBackup(server, toError(toError(thrown).cause ?? thrown).message, thrown);
   });
-  const [digest] = /(?<=^sha-256=:)[A-Za-z0-9+/]{43}=(?=:$)/u.exec(response.headers.get('repr-digest') ?? '') ?? [];
+  const [written] = /(?<=^sha-256=:)[A-Za-z0-9+/]{43}=(?=:$)/u.exec(response.headers.get('repr-digest') ?? '') ?? [];
   const byteCount = Number(response.headers.get('content-length') ?? Number.NaN);
-  if (response.ok && response.body !== null && digest !== undefined && Number.isSafeInteger(byteCount)) {
-    return { byteCount, digest: Buffer.from(digest, 'base64'), bytes: response.body };
-  }
+  const digest = written === undefined ? undefined : Buffer.from(written, 'base64');
+  const isWanted = response.ok && Number.isSafeInteger(byteCount) && (digest === undefined) === (file !== undefined);
+  if (isWanted && response.body !== null) return { byteCount, digest, bytes: response.body };
   const text = await response.text();
   if (response.status === 404 && !text.startsWith('{'))
     throw noBackup(server, 'status 404: only embedded servers make backups');

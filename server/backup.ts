@@ -13,6 +13,7 @@ import type { WireRequest } from './handler.ts';
 import { parsePayload } from './incoming.ts';
 import { Refusal } from './refusal.ts';
 import { digestOf, recallAnswer, rememberAnswer, requireRecent } from './repeats.ts';
+import { BLOB_FILE } from './store/backup-file.ts';
 import type { Snapshots } from './store/snapshot.ts';
 
 /** What a backup needs of the server. */
@@ -21,14 +22,16 @@ export interface BackupSource {
   readonly bodies: BodyReader;
   /** Undefined when the database is in memory only. */
   readonly snapshots: Snapshots | undefined;
+  /** Keeps the files of blobs from being removed until the result is called, and some time longer. */
+  readonly holdBlobs: () => () => void;
   /** Where the files of blobs lie. */
   readonly blobDirectory: string;
 }
 
 /**
- * The whole database, or with `file` a file of a blob that it names, at `POST /backup`, for the server's owner: the body is the envelope of a {@link BACKUP_MESSAGE_TYPE}, the
- * answer a SQLite file with its SHA-256 in `repr-digest` (RFC 9530). Each request is answered once: a recorded one opens
- * nothing.
+ * The whole database, or with `file` a file of a blob that it names, at `POST /backup`, for the server's owner: the body
+ * is the envelope of a {@link BACKUP_MESSAGE_TYPE}, the answer a SQLite file with its SHA-256 in `repr-digest` (RFC 9530),
+ * or the bytes of the blob. Each request is answered once: a recorded one opens nothing.
  */
 export function createBackupRoute(source: BackupSource): Route {
   return {
@@ -44,9 +47,13 @@ export function createBackupRoute(source: BackupSource): Route {
       }
       try {
         const { file } = await admit(services, body.toString(), addressOf(request));
-        await (file === undefined
-          ? sendDatabase(source, response)
-          : sendBlob(source, typeof file === 'string' ? file : '', response));
+        // What the copy of the database names must still be there when it is asked for.
+        const release = source.holdBlobs();
+        try {
+          await (file === undefined ? sendDatabase(source, response) : sendBlob(source, file, response));
+        } finally {
+          release();
+        }
       } catch (thrown) {
         if (response.headersSent) throw thrown;
         respondAnswer(response, toFailure(services.log, BACKUP_MESSAGE_TYPE, explain(thrown)));
@@ -81,31 +88,28 @@ async function sendDatabase({ snapshots, services }: BackupSource, response: Ser
   await send(services(), response, snapshot.read(), snapshot);
 }
 
-/** What the database knows by that name only: nothing else of the disk can be asked for. */
+/** Files of blobs only. Whether one is intact is for the client to see, who knows its digest from the database. */
 async function sendBlob(
   { services, blobDirectory }: BackupSource,
-  file: string,
+  file: unknown,
   response: ServerResponse,
 ): Promise<void> {
-  const blob = services().transactor.read(({ database }) =>
-    database.get<{ digest: string; bytes: number }>('SELECT digest, bytes FROM blobs WHERE file_name = ?', file),
-  );
-  if (blob === undefined) throw new Refusal(404, 'Failed to back up, blob not found');
+  if (typeof file !== 'string' || !BLOB_FILE.test(file)) throw new Refusal(404, 'Failed to back up, blob not found');
   await using handle = await open(join(blobDirectory, file), 'r');
-  const content = handle.createReadStream({ autoClose: false });
-  await send(services(), response, content, { byteCount: blob.bytes, digest: Buffer.from(blob.digest, 'hex') });
+  const { size: byteCount } = await handle.stat();
+  await send(services(), response, handle.createReadStream(), { byteCount });
 }
 
 async function send(
   { log }: Services,
   response: ServerResponse,
   content: Readable,
-  { byteCount, digest }: { readonly byteCount: number; readonly digest: Buffer },
+  { byteCount, digest }: { readonly byteCount: number; readonly digest?: Buffer },
 ): Promise<void> {
   response.writeHead(200, {
     'content-type': 'application/octet-stream',
     'content-length': byteCount,
-    'repr-digest': `sha-256=:${digest.toString('base64')}:`,
+    ...(digest === undefined ? {} : { 'repr-digest': `sha-256=:${digest.toString('base64')}:` }),
   });
   try {
     await pipeline(content, response);

@@ -236,6 +236,7 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     database,
     databasePath,
     bodies,
+    holdBlobs: () => blobs.hold(),
     metricsToken: options.metricsToken,
     clients: async () => ({ ...subscriptions.counts(), connections: await listener.connections() }),
     log,

@@ -27,6 +27,8 @@ export interface OperationsOptions {
   readonly database: Database;
   readonly databasePath: string;
   readonly bodies: BodyReader;
+  /** Keeps the files of blobs from being removed until the result is called, and some time longer. */
+  readonly holdBlobs: () => () => void;
   /** Without one, `/metrics` is for this machine only. */
   readonly metricsToken: string | undefined;
   /** What clients have open. */
@@ -53,7 +55,13 @@ export function createOperations(options: OperationsOptions): Operations {
     routes: [
       createHealthRoute(() => health.check()),
       createMetricsRoute(options.metricsToken, readMetrics),
-      createBackupRoute({ services, bodies: options.bodies, snapshots, blobDirectory: `${databasePath}.blobs` }),
+      createBackupRoute({
+        services,
+        bodies: options.bodies,
+        snapshots,
+        holdBlobs: options.holdBlobs,
+        blobDirectory: `${databasePath}.blobs`,
+      }),
     ],
     onCommit(durationMs, workCount, failure) {
       recorder.onCommit(durationMs, workCount, failure);

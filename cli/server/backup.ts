@@ -32,14 +32,17 @@ export const serverBackup = defineCommand({
     const { requireServerIdentity } = await import('../../colony/environment.ts');
     const { saveBackup } = await import('../views/backup.ts');
     const identity = requireServerIdentity(environment);
-    const { byteCount, processCount, blobCount, sha256 } = await saveBackup(
-      client.server,
-      identity,
-      path,
-      context.io.signal,
-    );
+    const saved = await saveBackup(client.server, identity, path, context.io.signal);
+    const { byteCount, processCount, blobs, missingBlobs, sha256 } = saved;
+    const [blobCount, missingBlobCount] = [blobs.length - missingBlobs.length, missingBlobs.length];
+    if (missingBlobCount > 0) {
+      const digests = missingBlobs.slice(0, 3).map(({ digest }) => `sha256:${digest}`);
+      context.say(
+        `warning: the server has lost or damaged ${missingBlobCount} of its ${blobs.length} blobs, which are not in the backup: ${digests.join(', ')}${missingBlobCount > 3 ? ', …' : ''}; whoever has their bytes can upload them again`,
+      );
+    }
     return {
-      json: { path, byteCount, processCount, blobCount, sha256 },
+      json: { path, byteCount, processCount, blobCount, missingBlobCount, sha256 },
       show: (out) =>
         out.facts([
           ['Backup', path],

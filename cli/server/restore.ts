@@ -24,9 +24,10 @@ export const serverRestore = defineCommand({
       describe: 'directory of keys and database (default: $SEALED_COLONIES_HOME or ~/.sealed-colonies)',
     },
     force: { type: 'boolean', describe: 'replace the database that is there' },
+    incomplete: { type: 'boolean', describe: 'go on without blobs that are missing or damaged' },
   },
   examples: [['server restore monday.db --force', 'back to what the server was on Monday']],
-  async run({ file, datadir, force }, { io }) {
+  async run({ file, datadir, force, incomplete }, { io }) {
     const directory = datadir === undefined ? developmentDirectory(io.env) : resolve(io.cwd, datadir);
     const colony = loadDevelopmentColony(directory);
     if (colony === undefined) {
@@ -35,20 +36,23 @@ export const serverRestore = defineCommand({
       );
     }
     const { restoreBackup } = await import('../../server/store/backup-file.ts');
-    const { facts, kept } = restoreBackup({
+    const { facts, missingBlobCount, kept } = restoreBackup({
       source: resolve(io.cwd, file),
       target: colony.databasePath,
       force,
+      incomplete,
       approve: (found) => requireColony(found, colony),
     });
     const { byteCount, processCount } = facts;
+    const blobCount = facts.blobs.length - missingBlobCount;
     return {
-      json: { path: colony.databasePath, byteCount, processCount, kept: kept ?? null },
+      json: { path: colony.databasePath, byteCount, processCount, blobCount, missingBlobCount, kept: kept ?? null },
       show: (out) =>
         out.facts([
           ['Database', colony.databasePath],
           ['Bytes', String(byteCount)],
           ['Processes', String(processCount)],
+          ['Blobs', String(blobCount)],
           ['Former', kept ?? '-'],
         ]),
     };

@@ -8,7 +8,9 @@ import type { Route } from '../http.ts';
 import type { Transaction } from '../transaction.ts';
 import { collectIdle, isFileKnown } from './catalogue.ts';
 import { openBlobFiles } from './files.ts';
+import { createKeeping } from './keeping.ts';
 import {
+  BACKUP_PAUSE_MS,
   DEFAULT_BLOB_GRACE_MS,
   DEFAULT_KEPT_FREE_BYTES,
   DEFAULT_MAX_BLOB_BYTES,
@@ -34,6 +36,10 @@ export interface BlobOptions {
 /** The blobs of a server. */
 export interface Blobs {
   readonly routes: readonly Route[];
+  /**
+   * Keeps all blobs until the result is called and ten minutes longer, because somebody copies them one after the other.
+   */
+  hold(): () => void;
   /** Forgets blobs that nobody has held for long. Part of the server's sweep. */
   sweep(transaction: Transaction): void;
   /** Removes files that belong to no blob, such as half uploads of an earlier life; again and again from now on. */
@@ -73,6 +79,7 @@ export function openBlobs(services: Services, databasePath: string, options: Blo
     }
   };
   const tidy = async (): Promise<void> => {
+    if (transactor.read(({ nowMs }) => keeping.isOn(nowMs))) return;
     try {
       await files.tidy((fileName) => transactor.read(({ database }) => isFileKnown(database, fileName)));
     } catch (thrown) {
@@ -81,10 +88,16 @@ export function openBlobs(services: Services, databasePath: string, options: Blo
   };
   let timer: NodeJS.Timeout | undefined;
   let lookedAtId = 0;
+  const keeping = createKeeping(BACKUP_PAUSE_MS);
   const running = new Set<Promise<void>>();
   return {
     routes: createBlobRoutes({ services, files, room, stallMs }).map((route) => tracked(route, running)),
+    hold() {
+      const end = keeping.begin();
+      return () => end(transactor.read(({ nowMs }) => nowMs));
+    },
     sweep(transaction) {
+      if (keeping.isOn(transaction.nowMs)) return;
       const { endId, fileNames } = collectIdle(transaction, lookedAtId, options.graceMs ?? DEFAULT_BLOB_GRACE_MS);
       transaction.afterwards.push((failure) => {
         if (failure !== undefined) return;

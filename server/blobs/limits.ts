@@ -12,3 +12,5 @@ export const MAX_BLOB_TRANSFERS = 128;
 export const MAX_BLOB_REFERENCES = 10_000;
 /** Files that belong to no blob are looked for this often. */
 export const TIDY_INTERVAL_MS = 60 * 60 * 1000;
+/** Whoever copies blobs, one request each, may pause so long in between, to look at the copy of the database say. */
+export const BACKUP_PAUSE_MS = 10 * 60 * 1000;

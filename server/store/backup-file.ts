@@ -3,7 +3,6 @@ import {
   chmodSync,
   closeSync,
   copyFileSync,
-  cpSync,
   existsSync,
   fsyncSync,
   openSync,
@@ -14,6 +13,7 @@ import {
 import { randomBytes } from 'node:crypto';
 import Sqlite from 'libsql';
 import { toError, UserError } from '../../colony/errors.ts';
+import { copyBlobs, type KnownBlob } from './blob-copies.ts';
 import { explainOpening, openDatabase } from './database.ts';
 import { type Ask, damaged, findDamage, isDamage } from './integrity.ts';
 
@@ -21,8 +21,8 @@ import { type Ask, damaged, findDamage, isDamage } from './integrity.ts';
 export interface BackupFacts {
   readonly byteCount: number;
   readonly processCount: number;
-  /** The names of the files that blobs lie in. */
-  readonly blobFiles: readonly string[];
+  /** The blobs whose files belong beside it, in a directory `<path>.blobs`. */
+  readonly blobs: readonly KnownBlob[];
   readonly colonies: readonly { readonly name: string; readonly id: string }[];
 }
 
@@ -41,7 +41,7 @@ export function inspectBackup(path: string): BackupFacts {
     const [count] = ask('SELECT count(*) AS count FROM processes');
     const colonies = ask('SELECT colony_name AS name, colony_id AS id FROM colonies ORDER BY name');
     return {
-      blobFiles: blobFilesOf(ask),
+      blobs: blobsOf(ask),
       byteCount: statSync(path).size,
       processCount: Number(count?.count),
       colonies: colonies as { name: string; id: string }[],
@@ -54,12 +54,14 @@ export function inspectBackup(path: string): BackupFacts {
 }
 
 /** Names that are no more than names, whatever the file holds; none where it is older than blobs. */
-function blobFilesOf(ask: Ask): string[] {
+function blobsOf(ask: Ask): KnownBlob[] {
   if (ask("SELECT 1 FROM sqlite_schema WHERE name = 'blobs'").length === 0) return [];
-  return ask('SELECT file_name FROM blobs')
-    .map(({ file_name }) => String(file_name))
-    .filter((name) => /^[0-9a-f]{32}$/.test(name));
+  const blobs = ask('SELECT file_name AS fileName, digest, bytes FROM blobs ORDER BY blob_id');
+  return (blobs as unknown as KnownBlob[]).filter(({ fileName }) => BLOB_FILE.test(fileName));
 }
+
+/** How the files of blobs are named. */
+export const BLOB_FILE = /^[0-9a-f]{32}$/u;
 
 /** How a backup is put in place. */
 export interface Restoration {
@@ -69,6 +71,8 @@ export interface Restoration {
   readonly target: string;
   /** Whether a database that is there may make room; it is kept under another name. */
   readonly force: boolean;
+  /** Whether it may lack blobs. */
+  readonly incomplete: boolean;
   /** Looks at what would be restored; what it throws ends the restoration before anything has changed. */
   readonly approve: (facts: BackupFacts) => void;
 }
@@ -79,8 +83,10 @@ export interface Restoration {
  * @returns what was restored, and the name under which the former database is kept
  * @throws UserError when the backup is damaged or of a newer server, a server runs on the target, or it may not be replaced
  */
-export function restoreBackup({ source, target, force, approve }: Restoration): {
+export function restoreBackup({ source, target, force, incomplete, approve }: Restoration): {
   readonly facts: BackupFacts;
+  /** How many blobs are neither in the backup nor in what it replaces. */
+  readonly missingBlobCount: number;
   readonly kept: string | undefined;
 } {
   if (existsSync(target) && !force) {
@@ -97,10 +103,12 @@ export function restoreBackup({ source, target, force, approve }: Restoration): 
     openDatabase(draft).close();
     approve(facts);
     syncFile(draft);
-    if (existsSync(`${source}.blobs`)) cpSync(`${source}.blobs`, `${draft}.blobs`, { recursive: true });
+    // The files of blobs never change: those of the former database are as good.
+    const missing = copyBlobs(facts.blobs, [`${source}.blobs`, `${target}.blobs`], `${draft}.blobs`);
+    if (missing.length > 0 && !incomplete) throw lacksBlobs(source, facts, missing);
     const kept = existsSync(target) ? `${target}.replaced-${mark}` : undefined;
     replace(draft, target, kept);
-    return { facts, kept };
+    return { facts, missingBlobCount: missing.length, kept };
   } finally {
     moveDatabase(draft, undefined);
     rmSync(`${draft}.blobs`, { recursive: true, force: true });
@@ -139,9 +147,13 @@ function replace(draft: string, target: string, kept: string | undefined): void 
   }
 }
 
-/** A backup without blobs leaves those that are there: the files of blobs never change. */
+function lacksBlobs(source: string, { blobs }: BackupFacts, missing: readonly KnownBlob[]): UserError {
+  return new UserError(
+    `${source}.blobs: expected the ${blobs.length} blobs of the backup, ${missing.length} are missing or damaged; put the directory of the backup there, or restore without them with --incomplete`,
+  );
+}
+
 function replaceBlobs(draft: string, target: string, kept: string | undefined): void {
-  if (!existsSync(draft)) return;
   if (existsSync(target)) {
     if (kept === undefined) rmSync(target, { recursive: true });
     else renameSync(target, kept);

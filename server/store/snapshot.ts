@@ -63,7 +63,8 @@ export function createSnapshots(database: Database, path: string): Snapshots {
         const copy = await copyInto(target);
         return {
           ...copy,
-          read: () => target.createReadStream({ start: 0, autoClose: false }),
+          // One that did not close itself would keep the handle from ever being closed.
+          read: () => target.createReadStream({ start: 0 }),
           [Symbol.asyncDispose]: () => target.close(),
         };
       } finally {

@@ -6,6 +6,8 @@ import * as z from 'zod';
 import { loadDevelopmentColony } from '../../colony/development-colony.ts';
 import { sealRequest } from '../../colony/envelope.ts';
 import { generateIdentity } from '../../colony/identity.ts';
+import { inspectBackup } from '../../server/store/backup-file.ts';
+import { isIntact } from '../../server/store/blob-copies.ts';
 import { freshBytes, getBlob, nameOf, putBlob } from '../support/blob-requests.ts';
 import { type Address, urlOf } from '../support/rpc.ts';
 import { run, startCliColony, temporaryDirectory } from './support.ts';
@@ -64,6 +66,46 @@ describe('server backup', () => {
     for (const name of files) await rm(join(`${databasePath}.blobs`, name));
     expect(await cli.json(['server', 'backup', 'b.db', '--force'])).toMatchObject({ blobCount: 2 });
     expect(await cli.json(['server', 'backup', 'c.db'])).toMatchObject({ blobCount: 0 });
+  });
+
+  test('leaves out blobs that the server has damaged, says so, and gets anew what is damaged beside the file', async () => {
+    await using cli = await startCliColony();
+    const { address, user, colonyName, databasePath } = cli.colony;
+    for (const length of [300_000, 10]) await putBlob(address, user, colonyName, freshBytes(length));
+    await cli.run(['server', 'backup', 'b.db']);
+    const directory = join(cli.colony.directory, 'b.db.blobs');
+    const [good = '', bad = ''] = await readdir(directory);
+    await writeFile(join(directory, good), 'changed');
+    for (const name of [bad, '0'.repeat(32)]) await writeFile(join(directory, name), 'changed');
+    await writeFile(join(`${databasePath}.blobs`, bad), 'changed');
+    const { code, stdout, stderr } = await cli.run(['server', 'backup', 'b.db', '--force', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ blobCount: 1, missingBlobCount: 1 });
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('lost or damaged 1 of its 2') });
+    expect(await readFile(join(directory, good))).toEqual(await readFile(join(`${databasePath}.blobs`, good)));
+    expect(await readdir(directory)).not.toContain('0'.repeat(32));
+  });
+
+  test('is complete while blobs come and go', async () => {
+    await using cli = await startCliColony();
+    const { colony } = cli;
+    const store = async (): Promise<void> => {
+      const content = freshBytes(50_000);
+      await putBlob(colony.address, colony.user, colony.colonyName, content);
+      await colony.submit({ args: [{ blob: nameOf(content) }] }, 'worker');
+    };
+    await Promise.all(Array.from({ length: 20 }, store));
+    let isDone = false;
+    const work = (async () => {
+      while (!isDone) await Promise.all([store(), store()]);
+    })();
+    const saved = await Promise.all(['1.db', '2.db'].map((name) => cli.json(['server', 'backup', name])));
+    isDone = true;
+    await work;
+    for (const { path } of z.array(Saved).parse(saved)) {
+      const { blobs } = inspectBackup(path);
+      expect(blobs.length).toBeGreaterThanOrEqual(20);
+      expect(blobs.filter((blob) => !isIntact(join(`${path}.blobs`, blob.fileName), blob))).toEqual([]);
+    }
   });
 
   test('is for the owner of the server', async () => {
@@ -210,6 +252,35 @@ describe('server restore', () => {
     const { server: address } = loadDevelopmentColony(home) ?? colony;
     expect((await getBlob(address, colony.userIdentity, colony.colonyName, nameOf(content))).body).toEqual(content);
     expect((await run(['server', 'status'], { env: again.env })).code).toBe(0);
+  });
+
+  test('refuses a backup that lacks blobs, unless the former database has them or they are given up', async () => {
+    await using directory = await temporaryDirectory();
+    const home = directory.path;
+    const server = await startDevelopmentServer(home);
+    const colony = loadDevelopmentColony(home);
+    if (colony === undefined) throw new Error('expected a development colony, got none');
+    for (const length of [1000, 10]) {
+      await putBlob(colony.server, colony.userIdentity, colony.colonyName, freshBytes(length));
+    }
+    const options = { env: server.env, cwd: home };
+    await run(['server', 'backup', 'b.db'], options);
+    await server.stop();
+    const restore = (...flags: readonly string[]) =>
+      run(['server', 'restore', 'b.db', '--force', '--json', ...flags], options);
+    const [lost = '', damaged = ''] = await readdir(join(home, 'b.db.blobs'));
+    await rm(join(home, 'b.db.blobs', lost));
+    await writeFile(join(home, 'b.db.blobs', damaged), 'changed');
+    const { kept, ...fromBoth } = z.looseObject({ kept: z.string() }).parse(JSON.parse((await restore()).stdout));
+    expect(fromBoth).toMatchObject({ blobCount: 2, missingBlobCount: 0 });
+    expect((await readdir(`${kept}.blobs`)).toSorted()).toEqual([lost, damaged].toSorted());
+    await rm(join(home, 'server.db.blobs'), { recursive: true });
+    const before = await readdir(home);
+    expect(await restore()).toMatchObject({ code: 1, stderr: expect.stringContaining('2 are missing or damaged') });
+    expect(await readdir(home)).toEqual(before);
+    const { stdout } = await restore('--incomplete');
+    expect(JSON.parse(stdout)).toMatchObject({ blobCount: 0, missingBlobCount: 2 });
+    expect(await readdir(join(home, 'server.db.blobs'))).toEqual([]);
   });
 
   test('replaces a damaged database', async () => {

@@ -1,11 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
+import { sealRequest } from '../../colony/envelope.ts';
 import { addFile, ColonyFile, removeFile } from '../../colony/messages/files.ts';
 import { removeProcess } from '../../colony/messages/processes.ts';
 import { blobsNamedIn } from '../../server/blobs/references.ts';
 import { freshBytes, getBlob, nameOf, putBlob } from '../support/blob-requests.ts';
 import { until } from '../support/processes.ts';
+import { urlOf } from '../support/rpc.ts';
 import { assign, submitGraph, succeed } from '../support/server-calls.ts';
 import { startTestColony, type TestColony } from '../support/test-colony.ts';
 
@@ -19,7 +21,8 @@ async function startColony(graceMs = HOUR_MS) {
     blobs: { graceMs },
     clock: () => Date.now() + passedMs,
   });
-  return { colony, pass: (ms: number) => void (passedMs += ms), [Symbol.asyncDispose]: () => colony.stop() };
+  const now = (): number => Date.now() + passedMs;
+  return { colony, now, pass: (ms: number) => void (passedMs += ms), [Symbol.asyncDispose]: () => colony.stop() };
 }
 
 const filesOf = ({ databasePath }: TestColony) => readdir(`${databasePath}.blobs`);
@@ -159,4 +162,27 @@ describe('names of blobs in JSON', () => {
       expect([...blobsNamedIn(json)]).toEqual([]);
     },
   );
+});
+
+test('while a backup is made, blobs are kept that nobody holds any more', async () => {
+  await using setup = await startColony(60_000);
+  const { colony, pass, now } = setup;
+  await store(colony);
+  const ask = (nonce: string, file?: string) =>
+    fetch(urlOf(colony.address, '/backup'), {
+      method: 'POST',
+      body: JSON.stringify(sealRequest('getbackupmsg', { nonce, issuedat: now(), file }, colony.serverOwner)),
+    });
+  await (await ask('database')).arrayBuffer();
+  pass(5 * 60_000);
+  await sweeps(setup);
+  const [file] = await filesOf(colony);
+  expect((await (await ask('blob', file)).arrayBuffer()).byteLength).toBe(100);
+  // Whoever has read an answer can be ahead of who has sent it.
+  await sweeps(setup);
+  pass(9 * 60_000);
+  await sweeps(setup);
+  expect(await filesOf(colony)).toEqual([file]);
+  pass(60_001);
+  await until(isGone(colony));
 });
