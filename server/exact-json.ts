@@ -9,7 +9,7 @@ import { isDigit, endOfNumber, endOfString, type JsonShape, QUOTE } from './json
 let isMet = false;
 
 /** An integer that a double would change the digits of. Whoever calculates with it gets the nearest double. */
-export class ExactNumber {
+class ExactNumber {
   /** Its digits, after a sign maybe. */
   readonly text: string;
 

@@ -94,12 +94,12 @@ describe('server backup', () => {
       await colony.submit({ args: [{ blob: nameOf(content) }] }, 'worker');
     };
     await Promise.all(Array.from({ length: 20 }, store));
-    let isDone = false;
+    const saving = new AbortController();
     const work = (async () => {
-      while (!isDone) await Promise.all([store(), store()]);
+      while (!saving.signal.aborted) await Promise.all([store(), store()]);
     })();
     const saved = await Promise.all(['1.db', '2.db'].map((name) => cli.json(['server', 'backup', name])));
-    isDone = true;
+    saving.abort();
     await work;
     for (const { path } of z.array(Saved).parse(saved)) {
       const { blobs } = inspectBackup(path);
