@@ -62,6 +62,7 @@ async function survey(desk: Desk, table: PartyTable, request: TrainingRequest, {
     throw refusal('WRONG_PARTY', `survey: expected ${desk.name} among the feature parties of the request, it is not`);
   }
   requireAcceptable(desk, request);
+  desk.peers.requireListed([request.label, ...request.features].filter((name) => name !== desk.name));
   requireFreshName(desk, request);
   const { rowCount, idsDigest, columns } = await readTable(table, signal);
   const facts = { party: desk.name, rows: rowCount, idsDigest, columns: columns.length };

@@ -60,6 +60,7 @@ async function survey(desk: Desk, table: PartyTable, request: TrainingRequest, {
     throw refusal('WRONG_PARTY', `survey: expected ${desk.name} as the label party of the request, it is not`);
   }
   requireAcceptable(desk, request);
+  desk.peers.requireListed(request.features);
   requireFreshName(desk, request);
   const { rowCount, idsDigest } = await readTable(table, signal);
   return encodeMessage(Survey, { v: 1, kind: 'survey', party: desk.name, rows: rowCount, idsDigest, columns: 0 });

@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { parseJson } from '../../colony/json-text.ts';
-import { hasLoss, isCubic, partiesOf, readParameters, RunParameters } from './parameters.ts';
+import { hasLoss, isCubic, parametersDigest, partiesOf, readParameters, RunParameters } from './parameters.ts';
 import { refusal } from './refusal.ts';
 
 /** What a training is beyond its parameters: how it is asked for, and how it is cut into workflows. */
@@ -165,6 +166,15 @@ function requireSameRows(surveys: readonly Survey[]): void {
       );
     }
   }
+}
+
+/**
+ * SHA-256 over all that a training says, lower-case hexadecimal. Contexts name the parameters only; a party that has begun a
+ * run goes on with this very training, since other rows held out would put other predictions under the same pads.
+ */
+export function trainingDigest({ parameters, aggregator, blockIterations, holdoutEvery, totalRows }: Training): string {
+  const parts = [parametersDigest(parameters), aggregator, blockIterations, holdoutEvery, totalRows];
+  return createHash('sha256').update(parts.join('/')).digest('hex');
 }
 
 /** How many of the aligned rows are kept apart. */

@@ -18,6 +18,7 @@ import { type LabelRun, recallLabels } from './label-run.ts';
 /** Draws this party's own key and encrypts its rows under it, once. A repetition says the same. */
 export async function rows(run: FeatureRun, _inputs: readonly string[], tools: CallTools): Promise<string> {
   const { desk, training } = run;
+  await recall(run);
   const store = keyStoreOf(desk, training.parameters);
   const keys = await recallKeys(store);
   const own = keys.own ?? (await drawOwn(desk, training.parameters));

@@ -51,7 +51,10 @@ export function sharersOf({ parameters }: Training): readonly string[] {
 /** @throws TerminalError `WRONG_PARTY` when this daemon is not what the training says */
 export function requireRole(desk: Desk, training: Training, role: 'label' | 'feature' | 'aggregator'): void {
   const { parameters, aggregator } = training;
-  if (role !== 'aggregator') requireAcceptable(desk, parameters);
+  if (role !== 'aggregator') {
+    requireAcceptable(desk, parameters);
+    desk.peers.requireListed(partiesOf(parameters).filter((name) => name !== desk.name));
+  }
   const isRight =
     role === 'feature'
       ? parameters.features.some(({ name }) => name === desk.name)
@@ -76,9 +79,13 @@ export function requireAcceptable(
   );
 }
 
+/** What a party's secrets of a run are kept in: while one of these is there, its pads may be drawn again. */
+const SECRET_FILES = ['state.json', 'keys.json'];
+
 /** @throws TerminalError `WRONG_RUN` for a name that this party knows already: pads never meet two trainings */
 export function requireFreshName(desk: Desk, { run }: Pick<RunParameters, 'run'>): void {
-  if (!existsSync(openRunFiles(desk.root, run).pathOf('state.json'))) return;
+  const files = openRunFiles(desk.root, run);
+  if (!SECRET_FILES.some((name) => existsSync(files.pathOf(name)))) return;
   throw refusal(
     'WRONG_RUN',
     `run ${run}: expected a name that ${desk.name} has not seen, got one of an earlier run; choose another`,

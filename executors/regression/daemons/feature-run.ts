@@ -6,7 +6,7 @@ import { refusal } from '../refusal.ts';
 import { FileRunStore } from '../run-store.ts';
 import { type PreparedColumns, prepareColumns } from '../scaling.ts';
 import { decodeShare } from '../shares.ts';
-import { divideRows, type Training } from '../training.ts';
+import { divideRows, type Training, trainingDigest } from '../training.ts';
 import type { ShareHolder } from '../rounds/threshold.ts';
 import { type CallTools, type Desk, filesOf } from './desk.ts';
 import { FeatureMemory } from './memory.ts';
@@ -94,10 +94,20 @@ export async function recall(run: FeatureRun): Promise<FeatureMemory> {
     );
   }
   if (memory.finished) throw hasEnded(`run ${run.training.parameters.run}`);
+  requireSameTraining(run.training, memory.training);
   if (memory.tableDigest === run.tableDigest) return memory;
   throw refusal(
     'DATA_CHANGED',
     `run ${run.training.parameters.run}: expected the table that it began with, got another; a run needs the same rows to its end`,
+  );
+}
+
+/** @throws TerminalError `WRONG_RUN` when a run began with another training, though its parameters are the same */
+export function requireSameTraining(training: Training, known: string): void {
+  if (trainingDigest(training) === known) return;
+  throw refusal(
+    'WRONG_RUN',
+    `run ${training.parameters.run}: expected the training that it began with, got another; submit it under a new name`,
   );
 }
 

@@ -7,8 +7,8 @@ import { readKey } from '../agreement.ts';
 import type { RunParameters } from '../parameters.ts';
 import { refusal } from '../refusal.ts';
 import { encodeShare, readShare } from '../shares.ts';
-import type { Training } from '../training.ts';
-import { type CallTools, type Desk, keyMakerOf, sharersOf } from './desk.ts';
+import { type Training, trainingDigest } from '../training.ts';
+import { type CallTools, type Desk, keyMakerOf, requireFreshName, sharersOf } from './desk.ts';
 import { type FeatureRun, recall } from './feature-run.ts';
 import type { FeatureMemory } from './memory.ts';
 
@@ -17,13 +17,16 @@ import type { FeatureMemory } from './memory.ts';
 /** Draws this party's X25519 key of the run, and says its public half. A repetition says the same. */
 export async function halfOf(run: FeatureRun): Promise<string> {
   const { desk, training, store } = run;
-  const memory = (await store.load()) === undefined ? firstMemory(run, hexOf(createHalf())) : await recall(run);
+  const isNew = (await store.load()) === undefined;
+  if (isNew) requireFreshName(desk, training.parameters);
+  const memory = isNew ? firstMemory(run, hexOf(createHalf())) : await recall(run);
   await store.commit(memory);
   return halfText(training.parameters, desk.name, ownHalf(desk, memory.half), desk.identity);
 }
 
-function firstMemory({ tableDigest, prepared }: FeatureRun, half: FeatureMemory['half']): FeatureMemory {
+function firstMemory({ training, tableDigest, prepared }: FeatureRun, half: FeatureMemory['half']): FeatureMemory {
   return {
+    training: trainingDigest(training),
     half,
     key: null,
     tableDigest,

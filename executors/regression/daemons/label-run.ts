@@ -13,10 +13,10 @@ import { refusal } from '../refusal.ts';
 import { labelsRound } from '../rounds/label.ts';
 import { FileRunStore } from '../run-store.ts';
 import { prepareLabels } from '../scaling.ts';
-import { divideRows, type Training } from '../training.ts';
+import { divideRows, type Training, trainingDigest } from '../training.ts';
 import { forgetKeys } from './additive-keys.ts';
-import { type CallTools, type Desk, filesOf } from './desk.ts';
-import { hasEnded, requireAgreedRows } from './feature-run.ts';
+import { type CallTools, type Desk, filesOf, requireFreshName } from './desk.ts';
+import { hasEnded, requireAgreedRows, requireSameTraining } from './feature-run.ts';
 import { hexOf, keysOf, receiveShare } from './feature-setup.ts';
 import { LabelMemory } from './memory.ts';
 import { openingBefore } from './openings.ts';
@@ -80,6 +80,7 @@ export async function recallLabels(run: LabelRun): Promise<LabelMemory> {
     throw refusal('STALE_CONTEXT', `${name}: expected its set-up to have been done here, got none; submit it anew`);
   }
   if (memory.finished) throw hasEnded(name);
+  requireSameTraining(run.training, memory.training);
   if (memory.tableDigest === run.tableDigest) return memory;
   throw refusal(
     'DATA_CHANGED',
@@ -91,7 +92,9 @@ export async function recallLabels(run: LabelRun): Promise<LabelMemory> {
 export async function beginMemory(run: LabelRun): Promise<LabelMemory> {
   const known = await run.store.load();
   if (known !== undefined) return recallLabels(run);
+  requireFreshName(run.desk, run.training.parameters);
   const memory: LabelMemory = {
+    training: trainingDigest(run.training),
     half: null,
     pairs: {},
     key: null,

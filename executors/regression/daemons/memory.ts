@@ -22,6 +22,8 @@ const share = {
 };
 
 const common = {
+  /** Digest of the training that the run began with. */
+  training: z.string(),
   /** The X25519 key of this run. */
   half: z.strictObject({ privateHalf: Hex, publicHalf: Hex }).nullable(),
   /** Seeds shared with other parties, by party. */

@@ -1,5 +1,4 @@
-import { parametersDigest } from '../parameters.ts';
-import type { Training } from '../training.ts';
+import { type Training, trainingDigest } from '../training.ts';
 
 /** Runs beyond these are opened again when their turn comes: each holds its table. */
 const MOST_OPEN = 2;
@@ -15,7 +14,7 @@ export class OpenRuns<Run extends OpenRun> {
 
   /** The run of a training, opened by `open` where it is not open yet. */
   async get(training: Training, open: () => Promise<Run>): Promise<Run> {
-    const key = keyOf(training);
+    const key = trainingDigest(training);
     const run = this.#runs.get(key) ?? (await open());
     this.#runs.delete(key);
     this.#runs.set(key, run);
@@ -23,8 +22,4 @@ export class OpenRuns<Run extends OpenRun> {
     if (this.#runs.size > MOST_OPEN && oldest !== undefined) this.#runs.delete(oldest);
     return run;
   }
-}
-
-function keyOf({ parameters, aggregator, blockIterations, holdoutEvery, totalRows }: Training): string {
-  return [parametersDigest(parameters), aggregator, blockIterations, holdoutEvery, totalRows].join('/');
 }

@@ -11,6 +11,8 @@ export interface Peers {
    * @throws TerminalError `NOT_ACCEPTED` when the operator's list lacks the party, `WRONG_PARTY` when the colony has several
    */
   idOf(party: string, signal: AbortSignal): Promise<string>;
+  /** @throws TerminalError `NOT_ACCEPTED` when the operator has a list and it lacks one of these parties */
+  requireListed(parties: readonly string[]): void;
 }
 
 /** Where ids come from. */
@@ -29,12 +31,7 @@ export function createPeers({ client, colonyName, pinned, log }: PeerSources): P
     async idOf(party, signal) {
       const known = pinned.get(party);
       if (known !== undefined) return known;
-      if (pinned.size > 0) {
-        throw refusal(
-          'NOT_ACCEPTED',
-          `${party}: expected one of the parties that this daemon's operator has listed, got another; ask the operator to add its id with --peer`,
-        );
-      }
+      if (pinned.size > 0) throw notListed(party);
       const id = await registeredId(client, colonyName, party, signal);
       if (!told.has(party)) {
         log.warn({ party, executorId: id }, 'the server says who this party is; pin its id with --peer to be sure');
@@ -42,7 +39,18 @@ export function createPeers({ client, colonyName, pinned, log }: PeerSources): P
       }
       return id;
     },
+    requireListed(parties) {
+      const stranger = parties.find((party) => !pinned.has(party));
+      if (pinned.size > 0 && stranger !== undefined) throw notListed(stranger);
+    },
   };
+}
+
+function notListed(party: string): Error {
+  return refusal(
+    'NOT_ACCEPTED',
+    `${party}: expected one of the parties that this daemon's operator has listed, got another; ask the operator to add its id with --peer`,
+  );
 }
 
 async function registeredId(
