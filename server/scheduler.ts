@@ -283,13 +283,16 @@ function findCandidate({ database }: Transaction, want: Want): ProcessRow | unde
   return database.get<ProcessRow>(
     `SELECT * FROM processes WHERE ${QUEUE} AND cpu_milli <= ? AND memory_mebibytes <= ?
        AND location_name IN ('', ?)
-       AND (executor_names IS NULL OR EXISTS (SELECT 1 FROM json_each(executor_names) WHERE value = ?))
+       AND (executor_names IS NULL OR instr(executor_names, ?) > 0
+         AND EXISTS (SELECT 1 FROM json_each(executor_names) WHERE value = ?))
      ORDER BY priority_ms, sequence LIMIT 1`,
     executor.colony_name,
     executor.executor_type,
     cpuMilli ?? Number.MAX_SAFE_INTEGER,
     memoryMebibytes ?? Number.MAX_SAFE_INTEGER,
     executor.location_name.toLowerCase(),
+    // Where its text does not occur, many names need not be taken apart.
+    JSON.stringify(executor.executor_name),
     executor.executor_name,
   );
 }

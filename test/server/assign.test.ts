@@ -4,11 +4,11 @@ import { describe, expect, test } from 'vitest';
 import { sealRequest } from '../../colony/envelope.ts';
 import { pauseAssignments, getPauseStatus, resumeAssignments } from '../../colony/messages/colonies.ts';
 import { getExecutor } from '../../colony/messages/executors.ts';
-import { assignProcess, getProcesses, type Process } from '../../colony/messages/processes.ts';
+import { assignProcess, getProcesses, type Process, submitFunctionSpec } from '../../colony/messages/processes.ts';
 import { until } from '../support/processes.ts';
 import { rpcRaw } from '../support/rpc.ts';
 import { assign, quick, succeed } from '../support/server-calls.ts';
-import { startTestColony, type TestColony, type TestExecutor } from '../support/test-colony.ts';
+import { functionSpec, startTestColony, type TestColony, type TestExecutor } from '../support/test-colony.ts';
 
 const nothing = { status: 404, serverMessage: 'No process available for assignment' };
 
@@ -161,6 +161,16 @@ describe('an executor gets only', () => {
     expect(await assign(colony, one)).toMatchObject({ processId: open.processId });
     await expect(assign(colony, one, { timeoutSeconds: -1 })).rejects.toMatchObject(nothing);
     expect(await assign(colony, two)).toMatchObject({ spec: { conditions: { executorNames: ['two'] } } });
+  });
+
+  test('processes that name it, whatever its name is made of', async () => {
+    await using colony = await startTestColony(quick);
+    for (const name of ['a"b', 'a\\', 'ö', "it's", '%', '["a"]']) {
+      const executor = await colony.addExecutor('worker', name);
+      const spec = functionSpec('test', 'worker', { conditions: { executorNames: ['other', name] } });
+      const { processId } = await colony.call(colony.user, submitFunctionSpec, { spec });
+      expect(await assign(colony, executor, { timeoutSeconds: -1 })).toMatchObject({ processId });
+    }
   });
 
   test('what it has processors and memory for', async () => {
