@@ -1,6 +1,7 @@
-import { addExecutorLog, addLog, getLogs, searchLogs } from '../../colony/messages/logs.ts';
+import { setImmediate as letOthersWork } from 'node:timers/promises';
+import { addExecutorLog, addLog, getLogs, type LogEntry, searchLogs } from '../../colony/messages/logs.ts';
 import { STATE } from '../graph.ts';
-import { type Call, faultTexts, type Handler, reads, writes } from '../handler.ts';
+import { type Call, faultTexts, type Handler, polls, reads, writes } from '../handler.ts';
 import {
   MAX_EXECUTOR_LOG_LINES_PER_HOUR,
   MAX_LOG_CHARACTERS,
@@ -68,16 +69,22 @@ export const logHandlers: readonly Handler[] = [
       return listLogs(call.database, request.colonyName, sourceOf(call, request), range);
     },
   }),
-  reads({
+  polls({
     message: searchLogs,
     texts: faultTexts('Failed to search logs', 'Failed to get logs'),
     role: member,
-    handle(request, _member, { database, nowMs }) {
+    async handle(request, _member, { database, nowMs }, disconnected) {
       if (request.count > MAX_LOGS_PER_SEARCH) {
         throw new Refusal(400, `Count exceeds max log count (${MAX_LOGS_PER_SEARCH})`);
       }
       if (request.days > MAX_SEARCH_DAYS) throw new Refusal(400, `Count exceeds max day count (${MAX_SEARCH_DAYS})`);
-      return search(database, nowMs, { ...request, count: Math.max(0, request.count) });
+      const step = search(database, nowMs, { ...request, count: Math.max(0, request.count) });
+      const found: LogEntry[] = [];
+      for (let lines = step(); lines !== undefined && !disconnected.aborted; lines = step()) {
+        found.push(...lines);
+        await letOthersWork();
+      }
+      return found;
     },
   }),
 ];

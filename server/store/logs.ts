@@ -84,22 +84,49 @@ export function listLogs(database: Database, colonyName: string, source: LogSour
   return (range.latest ? fittingRows.toReversed() : fittingRows).map(toLogEntry);
 }
 
-/** Lines of the last days that contain a text, oldest first. */
-export function searchLogs(
-  database: Database,
-  nowMs: number,
-  search: { readonly colonyName: string; readonly text: string; readonly days: number; readonly count: number },
-): LogEntry[] {
-  return database
-    .all<LogRow>(
-      `SELECT * FROM logs WHERE colony_name = ? AND timestamp_us > ? AND instr(message, ?) > 0
+/** What is looked for. */
+export interface LogSearch {
+  readonly colonyName: string;
+  readonly text: string;
+  /** How far back. */
+  readonly days: number;
+  /** At most so many lines. */
+  readonly count: number;
+}
+
+/** So many lines, of whatever colony, are looked at in one step: they can have 32 MiB. */
+const LINES_PER_STEP = 500;
+
+/**
+ * Lines of the last days that contain a text, oldest first. Nothing but reading them all finds them, and they can be
+ * many, so the search goes on step by step.
+ *
+ * @returns gives the lines found by the next step; undefined after the last one
+ */
+export function searchLogs(database: Database, nowMs: number, search: LogSearch): () => LogEntry[] | undefined {
+  let afterUs = (nowMs - search.days * MILLISECONDS_PER_DAY) * MICROSECONDS_PER_MILLISECOND;
+  let missingCount = search.count;
+  return () => {
+    const page = database.get<{ end: number | null }>(
+      `SELECT max(timestamp_us) AS end FROM
+         (SELECT timestamp_us FROM logs WHERE timestamp_us > ? ORDER BY timestamp_us LIMIT ${LINES_PER_STEP})`,
+      afterUs,
+    );
+    const endUs = page?.end ?? undefined;
+    if (endUs === undefined || missingCount === 0) return undefined;
+    const found = database.all<LogRow>(
+      `SELECT * FROM logs WHERE timestamp_us > ? AND timestamp_us <= ? AND colony_name = ? AND instr(message, ?) > 0
        ORDER BY timestamp_us LIMIT ?`,
+      afterUs,
+      endUs,
       search.colonyName,
-      (nowMs - search.days * MILLISECONDS_PER_DAY) * MICROSECONDS_PER_MILLISECOND,
       search.text,
-      search.count,
-    )
-    .map(toLogEntry);
+      missingCount,
+    );
+    afterUs = endUs;
+    missingCount -= found.length;
+    return found.map(toLogEntry);
+  };
 }
 
 function toLogEntry(row: LogRow): LogEntry {

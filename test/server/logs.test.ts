@@ -97,6 +97,24 @@ async function fill(colony: TestColony, processId: string | null, timestampUs: n
   await colony.restart();
 }
 
+test('lines are found among thousands, oldest first and as many as were asked for', async () => {
+  await using colony = await startTestColony(quick);
+  const executor = await colony.addExecutor('worker', 'w');
+  const firstUs = (Date.now() - 60_000) * 1000;
+  await fill(colony, null, firstUs);
+  const written = { colonyName: 'test', executorName: 'w', message: 'a needle' };
+  await colony.call(executor.identity, addExecutorLog, written);
+  await runningWithLogs(colony, ['another needle']);
+  const found = (text: string, count: number) =>
+    colony.call(colony.user, searchLogs, { colonyName: 'test', text, days: 1, count });
+  expect((await found('needle', 10)).map(({ message }) => message)).toEqual(['a needle', 'another needle']);
+  const many = await found('x', 100);
+  expect(many.map(({ timestampNs }) => timestampNs)).toEqual(
+    Array.from({ length: 100 }, (_, index) => (firstUs + 1 + index) * 1000),
+  );
+  expect(await found('x', 0)).toEqual([]);
+});
+
 describe('a log that grows too long', () => {
   test('of a process takes ten thousand lines', async () => {
     await using colony = await startTestColony(quick);
