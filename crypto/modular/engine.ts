@@ -72,6 +72,8 @@ export interface PowerAccumulator {
   readonly exponentBits: number;
   /** Buckets take 2^windowBits rows for every window: wider ones pay for more terms. */
   readonly windowBits: number;
+  /** Whether bases come as {@link splitElements} makes them, which saves an engine of pairs the conversion. */
+  readonly isSplit: boolean;
 }
 
 /** A table of powers of one base: built once, read by every thread. */

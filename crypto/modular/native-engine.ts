@@ -61,8 +61,16 @@ interface NativeAddon {
     exponents: Uint8Array,
     exponentBits: number,
     windowBits: number,
+    isSplit: boolean,
   ): void;
-  readAccumulator: NativeAddon['buildTable'];
+  readAccumulator(
+    ring: RingHandle,
+    out: Uint8Array,
+    accumulator: Uint8Array,
+    exponentBits: number,
+    windowBits: number,
+    isSplit: boolean,
+  ): void;
   tableBytes(ring: RingHandle, exponentBits: number, windowBits: number): number;
   buildTable(ring: RingHandle, table: Uint8Array, base: Uint8Array, exponentBits: number, windowBits: number): void;
   powerFixedBase(
@@ -181,12 +189,12 @@ class NativeSquareRing implements SquareRing {
   }
 
   accumulatePowers(accumulator: PowerAccumulator, bases: Uint8Array, exponents: Uint8Array): void {
-    const { bytes, exponentBits, windowBits } = accumulator;
-    this.#addon.accumulatePowers(this.#handle, bytes, bases, exponents, exponentBits, windowBits);
+    const { bytes, exponentBits, windowBits, isSplit } = accumulator;
+    this.#addon.accumulatePowers(this.#handle, bytes, bases, exponents, exponentBits, windowBits, isSplit);
   }
 
-  readAccumulator(out: Uint8Array, { bytes, exponentBits, windowBits }: PowerAccumulator): void {
-    this.#addon.readAccumulator(this.#handle, out, bytes, exponentBits, windowBits);
+  readAccumulator(out: Uint8Array, { bytes, exponentBits, windowBits, isSplit }: PowerAccumulator): void {
+    this.#addon.readAccumulator(this.#handle, out, bytes, exponentBits, windowBits, isSplit);
   }
 
   tableBytes(exponentBits: number, windowBits: number): number {

@@ -1,4 +1,5 @@
 import type { PowerAccumulator, SquareRing } from './engine.ts';
+import { joinElements } from './split.ts';
 
 /**
  * Products of powers whose terms come in several calls, for engines whose memory the caller's bytes do not reach: the
@@ -13,13 +14,14 @@ export function plainAccumulatorBytes({ elementBytes }: Pick<SquareRing, 'elemen
 /** Multiplies terms into the product. */
 export function accumulatePlainly(
   ring: SquareRing,
-  { bytes, exponentBits }: PowerAccumulator,
+  { bytes, exponentBits, isSplit }: PowerAccumulator,
   bases: Uint8Array,
   exponents: Uint8Array,
 ): void {
   expectAccumulator(ring, bytes);
   const part = new Uint8Array(ring.elementBytes);
-  ring.multiExponentiate(part, bases, exponents, Math.ceil(exponentBits / 8));
+  const elements = isSplit ? joinElements(ring.root, ring.rootBytes, bases) : bases;
+  ring.multiExponentiate(part, elements, exponents, Math.ceil(exponentBits / 8));
   const product = bytes.subarray(1);
   if (bytes[0] === 0) product.set(part);
   else ring.multiply(product, new Uint8Array(product), part);

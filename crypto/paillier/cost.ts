@@ -87,6 +87,7 @@ function multiplicationsPerItem(
     powerShared: operation.kind === 'powerShared' ? PER_EXPONENT_BIT * operation.exponent.length * 8 : 0,
     ownerBase: PER_EXPONENT_BIT * keyBits,
     check: 2,
+    split: 20,
     product: 2,
     multiExponentiate: powerMultiplications(count, exponentBits),
   };

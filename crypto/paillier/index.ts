@@ -48,7 +48,7 @@ export {
 export type { EncryptVectorOptions, VectorOptions } from './vector-operations.ts';
 export { dotColumns, encryptResidues } from './vector-columns.ts';
 export type { EncryptResiduesOptions, IntegerColumn } from './vector-columns.ts';
-export { productOfPowers } from './vector-powers.ts';
+export { productOfPowers, splitCiphertexts } from './vector-powers.ts';
 export type { PowerOptions } from './vector-powers.ts';
 export { describeEngine, setThreads } from './compute.ts';
 export type { EngineDescription } from '../modular/select.ts';

@@ -1,7 +1,8 @@
 import { bigIntToBytes, bytesToBigInt, elementAt, writeBigInt } from '../modular/bytes.ts';
-import type { FixedBaseTable, SquareRing } from '../modular/engine.ts';
+import type { FixedBaseTable, PowerAccumulator, SquareRing } from '../modular/engine.ts';
 import { modInverse } from '../modular/number-theory.ts';
 import { fillRandomBelow, fillRandomBits } from '../modular/random.ts';
+import { splitElements } from '../modular/split.ts';
 import { check } from './check.ts';
 import type { OpenRings } from './open-rings.ts';
 import { ownerGenerator } from './owner-generator.ts';
@@ -53,9 +54,11 @@ export type Operation =
   /** [bases, exponents, signs] → one product of powers */
   | { readonly kind: 'multiExponentiate' }
   /** [bases, exponents] → their powers, multiplied into the accumulator that is `out` */
-  | { readonly kind: 'accumulatePowers'; readonly exponentBits: number; readonly windowBits: number }
+  | ({ readonly kind: 'accumulatePowers' } & Omit<PowerAccumulator, 'bytes'>)
   /** [accumulator] → the product that it stands for */
-  | { readonly kind: 'readAccumulator'; readonly exponentBits: number; readonly windowBits: number }
+  | ({ readonly kind: 'readAccumulator' } & Omit<PowerAccumulator, 'bytes'>)
+  /** [elements] → pairs c mod n, ⌊c / n⌋ */
+  | { readonly kind: 'split' }
   /** [columns of exponents, unsigned, one for each base] → one product of powers for each column */
   | { readonly kind: 'dotColumns'; readonly bases: Uint8Array; readonly exponentBytes: number }
   /** [base] → one table */
@@ -139,6 +142,8 @@ function runPublicTask(
       ring.powerShared(out, first, operation.exponent);
       if (operation.negative) invertAll(ring, out, new Uint8Array(out));
       return undefined;
+    case 'split':
+      return splitElements(ring.root, ring.rootBytes, out, first);
     case 'check':
       return check(ring, out, first, operation.refuseUnmasked);
     case 'buildTable':

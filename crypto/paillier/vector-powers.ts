@@ -5,12 +5,15 @@ import { describeEngine, localRings, sharedBytes } from './compute.ts';
 import { SharedPool } from './shared-pool.ts';
 import { publicState } from './state.ts';
 import type { PublicState } from './state.ts';
-import { computeInto } from './vector-chunks.ts';
+import { computeInto, mapChunks } from './vector-chunks.ts';
+import type { ChunkOptions } from './vector-chunks.ts';
 
 /** Options of {@link productOfPowers}. */
 export interface PowerOptions {
   /** All exponents are below 2^exponentBits; each takes ⌈exponentBits / 8⌉ bytes. */
   readonly exponentBits: number;
+  /** Whether ciphertexts come as {@link splitCiphertexts} makes them, which takes a fifth less time. @default false */
+  readonly isSplit?: boolean;
   /** Stops between runs. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -55,12 +58,12 @@ export async function productOfPowers(
   publicKey: PublicKey,
   ciphertexts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   exponents: Uint8Array,
-  { exponentBits, signal }: PowerOptions,
+  { exponentBits, isSplit = false, signal }: PowerOptions,
 ): Promise<bigint> {
   const state = publicState(publicKey);
   const exponentBytes = Math.ceil(exponentBits / 8);
   const terms = exponents.length / exponentBytes;
-  const accumulators = takeAccumulators(state, terms, exponentBits);
+  const accumulators = takeAccumulators(state, terms, { exponentBits, isSplit });
   const buffers = takeBuffers(state, terms, exponentBytes);
   let pending = Promise.resolve();
   try {
@@ -82,11 +85,15 @@ export async function productOfPowers(
   }
 }
 
-function takeAccumulators(state: PublicState, terms: number, exponentBits: number): PowerAccumulator[] {
+function takeAccumulators(
+  state: PublicState,
+  terms: number,
+  { exponentBits, isSplit }: Pick<PowerAccumulator, 'exponentBits' | 'isSplit'>,
+): PowerAccumulator[] {
   const count = Math.max(1, Math.min(describeEngine().threads, Math.floor(terms / TERMS_FOR_A_THREAD)));
   const windowBits = windowFor(Math.ceil(terms / count), exponentBits);
   const length = localRings().square(state.n).accumulatorBytes(exponentBits, windowBits);
-  return Array.from({ length: count }, () => ({ bytes: pool.take(length), exponentBits, windowBits }));
+  return Array.from({ length: count }, () => ({ bytes: pool.take(length), exponentBits, windowBits, isSplit }));
 }
 
 /** The window that costs the fewest multiplications. */
@@ -153,6 +160,25 @@ function wrongTerms(terms: number, bytes: number): RangeError {
   );
 }
 
+/**
+ * Splits ciphertexts for {@link productOfPowers}, once for many products: c mod n and ⌊c / n⌋ of each, as wide as they
+ * were, the same on every machine.
+ *
+ * @param ciphertexts of one width, one after another
+ */
+export async function splitCiphertexts(
+  publicKey: PublicKey,
+  ciphertexts: Uint8Array,
+  options: ChunkOptions = {},
+): Promise<Uint8Array> {
+  const state = publicState(publicKey);
+  const width = state.elementBytes;
+  return mapChunks(state, ciphertexts.length / width, width, options, (start, end) => ({
+    operation: { kind: 'split' },
+    inputs: [ciphertexts.subarray(start * width, end * width)],
+  }));
+}
+
 /** Divides a run among the accumulators. */
 async function accumulate(
   state: PublicState,
@@ -161,11 +187,11 @@ async function accumulate(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const share = Math.ceil(count / accumulators.length);
-  const parts = accumulators.map(async ({ bytes, exponentBits, windowBits }, index) => {
+  const parts = accumulators.map(async ({ bytes, ...shape }, index) => {
     const [start, end] = [index * share, Math.min(count, (index + 1) * share)];
     if (start >= end) return;
-    const [width, exponentBytes] = [state.elementBytes, Math.ceil(exponentBits / 8)];
-    const operation = { kind: 'accumulatePowers', exponentBits, windowBits } as const;
+    const [width, exponentBytes] = [state.elementBytes, Math.ceil(shape.exponentBits / 8)];
+    const operation = { kind: 'accumulatePowers', ...shape } as const;
     const inputs = [
       ciphertexts.subarray(start * width, end * width),
       exponents.subarray(start * exponentBytes, end * exponentBytes),
@@ -184,9 +210,9 @@ async function readAll(
 ): Promise<Uint8Array> {
   const products = sharedBytes(accumulators.length * state.elementBytes);
   await Promise.all(
-    accumulators.map(({ bytes, exponentBits, windowBits }, index) => {
+    accumulators.map(({ bytes, ...shape }, index) => {
       const out = products.subarray(index * state.elementBytes, (index + 1) * state.elementBytes);
-      const operation = { kind: 'readAccumulator', exponentBits, windowBits } as const;
+      const operation = { kind: 'readAccumulator', ...shape } as const;
       return computeInto(state, out, { operation, inputs: [bytes] }, 1, signal);
     }),
   );

@@ -197,7 +197,7 @@ napi_value accumulatePowers(const Call& call) {
   const size_t count = countOf("bases", bases.size, 2 * ring.rootBytes());
   expectSize("accumulator", accumulator.size, ring.accumulatorBytes(shape));
   expectSize("exponents", exponents.size, count * shape.exponentBytes());
-  if (count > 0) ring.accumulatePowers(accumulator.data, shape, bases.data, exponents.data, count);
+  if (count > 0) ring.accumulatePowers(accumulator.data, shape, call[6].boolean(), bases.data, exponents.data, count);
   return nullptr;
 }
 
@@ -208,7 +208,7 @@ napi_value readAccumulator(const Call& call) {
   const TableShape shape = readShape(call[3], call[4]);
   expectSize("out", out.size, 2 * ring.rootBytes());
   expectSize("accumulator", accumulator.size, ring.accumulatorBytes(shape));
-  ring.readAccumulator(out.data, accumulator.data, shape);
+  ring.readAccumulator(out.data, accumulator.data, shape, call[5].boolean());
   return nullptr;
 }
 

@@ -80,11 +80,12 @@ class SquareRing {
                      size_t exponentStride, size_t count) = 0;
   virtual void multiExponentiate(uint8_t* out, const uint8_t* bases, const uint8_t* exponents, size_t exponentBytes,
                                  size_t count) = 0;
-  // Products of powers whose terms come in several calls; an accumulator of zeros is the empty product.
+  // Products of powers whose terms come in several calls; an accumulator of zeros is the empty product. Split bases are
+  // pairs of numbers of rootBytes each: c mod N, ⌊c / N⌋.
   virtual size_t accumulatorBytes(const TableShape& shape) const = 0;
-  virtual void accumulatePowers(uint8_t* accumulator, const TableShape& shape, const uint8_t* bases,
+  virtual void accumulatePowers(uint8_t* accumulator, const TableShape& shape, bool isSplit, const uint8_t* bases,
                                 const uint8_t* exponents, size_t count) = 0;
-  virtual void readAccumulator(uint8_t* out, const uint8_t* accumulator, const TableShape& shape) = 0;
+  virtual void readAccumulator(uint8_t* out, const uint8_t* accumulator, const TableShape& shape, bool isSplit) = 0;
   virtual size_t tableBytes(const TableShape& shape) const = 0;
   virtual void buildTable(uint8_t* table, const uint8_t* base, const TableShape& shape) = 0;
   // residues may be null.

@@ -66,10 +66,16 @@ class GroupPort {
 
   // Numbers first … first + lanes − 1 of `count`; lanes beyond the last repeat it.
   void read(Vector* out, int digits, const uint8_t* numbers, size_t width, size_t first, size_t count) const {
+    readStrided(out, digits, numbers, width, width, first, count);
+  }
+
+  // The same for numbers that begin `stride` bytes apart.
+  void readStrided(Vector* out, int digits, const uint8_t* numbers, size_t width, size_t stride, size_t first,
+                   size_t count) const {
     const uint8_t* ends[lanes];
     for (size_t l = 0; l < lanes; l += 1) {
       const size_t index = first + l < count ? first + l : count - 1;
-      ends[l] = pad(l, numbers + index * width, width, digits);
+      ends[l] = pad(l, numbers + index * stride, width, digits);
     }
     if constexpr (hasFastLayout) {
       LayoutOf<Arithmetic>::parse(out, ends, digits);

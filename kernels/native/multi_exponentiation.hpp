@@ -5,8 +5,12 @@
 // and drops the product into a bucket whenever the digit changes; where a digit continues into the next stretch, the
 // two partial products meet in the bucket.
 //
-// Where terms come in several calls, the buckets of all windows lie in the caller's memory, without any alignment: a
-// byte for each bucket that says whether it holds something, then the rows, window after window. Zeros are empty.
+// Where terms come in several calls, the buckets of all windows lie in the caller's memory, without any alignment: the
+// sum of all exponents, a byte for each bucket that says whether it holds something, then the rows, window after window.
+// Zeros are empty.
+//
+// Bases that are split already (c mod N and ⌊c / N⌋) are taken as they are: as Montgomery pairs they stand for c/R, and
+// R to the sum of the exponents makes up for it at the end.
 #pragma once
 
 #include <cmath>
@@ -53,12 +57,13 @@ class MultiExponentiation {
 
   static size_t accumulatorBytes(const Pairs& pairs, const TableShape& shape) {
     const size_t buckets = shape.windows() << shape.windowBits;
-    return flagBytes(shape) + buckets * pairs.pairDigits() * sizeof(StoredDigit);
+    return sumBytes(shape) + flagBytes(shape) + buckets * pairs.pairDigits() * sizeof(StoredDigit);
   }
 
   // Multiplies terms into the buckets of an accumulator.
-  void accumulate(uint8_t* accumulator, const TableShape& shape, const uint8_t* bases, const uint8_t* exponents,
-                  size_t count) {
+  void accumulate(uint8_t* accumulator, const TableShape& shape, bool isSplit, const uint8_t* bases,
+                  const uint8_t* exponents, size_t count) {
+    if (isSplit) addExponents(accumulator, shape, exponents, count);
     const size_t terms = count < maxStreamedTerms ? count : maxStreamedTerms;
     windowBits_ = shape.windowBits;
     begin(terms, 0);
@@ -67,7 +72,11 @@ class MultiExponentiation {
     takeMemory(terms, 0);
     for (size_t first = 0; first < count; first += maxStreamedTerms) {
       const size_t portion = count - first < maxStreamedTerms ? count - first : maxStreamedTerms;
-      readBases(bases + first * elementBytes_, portion, port, scratch);
+      if (isSplit) {
+        readSplitBases(bases + first * elementBytes_, portion, port);
+      } else {
+        readBases(bases + first * elementBytes_, portion, port, scratch);
+      }
       for (size_t window = 0; window < shape.windows(); window += 1) {
         bindBuckets(accumulator, shape, window);
         const uint8_t* some = exponents + first * shape.exponentBytes();
@@ -78,7 +87,7 @@ class MultiExponentiation {
   }
 
   // The product that an accumulator stands for.
-  void read(uint8_t* out, const uint8_t* accumulator, const TableShape& shape) {
+  void read(uint8_t* out, const uint8_t* accumulator, const TableShape& shape, bool isSplit) {
     windowBits_ = shape.windowBits;
     begin(lanes, 0);
     const Port port(arena_, elementBytes_);
@@ -93,6 +102,7 @@ class MultiExponentiation {
       weighBuckets(scratch);
       pairs_.multiply(portion_, portion_, weighted_, scratch);
     }
+    if (isSplit) multiplyByRadixPower(accumulator, shape, scratch);
     write(out, portion_, port, scratch);
   }
 
@@ -104,9 +114,42 @@ class MultiExponentiation {
     return ((shape.windows() << shape.windowBits) + 63) / 64 * 64;
   }
 
+  // The sum of up to 2^64 exponents, little-endian, rounded up to cache lines.
+  static size_t sumBytes(const TableShape& shape) { return (shape.exponentBytes() + 8 + 63) / 64 * 64; }
+
+  static void addExponents(uint8_t* sum, const TableShape& shape, const uint8_t* exponents, size_t count) {
+    const size_t bytes = shape.exponentBytes();
+    for (size_t i = 0; i < count; i += 1) {
+      const uint8_t* end = exponents + (i + 1) * bytes;
+      unsigned carry = 0;
+      for (size_t place = 0; place < bytes; place += 1) {
+        carry += static_cast<unsigned>(sum[place]) + end[-1 - static_cast<ptrdiff_t>(place)];
+        sum[place] = static_cast<uint8_t>(carry);
+        carry >>= 8;
+      }
+      for (size_t place = bytes; carry != 0; place += 1) {
+        carry += sum[place];
+        sum[place] = static_cast<uint8_t>(carry);
+        carry >>= 8;
+      }
+    }
+  }
+
+  // portion *= R ^ (the sum of the exponents).
+  void multiplyByRadixPower(const uint8_t* sum, const TableShape& shape, const Scratch& scratch) {
+    copy(weighted_, pairs_.one);
+    for (size_t bit = 8 * (shape.exponentBytes() + 8); bit > 0; bit -= 1) {
+      pairs_.squareOf(weighted_, weighted_, scratch);
+      if ((sum[(bit - 1) / 8] >> ((bit - 1) % 8) & 1) != 0) {
+        pairs_.multiply(weighted_, weighted_, pairs_.radix(), scratch);
+      }
+    }
+    pairs_.multiply(portion_, portion_, weighted_, scratch);
+  }
+
   void bindBuckets(uint8_t* accumulator, const TableShape& shape, size_t window) {
-    filled_ = accumulator + (window << windowBits_);
-    StoredDigit* rows = reinterpret_cast<StoredDigit*>(accumulator + flagBytes(shape));
+    filled_ = accumulator + sumBytes(shape) + (window << windowBits_);
+    StoredDigit* rows = reinterpret_cast<StoredDigit*>(accumulator + sumBytes(shape) + flagBytes(shape));
     buckets_ = rows + (window << windowBits_) * digits_;
   }
 
@@ -174,11 +217,25 @@ class MultiExponentiation {
     for (size_t first = 0; first < count; first += lanes) {
       port.read(value_, pairs_.chunks * pairs_.L, bases, elementBytes_, first, count);
       pairs_.enter(loaded_, value_, scratch);
-      // Lanes beyond the last base repeat it, and so do their rows.
-      StoredDigit* rows[lanes];
-      for (size_t l = 0; l < lanes; l += 1) rows[l] = rows_ + (first + l < count ? first + l : count - 1) * digits_;
-      storeRows<Arithmetic>(rows, loaded_, static_cast<int>(digits_));
+      storeBases(first, count);
     }
+  }
+
+  // Bases that are split become rows as they are.
+  void readSplitBases(const uint8_t* bases, size_t count, const Port& port) {
+    for (size_t first = 0; first < count; first += lanes) {
+      port.readStrided(loaded_, pairs_.L, bases, pairs_.rootBytes, elementBytes_, first, count);
+      port.readStrided(loaded_ + pairs_.L, pairs_.L, bases + pairs_.rootBytes, pairs_.rootBytes, elementBytes_, first,
+                       count);
+      storeBases(first, count);
+    }
+  }
+
+  void storeBases(size_t first, size_t count) {
+    // Lanes beyond the last base repeat it, and so do their rows.
+    StoredDigit* rows[lanes];
+    for (size_t l = 0; l < lanes; l += 1) rows[l] = rows_ + (first + l < count ? first + l : count - 1) * digits_;
+    storeRows<Arithmetic>(rows, loaded_, static_cast<int>(digits_));
   }
 
   // total *= Π rows ^ exponents.

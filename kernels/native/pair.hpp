@@ -170,6 +170,9 @@ class PairArithmetic {
     D::subtractOnce(out, square, 2 * L, s.columns);
   }
 
+  // R in Montgomery form.
+  const Vector* radix() const { return entryLow_[0]; }
+
   const int L;
   const size_t rootBytes;
   const int chunks;

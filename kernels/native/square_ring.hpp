@@ -134,13 +134,13 @@ class VectorSquareRing final : public SquareRing {
     return MultiExponentiation<Arithmetic>::accumulatorBytes(pairs_, shape);
   }
 
-  void accumulatePowers(uint8_t* accumulator, const TableShape& shape, const uint8_t* bases, const uint8_t* exponents,
-                        size_t count) override {
-    MultiExponentiation<Arithmetic>(pairs_, arena_).accumulate(accumulator, shape, bases, exponents, count);
+  void accumulatePowers(uint8_t* accumulator, const TableShape& shape, bool isSplit, const uint8_t* bases,
+                        const uint8_t* exponents, size_t count) override {
+    MultiExponentiation<Arithmetic>(pairs_, arena_).accumulate(accumulator, shape, isSplit, bases, exponents, count);
   }
 
-  void readAccumulator(uint8_t* out, const uint8_t* accumulator, const TableShape& shape) override {
-    MultiExponentiation<Arithmetic>(pairs_, arena_).read(out, accumulator, shape);
+  void readAccumulator(uint8_t* out, const uint8_t* accumulator, const TableShape& shape, bool isSplit) override {
+    MultiExponentiation<Arithmetic>(pairs_, arena_).read(out, accumulator, shape, isSplit);
   }
 
   size_t tableBytes(const TableShape& shape) const override {

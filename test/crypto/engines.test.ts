@@ -6,6 +6,7 @@ import type { ModularEngine, SquareRing } from '../../crypto/modular/engine.ts';
 import { mod, modInverse, modPower } from '../../crypto/modular/number-theory.ts';
 import { withOpenSsl } from '../../crypto/modular/openssl.ts';
 import { availableEngines } from '../../crypto/modular/select.ts';
+import { splitElements } from '../../crypto/modular/split.ts';
 import { failsSelfTest } from '../../crypto/modular/self-test.ts';
 import { testPrimes } from '../support/keys.ts';
 import type { TestKeyBits } from '../support/keys.ts';
@@ -70,13 +71,15 @@ describe.each(engines)('engine %s', (_, engine) => {
       expect(bytesToBigInt(total)).toBe(powers.reduce((product, power) => (product * power) % square, 1n));
     });
 
-    test.each([1, 4, 7])('powers that come in several calls multiply, with windows of %i bits', (windowBits) => {
+    test.each([
+      [1, false],
+      [4, true],
+      [7, false],
+      [7, true],
+    ])('powers that come in several calls multiply, with windows of %i bits, split %s', (windowBits, isSplit) => {
       const exponentBits = 21;
-      const accumulator = {
-        bytes: new Uint8Array(ring.accumulatorBytes(exponentBits, windowBits)),
-        exponentBits,
-        windowBits,
-      };
+      const bytes = new Uint8Array(ring.accumulatorBytes(exponentBits, windowBits));
+      const accumulator = { bytes, exponentBits, windowBits, isSplit };
       const total = new Uint8Array(elementBytes);
       ring.readAccumulator(total, accumulator);
       expect(bytesToBigInt(total)).toBe(1n);
@@ -84,7 +87,9 @@ describe.each(engines)('engine %s', (_, engine) => {
       for (const [round, count] of BATCHES.entries()) {
         const bases = sample(square, edges, count, 9 + round);
         const exponents = sample(2n ** 21n, [0n, 1n, 2n ** 21n - 1n], count, 19 + round);
-        ring.accumulatePowers(accumulator, fromBigInts(bases, elementBytes), fromBigInts(exponents, 3));
+        const elements = fromBigInts(bases, elementBytes);
+        if (isSplit) splitElements(n, rootBytes, elements, elements);
+        ring.accumulatePowers(accumulator, elements, fromBigInts(exponents, 3));
         expected = bases.reduce(
           (product, base, i) => (product * modPower(base, exponents[i] ?? 0n, square)) % square,
           expected,

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fromBigInts } from '../../crypto/modular/bytes.ts';
-import { decrypt, encryptVector, productOfPowers } from '../../crypto/paillier/index.ts';
+import { decrypt, encryptVector, productOfPowers, splitCiphertexts } from '../../crypto/paillier/index.ts';
 import { testKeyPair } from '../support/keys.ts';
 
 const { publicKey, privateKey } = await testKeyPair(1024);
@@ -21,6 +21,9 @@ test('a product of powers that comes in pieces is the encryption of the weighted
       const product = await productOfPowers(publicKey, pieces, fromBigInts(powers, 8), { exponentBits: 61 });
       const expected = powers.reduce((sum, power, index) => sum + power * (BigInt(index * index) - 100n), 0n);
       expect(await decrypt(privateKey, product)).toBe(expected);
+      const split = [await splitCiphertexts(publicKey, vector.data)];
+      const options = { exponentBits: 61, isSplit: true };
+      expect(await productOfPowers(publicKey, split, fromBigInts(powers, 8), options)).toBe(product);
     }),
     { seed: 1, numRuns: 20 },
   );

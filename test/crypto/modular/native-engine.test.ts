@@ -13,6 +13,7 @@ import type { RingGeometry } from '../../../crypto/modular/native-constants.ts';
 import { loadNativeEngine, nativeEngineProblem } from '../../../crypto/modular/native-engine.ts';
 import type { NativePath } from '../../../crypto/modular/native-engine.ts';
 import { mod, modInverse, modPower } from '../../../crypto/modular/number-theory.ts';
+import { splitElements } from '../../../crypto/modular/split.ts';
 import { testPrimes } from '../../support/keys.ts';
 import type { TestKeyBits } from '../../support/keys.ts';
 
@@ -188,16 +189,21 @@ describe.each(engines)('$name', (engine) => {
     expect(result).toEqual([product(powers, 1_000_003n ** 2n)]);
   });
 
-  test.each([1, 3, 8, 13])(
-    'keeps buckets of windows of %i bits between calls, whatever the digits and the address',
-    (windowBits) => {
+  test.each([
+    [1, false],
+    [3, true],
+    [8, false],
+    [13, true],
+  ])(
+    'keeps buckets of windows of %i bits between calls, whatever the digits and the address, split %s',
+    (windowBits, isSplit) => {
       const { ring, n } = small;
       const exponentBits = 29;
       const bound = 2n ** BigInt(exponentBits);
       // A view that begins at an odd address of shared memory.
       const length = ring.accumulatorBytes(exponentBits, windowBits);
       const bytes = new Uint8Array(new SharedArrayBuffer(length + 3), 3);
-      const accumulator = { bytes, exponentBits, windowBits };
+      const accumulator = { bytes, exponentBits, windowBits, isSplit };
       let expected = 1n;
       for (const [round, count] of [1, 40, 8, 200, 9].entries()) {
         const bases = numbersBelow(n * n, count, `streamed bases ${round}`);
@@ -208,7 +214,9 @@ describe.each(engines)('$name', (engine) => {
           if (round === 3) return index % 7 === 0 ? bound - 1n : exponent % 3n;
           return exponent;
         });
-        ring.accumulatePowers(accumulator, fromBigInts(bases, ring.elementBytes), fromBigInts(exponents, 4));
+        const elements = fromBigInts(bases, ring.elementBytes);
+        if (isSplit) splitElements(n, ring.rootBytes, elements, elements);
+        ring.accumulatePowers(accumulator, elements, fromBigInts(exponents, 4));
         const powers = bases.map((base, index) => modPower(base, exponents[index] ?? 0n, n * n));
         expected = (expected * product(powers, n * n)) % (n * n);
         expect(compute(ring, 1, (out) => ring.readAccumulator(out, accumulator))).toEqual([expected]);
@@ -222,7 +230,8 @@ describe.each(engines)('$name', (engine) => {
     const count = 40_000;
     const bases = numbersBelow(square, count, 'many streamed bases');
     const exponents = numbersBelow(256n, count, 'many streamed exponents');
-    const accumulator = { bytes: new Uint8Array(ring.accumulatorBytes(8, 5)), exponentBits: 8, windowBits: 5 };
+    const shape = { exponentBits: 8, windowBits: 5, isSplit: false };
+    const accumulator = { ...shape, bytes: new Uint8Array(ring.accumulatorBytes(8, 5)) };
     ring.accumulatePowers(accumulator, fromBigInts(bases, ring.elementBytes), fromBigInts(exponents, 1));
     const powers = bases.map((base, index) => modPower(base, exponents[index] ?? 0n, square));
     expect(compute(ring, 1, (out) => ring.readAccumulator(out, accumulator))).toEqual([product(powers, square)]);
@@ -388,14 +397,14 @@ describe.each(engines)('$name', (engine) => {
       () => ring.multiExponentiate(residue, element, two, 2),
       () => ring.multiExponentiate(element, element, two, 1),
       () => ring.accumulatorBytes(16, 17),
-      () => ring.accumulatePowers({ bytes, exponentBits: 16, windowBits: 4 }, element, two),
+      () => ring.accumulatePowers({ ...table, isSplit: false }, element, two),
       () =>
         ring.accumulatePowers(
-          { bytes: new Uint8Array(ring.accumulatorBytes(16, 4)), exponentBits: 16, windowBits: 4 },
+          { ...table, bytes: new Uint8Array(ring.accumulatorBytes(16, 4)), isSplit: true },
           element,
           new Uint8Array(3),
         ),
-      () => ring.readAccumulator(element, { bytes: two, exponentBits: 16, windowBits: 4 }),
+      () => ring.readAccumulator(element, { ...table, bytes: two, isSplit: false }),
       () => ring.tableBytes(0, 4),
       () => ring.tableBytes(16, 17),
       () => ring.buildTable(bytes.subarray(1), element, 16, 4),
