@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { graphOf } from '../../../executors/regression/training.ts';
 import { blockWorkflow } from '../../../workflows/vertical-regression/builder.ts';
+import { until } from '../../support/processes.ts';
 import { openRegressionStage } from '../../support/regression-daemons.ts';
 import {
   cancelRun,
@@ -20,10 +21,11 @@ test('other rows held out under the same parameters get no second prediction und
   await reached(stage, 'twice', 'open-y-0', 'success');
   await y.stop({ graceMs: 0 });
   const training = await trainingOf(stage, 'twice');
-  const predicted = (await stage.processes('twice', 'success')).filter(({ spec }) =>
-    spec.nodeName.startsWith('forward-x1'),
-  );
-  const iteration = Math.max(...predicted.map(({ spec }) => Number(spec.kwargs['iteration'])));
+  const succeeded = async (start: string) =>
+    (await stage.processes('twice', 'success')).filter(({ spec }) => spec.nodeName.startsWith(start)).length;
+  // The parties have gone as far as they can without the labels: predicted once more than was opened.
+  await until(async () => (await succeeded('forward-x1')) === 1 + (await succeeded('open-y')));
+  const iteration = await succeeded('open-y');
   // As many rows are held out, but others: rows, parameters and contexts are those of the first training.
   const other = graphOf({ ...training, holdoutEvery: 34 });
   const forged = blockWorkflow(other, { from: iteration, to: iteration + 1, attempt: 0 }).find(
