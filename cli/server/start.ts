@@ -10,6 +10,7 @@ import { loadEnvironment } from '../../colony/environment.ts';
 import { defineCommand, UsageError } from '../command.ts';
 import type { Context } from '../framework/context.ts';
 import { findOrDraftColony, reachableAddress, startEmbeddedServer } from '../views/embedded-server.ts';
+import { readTreatment, TREATMENT_OPTIONS } from '../views/server-options.ts';
 
 const DEFAULT_ADDRESS = { host: '127.0.0.1', port: DEFAULT_PORT };
 
@@ -21,6 +22,7 @@ export const serverStart = defineCommand({
     'The first start makes a development colony: keys of server, colony and one user, in a directory that only its owner can enter. As long as no ColonyOS variable is set, all other commands use it.',
     'With --tlscert and --tlskey it speaks HTTPS, and so do the other commands that use the colony. For a certificate that no authority signed, give them NODE_EXTRA_CA_CERTS=<its PEM file>.',
     'It takes over a renewed certificate while it runs. GET /health says whether it can work; GET /metrics is for Prometheus, on this machine only unless SEALED_COLONIES_METRICS_TOKEN is set to what readers must show (authorization: Bearer <token>).',
+    'Variables of the official server count where they mean the same: those named below, and COLONIES_CRON_CHECKER_PERIOD and COLONIES_GENERATOR_CHECKER_PERIOD (milliseconds).',
     'Ctrl-C stops the server gracefully; running work goes on when it is started again.',
   ].join('\n'),
   options: {
@@ -31,29 +33,7 @@ export const serverStart = defineCommand({
     export: { type: 'boolean', describe: 'print "export COLONIES_...=..." lines, private keys included' },
     tlscert: { type: 'string', describe: 'PEM file with the certificate: speak HTTPS; needs --tlskey' },
     tlskey: { type: 'string', describe: 'PEM file with the private key of the certificate' },
-    'member-rate': {
-      type: 'number',
-      describe: 'requests per second that one user, executor or owner may send; 0 for any number',
-      default: 5000,
-      minimum: 0,
-    },
-    'stranger-rate': {
-      type: 'number',
-      describe: 'requests per second from one address that nobody known has signed; 0 for any number',
-      default: 200,
-      minimum: 0,
-    },
-    'stale-after': {
-      type: 'number',
-      describe: 'seconds after which an executor that is not heard from is unregistered',
-      default: 600,
-      minimum: 1,
-    },
-    retention: {
-      type: 'number',
-      describe: 'seconds after which processes and workflows that have ended, and logs, are removed (default: never)',
-      minimum: 1,
-    },
+    ...TREATMENT_OPTIONS,
     'allow-insecure': { type: 'boolean', describe: 'listen for plain HTTP on an address that others can reach' },
   },
   examples: [
@@ -79,12 +59,7 @@ export const serverStart = defineCommand({
         tlsKey: tlskey,
         allowInsecure,
       },
-      {
-        rates: { memberRequestsPerSecond: args.memberRate, strangerRequestsPerSecond: args.strangerRate },
-        staleExecutorSeconds: args.staleAfter,
-        ...(args.retention === undefined ? {} : { retentionSeconds: args.retention }),
-        metricsToken: io.env['SEALED_COLONIES_METRICS_TOKEN'] || undefined,
-      },
+      readTreatment(args, io.env),
       context,
     );
     try {

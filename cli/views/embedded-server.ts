@@ -12,6 +12,7 @@ import { toError, UserError } from '../../colony/errors.ts';
 import type { RunningServer, ServerOptions } from '../../server/index.ts';
 import type { Context } from '../framework/context.ts';
 import { packageVersion } from '../framework/version.ts';
+import type { Treatment } from './server-options.ts';
 
 /** Where the embedded server listens, and how its connections are protected. */
 export interface Listening {
@@ -23,9 +24,6 @@ export interface Listening {
   /** Allows plain HTTP where others can reach it. */
   readonly allowInsecure: boolean;
 }
-
-/** How the embedded server treats those who use it. */
-type Treatment = Pick<ServerOptions, 'rates' | 'staleExecutorSeconds' | 'retentionSeconds' | 'metricsToken'>;
 
 /** The development colony of a directory, or one that is yet to be stored. */
 export function findOrDraftColony(directory: string, address: { host: string; port: number }): DevelopmentColony {

@@ -4,7 +4,11 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
+import { readTreatment } from '../../cli/views/server-options.ts';
 import { loadDevelopmentColony } from '../../colony/development-colony.ts';
+import { generateIdentity } from '../../colony/identity.ts';
+import { freshBytes, putBlob } from '../support/blob-requests.ts';
 import certificate from '../vectors/loopback-certificate.json' with { type: 'json' };
 import renewed from '../vectors/renewed-certificate.json' with { type: 'json' };
 import { until } from '../support/processes.ts';
@@ -17,8 +21,12 @@ interface StartedServer extends AsyncDisposable {
 }
 
 /** Runs `server start` in this process, in a directory of its own. */
-async function startServer(directory: string, flags: readonly string[] = []): Promise<StartedServer> {
-  const env = { SEALED_COLONIES_HOME: directory };
+async function startServer(
+  directory: string,
+  flags: readonly string[] = [],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<StartedServer> {
+  const env = { SEALED_COLONIES_HOME: directory, ...variables };
   const interruption = new AbortController();
   const listening = deferred();
   const ended = run(['server', 'start', '--port', '0', ...flags], {
@@ -137,6 +145,97 @@ describe('server start', () => {
     const { code, stderr } = await run(['server', 'start', '--host', '0.0.0.0', '--port', '0'], { env });
     expect(code).toBe(1);
     expect(stderr).toContain('got plain HTTP on 0.0.0.0; give --tlscert and --tlskey, or --allow-insecure');
+  });
+});
+
+describe('server start with limits and policies', () => {
+  test('refuses what is too large, and lets members end their own work only', async () => {
+    await using directory = await temporaryDirectory();
+    const flags = ['--max-body-mib', '1', '--max-blob-mib', '1', '--ownership', 'initiators'];
+    await using server = await startServer(directory.path, flags);
+    const colony = loadDevelopmentColony(directory.path);
+    if (colony === undefined) throw new Error('expected a development colony, got none');
+    const spec = join(directory.path, 'spec.json');
+    const conditions = { colonyname: 'dev', executortype: 'x' };
+    await writeFile(spec, JSON.stringify({ funcname: 'f', args: ['x'.repeat(2 ** 20)], conditions }));
+    const large = await run(['function', 'submit', '--spec', spec], { env: server.env });
+    expect(large).toMatchObject({ code: 1, stderr: expect.stringContaining('413') });
+    const put = (bytes: number) => putBlob(colony.server, colony.userIdentity, 'dev', freshBytes(bytes));
+    expect((await put(2 ** 20)).status).toBe(201);
+    expect((await put(2 ** 20 + 1)).status).toBe(413);
+
+    const other = generateIdentity();
+    const user = ['--name', 'other', '--userid', other.id, '--email', 'o@example.org', '--phone', '1'];
+    expect((await run(['user', 'add', ...user], { env: server.env })).code).toBe(0);
+    const exec = await run(['function', 'exec', '--func', 'f', '--targettype', 'x'], { env: server.env });
+    const cancel = ['process', 'cancel', exec.stdout.trim()];
+    const refused = await run([...cancel, '--prvkey', other.privateKey], { env: server.env });
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("another member's") });
+    expect((await run(cancel, { env: server.env })).code).toBe(0);
+  });
+
+  test('reads the variables of the official server, flags first', async () => {
+    await using directory = await temporaryDirectory();
+    const variables = {
+      COLONIES_RETENTION: 'true',
+      COLONIES_RETENTION_POLICY: '1',
+      COLONIES_CRON_CHECKER_PERIOD: '250',
+      COLONIES_GENERATOR_CHECKER_PERIOD: '300',
+      COLONIES_STALE_EXECUTOR_DURATION: '1',
+      COLONIES_ALLOW_EXECUTOR_REREGISTER: 'true',
+    };
+    await using server = await startServer(directory.path, ['--stale-after', '500'], variables);
+    const workflow = join(directory.path, 'workflow.json');
+    await writeFile(workflow, JSON.stringify([{ nodename: 'a', funcname: 'f', conditions: { executortype: 'x' } }]));
+    const cron = ['cron', 'add', '--name', 'c', '--interval', '1000', '--spec', workflow];
+    const { stdout } = await run([...cron, '--json'], { env: server.env });
+    const { cronid } = z.looseObject({ cronid: z.string() }).parse(JSON.parse(stdout));
+    const read = await run(['cron', 'get', cronid, '--json'], { env: server.env });
+    expect(JSON.parse(read.stdout)).toMatchObject({ checkerperiod: 250 });
+    const executor = ['executor', 'create', '--name', 'e', '--type', 'x', '--approve'];
+    for (let count = 0; count < 2; count += 1) {
+      expect(await run(executor, { env: server.env })).toMatchObject({ code: 0 });
+    }
+  });
+
+  test('says which options and variables mean what', () => {
+    const args = {
+      memberRate: 1,
+      strangerRate: 2,
+      staleAfter: undefined,
+      retention: undefined,
+      allowExecutorReregister: false,
+      ownership: 'members',
+      maxBodyMib: 3,
+      maxBlobMib: 4,
+      maxColonyBlobsMib: 5,
+      blobGrace: 6,
+    } as const;
+    const official = { COLONIES_RETENTION: 'false', COLONIES_RETENTION_POLICY: '604800' };
+    expect(readTreatment(args, official)).toEqual({
+      rates: { memberRequestsPerSecond: 1, strangerRequestsPerSecond: 2 },
+      allowExecutorReregister: false,
+      ownership: 'members',
+      maxBodyBytes: 3 * 2 ** 20,
+      blobs: { maxBlobBytes: 4 * 2 ** 20, maxColonyBytes: 5 * 2 ** 20, graceMs: 6000 },
+      metricsToken: undefined,
+    });
+    const variables = { ...official, COLONIES_RETENTION: 'true', COLONIES_STALE_EXECUTOR_DURATION: '60' };
+    expect(readTreatment(args, variables)).toMatchObject({ retentionSeconds: 604_800, staleExecutorSeconds: 60 });
+    const given = { ...args, retention: 10, staleAfter: 20 };
+    expect(readTreatment(given, variables)).toMatchObject({ retentionSeconds: 10, staleExecutorSeconds: 20 });
+  });
+
+  test.each([
+    [{ COLONIES_RETENTION: 'true' }, 'COLONIES_RETENTION: expected COLONIES_RETENTION_POLICY with it'],
+    [{ COLONIES_RETENTION: 'yes' }, 'COLONIES_RETENTION: expected true or false, got "yes"'],
+    [{ COLONIES_STALE_EXECUTOR_DURATION: '10m' }, 'expected a whole number from 1 to 2147483647, got "10m"'],
+    [{ COLONIES_CRON_CHECKER_PERIOD: '1' }, 'COLONIES_CRON_CHECKER_PERIOD: expected a whole number from 10'],
+  ])('names a variable that cannot be understood: %o', async (variables, message) => {
+    await using directory = await temporaryDirectory();
+    const env = { SEALED_COLONIES_HOME: directory.path, ...variables };
+    const { code, stderr } = await run(['server', 'start', '--port', '0'], { env });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(message) });
   });
 });
 
