@@ -29,6 +29,8 @@ export interface Signers {
 const LOAD = 64;
 /** More threads than this are never busy: the one that answers cannot keep up with them. */
 const MAX_THREADS = 3;
+/** When so many have ended by themselves, no others are started: starting them costs more than they are worth. */
+const MAX_FAILURES = 10;
 
 interface Waiting {
   readonly signed: Signed;
@@ -56,7 +58,7 @@ export function createSigners(
   threads: number = Math.min(MAX_THREADS, availableParallelism() - 1),
   startThread: () => Worker = startSignerThread,
 ): Signers {
-  let [loadSeen, isStopped] = [0, false];
+  let [loadSeen, failureCount, isStopped] = [0, 0, false];
   const seats = new Set<Seat>();
   let batch: Waiting[] = [];
 
@@ -70,6 +72,7 @@ export function createSigners(
     });
     const leave = (error: Error): void => {
       if (!seats.delete(seat) || isStopped) return;
+      failureCount += 1;
       onFailure(error);
       for (const { signed, settle } of seat.asked.splice(0)) settle(recoverHere(signed));
     };
@@ -80,7 +83,7 @@ export function createSigners(
     const waiting = batch;
     batch = [];
     const ready = waiting.length > 1 ? [...seats].filter(({ isReady }) => isReady) : [];
-    if (waiting.length > 1 && seats.size === 0 && threads > 0) {
+    if (waiting.length > 1 && seats.size === 0 && threads > 0 && failureCount < MAX_FAILURES) {
       loadSeen += waiting.length;
       if (loadSeen > LOAD) while (seats.size < threads) open();
     }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { generateIdentity, sign } from '../../colony/identity.ts';
 import { InvalidSignatureError } from '../../colony/signature-recovery.ts';
@@ -52,6 +52,22 @@ test('everybody is told the right signer, before threads have started, while the
   const ended = Promise.all(threads.slice(1).map((thread) => once(thread, 'exit')));
   await signers.stop();
   await ended;
+});
+
+test('threads that cannot run are not started for ever, and everybody is told the right signer without them', async () => {
+  let startedCount = 0;
+  const failures: Error[] = [];
+  const start = (): Worker => {
+    startedCount += 1;
+    return new Worker('process.exit(1)', { eval: true });
+  };
+  const signers = createSigners((error) => failures.push(error), 1, start);
+  for (let wavesLeft = 15; wavesLeft > 0; wavesLeft -= 1) {
+    expect(await recoverAll(signers)).toEqual(expected);
+    await until(() => failures.length === startedCount);
+  }
+  expect(startedCount).toBe(10);
+  await signers.stop();
 });
 
 test('without another processor everything is done at once', async () => {
