@@ -30,6 +30,6 @@ export interface AdditiveLabelParty {
 export interface EncryptedRows {
   readonly owner: string;
   readonly publicKey: PublicKey;
-  /** The bytes of the ciphertexts from `from` up to, not including, `to`. */
+  /** The bytes of the split ciphertexts from `from` up to, not including, `to`. */
   read(from: number, to: number): ByteChunks;
 }

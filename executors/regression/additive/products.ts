@@ -63,7 +63,11 @@ async function multiplyBlock(
   const { shareBits } = additivePlan(parameters);
   const { publicKey, owner } = rows;
   try {
-    const product = await productOfPowers(publicKey, rows.read(from, to), shares, { exponentBits: shareBits, signal });
+    const product = await productOfPowers(publicKey, rows.read(from, to), shares, {
+      exponentBits: shareBits,
+      isSplit: true,
+      signal,
+    });
     return bigIntToBytes(product, 2 * byteLength(publicKey.n));
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;

@@ -1,4 +1,4 @@
-import { encryptVectorAsOwner } from '../../../crypto/paillier/index.ts';
+import { encryptVectorAsOwner, splitCiphertexts } from '../../../crypto/paillier/index.ts';
 import { byteLength } from '../../../crypto/modular/bytes.ts';
 import { toMantissas } from '../mantissas.ts';
 import type { CiphertextMessage } from '../messages.ts';
@@ -49,7 +49,8 @@ function packRows(columns: readonly Float64Array[], rows: number, slotBits: numb
 }
 
 /**
- * The ciphertexts of another party's rows, each checked: in [1, n²) and coprime to n. Keep them as they come.
+ * The ciphertexts of another party's rows, each checked: in [1, n²) and coprime to n, and split for products of powers.
+ * Keep them as they come.
  *
  * @param run the parameters, and the owner's key
  * @throws TerminalError as the checks of messages
@@ -60,7 +61,9 @@ export async function* checkedRows(
   message: CiphertextMessage,
   { signal }: RoundOptions = {},
 ): AsyncGenerator<Uint8Array> {
-  for await (const chunk of validChunks(run, expectRows(run.parameters, owner), message, { signal })) yield chunk.data;
+  for await (const chunk of validChunks(run, expectRows(run.parameters, owner), message, { signal })) {
+    yield await splitCiphertexts(run.publicKey, chunk.data, { signal });
+  }
 }
 
 /** How many bytes an owner's encrypted rows have. */
