@@ -5,10 +5,12 @@ import type { Transaction } from './transaction.ts';
 
 /** Unregisters an executor: its name stays taken, its functions are forgotten, what it was running waits again. */
 export function unregisterExecutor(transaction: Transaction, executor: ExecutorRow): void {
-  const { database } = transaction;
+  const { database, nowMs } = transaction;
   const { colony_name: colonyName, executor_name: executorName } = executor;
   database.run(
-    `UPDATE executors SET state = ${EXECUTOR_STATE.unregistered} WHERE colony_name = ? AND executor_name = ?`,
+    `UPDATE executors SET state = ${EXECUTOR_STATE.unregistered}, unregistered_ms = ?
+     WHERE colony_name = ? AND executor_name = ?`,
+    nowMs,
     colonyName,
     executorName,
   );

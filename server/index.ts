@@ -97,8 +97,8 @@ export interface ServerOptions {
    */
   readonly allowExecutorReregister?: boolean;
   /**
-   * What has ended is removed after so long: finished processes and workflows, in whatever state, and lines of logs. For
-   * ever unless given.
+   * What has ended is removed after so long: finished processes and workflows, in whatever state, lines of logs, and
+   * executors that are no longer registered. Never unless given.
    */
   readonly retentionSeconds?: number;
   /** How often what is too old is removed; every minute unless given. */

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { toError, UserError } from '../colony/errors.ts';
-import { removeEndedBefore } from './removal.ts';
+import { forgetUnregisteredBefore } from './executor-forgetting.ts';
+import { inOrder, removeEndedBefore } from './removal.ts';
 import type { Transactor } from './transaction.ts';
 
 /** How long what has ended is kept. */
@@ -41,7 +42,8 @@ export function startRetention(
   const stopping = new AbortController();
   const round = async (): Promise<void> => {
     try {
-      const step = removeEndedBefore(transactor.read(({ nowMs }) => nowMs) - retentionSeconds * 1000);
+      const beforeMs = transactor.read(({ nowMs }) => nowMs) - retentionSeconds * 1000;
+      const step = inOrder(removeEndedBefore(beforeMs), forgetUnregisteredBefore(beforeMs));
       while (!stopping.signal.aborted && (await transactor.write(step)) === 'more');
     } catch (thrown) {
       log.error({ err: toError(thrown) }, 'could not remove what is too old; the next round tries again');

@@ -1,12 +1,15 @@
 import { describe, expect, test } from 'vitest';
+import { addCron, removeCron } from '../../colony/messages/crons.ts';
+import { getExecutors, removeExecutor } from '../../colony/messages/executors.ts';
 import type { FunctionSpec } from '../../colony/messages/processes.ts';
-import { cancelProcess, getAttribute } from '../../colony/messages/processes.ts';
+import { cancelProcess, getAttribute, submitFunctionSpec } from '../../colony/messages/processes.ts';
 import { addExecutorLog, addLog, getLogs } from '../../colony/messages/logs.ts';
-import { getWorkflow, type Workflow } from '../../colony/messages/workflows.ts';
+import { cancelWorkflow, getWorkflow, type Workflow } from '../../colony/messages/workflows.ts';
 import { startServer } from '../../server/index.ts';
 import { until } from '../support/processes.ts';
+import { cronOf } from '../support/recurring.ts';
 import { assign, fail, nodesOf, submitGraph, succeed } from '../support/server-calls.ts';
-import { startTestColony, type TestColony } from '../support/test-colony.ts';
+import { functionSpec, startTestColony, type TestColony } from '../support/test-colony.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -175,4 +178,51 @@ test('a time of retention that is none is told before the server starts', async 
     const options = { port: 0, databasePath: ':memory:', serverId: 'x', retentionSeconds };
     await expect(startServer(options)).rejects.toThrow(/^server retention: expected a number of seconds above 0/u);
   }
+});
+
+const namesOf = async (colony: TestColony): Promise<readonly string[]> =>
+  (await colony.call(colony.user, getExecutors, { colonyName: 'test' })).map(({ executorName }) => executorName);
+
+const remove = (colony: TestColony, executorName: string) =>
+  colony.call(colony.colonyOwner, removeExecutor, { colonyName: 'test', executorName });
+
+describe('executors that are no longer registered', () => {
+  test('are forgotten after the time of retention, and their names are free', async () => {
+    await using forgetful = await forgetfulColony();
+    const { colony, later } = forgetful;
+    for (const name of ['daemon-1', 'daemon-2', 'daemon-3']) await colony.addExecutor('worker', name);
+    await remove(colony, 'daemon-1');
+    later(0.5);
+    await remove(colony, 'daemon-2');
+    later(0.6);
+    await until(async () => !(await namesOf(colony)).includes('daemon-1'));
+    expect(await namesOf(colony)).toEqual(['daemon-2', 'daemon-3']);
+    await colony.addExecutor('worker', 'daemon-1');
+    later(2);
+    await until(async () => !(await namesOf(colony)).includes('daemon-2'));
+    expect((await namesOf(colony)).toSorted()).toEqual(['daemon-1', 'daemon-3']);
+  });
+
+  test('are kept as long as anything stored names them', async () => {
+    await using forgetful = await forgetfulColony();
+    const { colony, later } = forgetful;
+    const ran = await colony.addExecutor('worker', 'ran');
+    const workflow = await submitGraph(colony, 'worker', { a: [], b: ['a'] });
+    await succeed(colony, ran, await assign(colony, ran));
+    const submitted = await colony.addExecutor('x', 'submitted');
+    const added = await colony.addExecutor('x', 'added');
+    const idle = await colony.addExecutor('x', 'idle');
+    const spec = functionSpec('test', 'nobody');
+    const waiting = await colony.call(submitted.identity, submitFunctionSpec, { spec });
+    const cron = await colony.call(added.identity, addCron, { cron: cronOf({ intervalSeconds: 1e6 }) });
+    for (const { name } of [ran, submitted, added, idle]) await remove(colony, name);
+    later(2);
+    await until(async () => !(await namesOf(colony)).includes('idle'));
+    expect((await namesOf(colony)).toSorted()).toEqual(['added', 'ran', 'submitted']);
+    await colony.call(colony.user, cancelWorkflow, workflow);
+    await colony.call(colony.user, cancelProcess, waiting);
+    await colony.call(colony.user, removeCron, cron);
+    later(2);
+    await until(async () => (await namesOf(colony)).length === 0);
+  });
 });
