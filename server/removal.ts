@@ -1,4 +1,4 @@
-import type { Database } from './store/database.ts';
+import type { Database, SqlValue } from './store/database.ts';
 import type { Transaction } from './transaction.ts';
 
 /**
@@ -25,6 +25,27 @@ function stepOf(runOne: (database: Database) => boolean): Step {
     return 'more';
   };
 }
+
+/** Each line of a log may be long, too; they are not left to go with their process, which can have ten thousand. */
+const LINES_PER_STATEMENT = 100;
+
+/**
+ * Removes some lines of the logs of processes that are about to be removed.
+ *
+ * @param which a condition on `processes`
+ * @returns whether there were any
+ */
+function removedSomeLines(database: Database, which: string, ...values: readonly SqlValue[]): boolean {
+  const removedCount = database.run(
+    `DELETE FROM logs WHERE timestamp_us IN
+       (SELECT timestamp_us FROM processes CROSS JOIN logs ON logs.process_id = processes.process_id
+        WHERE ${which} LIMIT ${LINES_PER_STATEMENT})`,
+    ...values,
+  );
+  return removedCount > 0;
+}
+
+const OF_WORKFLOW = 'processes.workflow_id = ?';
 
 /** Several removals, one after the other. */
 export function inOrder(...steps: readonly Step[]): Step {
@@ -58,12 +79,10 @@ export function removeProcesses(colonyName: string, state: StateFilter): Step {
     );
     const pageEnd = page?.last ?? undefined;
     if (pageEnd === undefined) return false;
-    database.run(
-      `DELETE FROM processes WHERE sequence > ? AND sequence <= ? AND colony_name = ? AND workflow_id IS NULL ${inState(state)}`,
-      done,
-      pageEnd,
-      colonyName,
-    );
+    const onPage = `processes.sequence > ? AND processes.sequence <= ? AND processes.colony_name = ?
+      AND processes.workflow_id IS NULL ${inState(state)}`;
+    if (removedSomeLines(database, onPage, done, pageEnd, colonyName)) return true;
+    database.run(`DELETE FROM processes WHERE ${onPage}`, done, pageEnd, colonyName);
     done = pageEnd;
     return true;
   });
@@ -75,14 +94,15 @@ export function removeWorkflows(colonyName: string, state: StateFilter): Step {
   let done = 0;
   return stepOf((database) => {
     last ??= newestOf(database, 'workflows');
-    const next = database.get<{ sequence: number }>(
-      `SELECT sequence FROM workflows WHERE colony_name = ? ${inState(state)} AND sequence > ? AND sequence <= ?
+    const next = database.get<{ sequence: number; workflow_id: string }>(
+      `SELECT sequence, workflow_id FROM workflows WHERE colony_name = ? ${inState(state)} AND sequence > ? AND sequence <= ?
        ORDER BY sequence LIMIT 1`,
       colonyName,
       done,
       last,
     );
     if (next === undefined) return false;
+    if (removedSomeLines(database, OF_WORKFLOW, next.workflow_id)) return true;
     database.run('DELETE FROM workflows WHERE sequence = ?', next.sequence);
     done = next.sequence;
     return true;
@@ -143,26 +163,26 @@ function removeEndedWorkflows(beforeMs: number): Step {
       done.sequence,
     );
     if (next === undefined) return false;
-    done = next;
     const open = database.get(
       'SELECT 1 FROM processes WHERE workflow_id = ? AND (end_ms IS NULL OR end_ms >= ?) LIMIT 1',
       next.workflow_id,
       beforeMs,
     );
-    if (open === undefined) database.run('DELETE FROM workflows WHERE sequence = ?', next.sequence);
+    if (open === undefined) {
+      if (removedSomeLines(database, OF_WORKFLOW, next.workflow_id)) return true;
+      database.run('DELETE FROM workflows WHERE sequence = ?', next.sequence);
+    }
+    done = next;
     return true;
   });
 }
 
 function removeEndedProcesses(beforeMs: number): Step {
+  const ended = `processes.sequence IN
+    (SELECT sequence FROM processes WHERE workflow_id IS NULL AND end_ms < ? ORDER BY end_ms LIMIT ?)`;
   return stepOf((database) => {
-    const removedCount = database.run(
-      `DELETE FROM processes WHERE sequence IN
-         (SELECT sequence FROM processes WHERE workflow_id IS NULL AND end_ms < ? ORDER BY end_ms LIMIT ?)`,
-      beforeMs,
-      ROWS_PER_STATEMENT,
-    );
-    return removedCount > 0;
+    if (removedSomeLines(database, ended, beforeMs, ROWS_PER_STATEMENT)) return true;
+    return database.run(`DELETE FROM processes WHERE ${ended}`, beforeMs, ROWS_PER_STATEMENT) > 0;
   });
 }
 

@@ -65,6 +65,32 @@ describe('a removal of much', () => {
     expect(removed.length).toBeGreaterThan(5);
   });
 
+  test.each([
+    ['processes', removeProcesses('test', -1), 'p2'],
+    ['workflows', removeWorkflows('test', -1), 'p22'],
+    ['processes that ended long ago', removeEndedBefore(10_000), 'p2'],
+    ['workflows that ended long ago', removeEndedBefore(10_000), 'p22'],
+  ])('takes many lines of a log in steps before the %s', (_what, step, processId) => {
+    const lineCount = 20_000;
+    database.run('DELETE FROM processes WHERE end_ms IS NULL');
+    database.run(
+      `INSERT INTO logs SELECT 1e12 + value, 'test', ?, 'w', 'x'
+         FROM (WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < ?) SELECT * FROM n)`,
+      processId,
+      lineCount,
+    );
+    const lines = (): number => database.get<{ count: number }>('SELECT count(*) AS count FROM logs')?.count ?? 0;
+    const removed: number[] = [];
+    for (let state = 'more'; state === 'more';) {
+      const before = lines();
+      state = step({ database, nowMs: 0, changes: [], afterwards: [] });
+      removed.push(before - lines());
+    }
+    expect(lines()).toBe(0);
+    expect(Math.max(...removed)).toBeLessThanOrEqual(2500);
+    expect(count(`process_id = '${processId}'`)).toBe(0);
+  });
+
   test('removes exactly the processes outside workflows of one colony, in one state or in all', () => {
     const mine = "colony_name = 'test' AND workflow_id IS NULL";
     const [all, failed] = [count(), count(`${mine} AND state = 3`)];
