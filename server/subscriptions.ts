@@ -101,7 +101,7 @@ export function createSubscriptions(services: Services, subscribeMs: number): Su
 
   return {
     upgrade(request, socket, head) {
-      if (server.clients.size < MAX_SOCKETS) server.handleUpgrade(request, socket, head, accept);
+      if (open.size < MAX_SOCKETS || dropUnused(open)) server.handleUpgrade(request, socket, head, accept);
       else socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
     },
     onChanges(changes) {
@@ -121,6 +121,22 @@ export function createSubscriptions(services: Services, subscribeMs: number): Su
       server.close();
     },
   };
+}
+
+/**
+ * Makes room by ending the oldest socket on which nothing is subscribed: whoever just opens sockets, as strangers can,
+ * keeps nobody else out.
+ *
+ * @returns whether there was one
+ */
+function dropUnused(open: Open): boolean {
+  for (const [socket, own] of open) {
+    if (own.size > 0) continue;
+    open.delete(socket);
+    socket.terminate();
+    return true;
+  }
+  return false;
 }
 
 /** Closes a socket unless something is subscribed on it in time. */

@@ -182,6 +182,21 @@ test('a socket on which nobody subscribes is closed, whatever else is sent on it
   await until(() => subscribed.events.length === 1);
 });
 
+test('sockets on which nobody subscribes keep nobody out, and those on which somebody has stay', async () => {
+  await using colony = await startTestColony(quick);
+  using first = await listen(colony);
+  const { processId } = await colony.submit({}, 'worker');
+  first.send(subscribeProcess.type, one(processId, 0));
+  await until(() => first.events.length === 1);
+  const idle = await Promise.all(Array.from({ length: 1000 }, () => listen(colony)));
+  using last = await listen(colony);
+  last.send(subscribeProcess.type, one(processId, 0));
+  await until(() => last.events.length === 1);
+  expect(first.socket.readyState).toBe(WebSocket.OPEN);
+  await until(() => idle.filter(({ socket }) => socket.readyState === WebSocket.CLOSED).length === 2);
+  for (const { socket } of idle) socket.terminate();
+});
+
 test('a frame that is larger than any subscription ends its socket', async () => {
   await using colony = await startTestColony(quick);
   using listener = await listen(colony);
