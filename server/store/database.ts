@@ -20,6 +20,9 @@ function isForgettingMembers(sql: string): boolean {
   return MEMBERS.test(sql) || /^\s*ROLLBACK\b/i.test(sql);
 }
 
+/** What SQLite may keep of the file in memory. */
+const CACHE_KIBIBYTES = 32 * 1024;
+
 /** More than this is not remembered: anybody can ask about members that do not exist. */
 const MAX_REMEMBERED = 10_000;
 /** Nor is what has a longer key, in UTF-16 units: ids and names are shorter, and whoever asks chooses what is asked for. */
@@ -66,6 +69,8 @@ export function openDatabase(path: string): Database {
     // WAL with FULL: a commit survives a power cut, not only the end of this process.
     connection.pragma('synchronous = FULL');
     connection.pragma('foreign_keys = ON');
+    // Rows with random ids lie all over their indexes; removing many reads less again. More than this gained nothing.
+    connection.pragma(`cache_size = -${CACHE_KIBIBYTES}`);
     const database = wrap(connection);
     migrate(database, path);
     return database;
@@ -109,22 +114,55 @@ function inUse(path: string, cause: unknown): UserError {
   );
 }
 
+/** A statement that is ready to run, and the names of its columns, once there was a row. */
+interface Prepared {
+  readonly statement: Statement;
+  readonly isForgetting: boolean;
+  columnNames: readonly string[];
+}
+
+function prepare(connection: InstanceType<typeof Sqlite>, sql: string): Prepared {
+  const statement = connection.prepare(sql);
+  // Rows as lists: objects that libsql makes take twice as long, since it makes the names of their columns anew for each.
+  if (statement.reader) statement.raw();
+  return { statement, isForgetting: isForgettingMembers(sql), columnNames: [] };
+}
+
+function toRow(prepared: Prepared, values: readonly unknown[]): object {
+  // A statement that outlives a change of the schema may have other columns.
+  if (prepared.columnNames.length !== values.length) {
+    prepared.columnNames = prepared.statement.columns().map(({ name }) => name);
+  }
+  const row: Record<string, unknown> = {};
+  let index = 0;
+  for (const name of prepared.columnNames) row[name] = values[index++];
+  return row;
+}
+
 function wrap(connection: InstanceType<typeof Sqlite>): Database {
-  const statements = new Map<string, { readonly statement: Statement; readonly isForgetting: boolean }>();
+  const statements = new Map<string, Prepared>();
   const remembered = new Map<string, unknown>();
-  const prepared = (sql: string): Statement => {
+  const prepared = (sql: string): Prepared => {
     let known = statements.get(sql);
     if (known === undefined) {
-      known = { statement: connection.prepare(sql), isForgetting: isForgettingMembers(sql) };
+      known = prepare(connection, sql);
       statements.set(sql, known);
     }
     if (known.isForgetting) remembered.clear();
-    return known.statement;
+    return known;
   };
   return {
-    all: <Row>(sql: string, ...values: readonly SqlValue[]) => prepared(sql).all(values) as Row[],
-    get: <Row>(sql: string, ...values: readonly SqlValue[]) => prepared(sql).get(values) as Row | undefined,
-    run: (sql, ...values) => prepared(sql).run(values).changes,
+    all<Row>(sql: string, ...values: readonly SqlValue[]) {
+      const known = prepared(sql);
+      const rows = known.statement.all(values) as (readonly unknown[])[];
+      return rows.map((row) => toRow(known, row) as Row);
+    },
+    get<Row>(sql: string, ...values: readonly SqlValue[]) {
+      const known = prepared(sql);
+      const row = known.statement.get(values) as readonly unknown[] | undefined;
+      return row === undefined ? undefined : (toRow(known, row) as Row);
+    },
+    run: (sql, ...values) => prepared(sql).statement.run(values).changes,
     remember<T>(key: string, find: () => T) {
       if (key.length > MAX_REMEMBERED_CHARACTERS) return find();
       if (remembered.has(key)) return remembered.get(key) as T;
