@@ -162,6 +162,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await parts.blobs.start();
     parts.port = await listener.listen(host, options.port);
   } catch (thrown) {
+    // What still had a timer would keep the process alive, which has nothing left to do.
+    await listener.close();
     await parts.blobs.stop();
     database.close();
     throw thrown;

@@ -114,3 +114,12 @@ async function writeHospital(desk: Desk, name: string, sql: string): Promise<voi
   const config = { source: { kind: 'csv', path: 'rows.csv' }, numbers: { patients: sql }, acceptedKeys: '*' };
   await writeFile(join(desk.directory, name), JSON.stringify(config));
 }
+
+test('a server that finds its port taken says so and ends by itself', async () => {
+  await using desk = await openDesk();
+  await desk.startServer();
+  const second = ['server', 'start', '--port', String(desk.port), '--datadir', 'other'];
+  const { exitCode, stderr } = await desk.run(second);
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain(`port ${desk.port} of 127.0.0.1: expected a free port, got one in use`);
+});
