@@ -202,12 +202,12 @@ function sealingKey(seed: Uint8Array, context: string, recipient: string): Buffe
 }
 
 /** A text with a Colonies identity's signature over it. */
-function signText(text: string, identity: Identity): string {
+export function signText(text: string, identity: Identity): string {
   return encodeMessage(SignedMessage, { v: 1, kind: 'signed', text, signature: sign(text, identity) });
 }
 
 /** The text that `pinnedId` signed. @throws TerminalError `BAD_SIGNATURE` when somebody else did */
-function openSigned(message: string, pinnedId: string, label: string): string {
+export function openSigned(message: string, pinnedId: string, label: string): string {
   const { text, signature } = decodeMessage(SignedMessage, message);
   if (signerOf(text, signature) === pinnedId) return text;
   throw refusal(

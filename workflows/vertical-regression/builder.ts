@@ -146,6 +146,6 @@ function predictionNodes(
   const sum = node('predictions', 'regression_sum_predictions', aggregator, [`resume-${label}`, ...names], kwargs);
   const opens = openers
     .filter((party) => party !== label)
-    .map((party) => node(`open-${party}`, 'regression_open_predictions', party, [sum.name], kwargs));
+    .map((party) => node(`open-${party}`, 'regression_open_predictions', party, names, kwargs));
   return [...predictions, sum, ...opens];
 }

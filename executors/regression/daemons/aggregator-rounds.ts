@@ -10,6 +10,7 @@ import { shareTextFor } from '../shares.ts';
 import type { RunKey } from '../streams.ts';
 import { heldOutRows, type Training } from '../training.ts';
 import { type CallTools, type Desk, sharersOf } from './desk.ts';
+import { openOutputs } from './signed-outputs.ts';
 
 /** What an aggregator does: it adds what it cannot read, and remembers nothing. */
 
@@ -41,13 +42,15 @@ export async function aggregate(
 
 /** Everybody's predictions for the rows held out, added under encryption. */
 export async function sumPredictions(
-  { desk, training }: AggregatorRun,
+  aggregatorRun: AggregatorRun,
   request: number,
   inputs: readonly string[],
   { blobs, signal }: CallTools,
 ): Promise<string> {
+  const { desk, training } = aggregatorRun;
   const { run } = await openResume(desk, training, inputs[0] ?? '', signal);
-  const predictions = inputs.slice(1).map((text) => openCiphertexts(blobs, text, signal));
+  const signed = await openOutputs(aggregatorRun, inputs.slice(1), signal);
+  const predictions = signed.map((text) => openCiphertexts(blobs, text, signal));
   const rows = heldOutRows(training.totalRows, training.holdoutEvery);
   const turn = { iteration: request, attempt: 0 };
   return vectorText(blobs, predictionSumRound(run, turn, rows, predictions, { signal }), signal);

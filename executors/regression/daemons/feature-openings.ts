@@ -12,12 +12,13 @@ import {
   stopText,
 } from '../outputs.ts';
 import { refusal } from '../refusal.ts';
-import { lossSumRound } from '../rounds/aggregate.ts';
+import { lossSumRound, predictionSumRound } from '../rounds/aggregate.ts';
 import { lossPartialRound, partialRound, predictionPartialRound } from '../rounds/threshold.ts';
 import type { CallTools } from './desk.ts';
 import { type FeatureRun, holderOf, partyOf, recall } from './feature-run.ts';
 import type { FeatureMemory } from './memory.ts';
 import { openingBefore, standOf, withOpening } from './openings.ts';
+import { openOutputs } from './signed-outputs.ts';
 
 /** In threshold mode: a feature party's parts in openings. Each function may be called again and then says the same. */
 
@@ -27,7 +28,7 @@ export async function open(run: FeatureRun, turn: Turn, inputs: readonly string[
   if (stop !== undefined) return stop;
   const { blobs, signal } = tools;
   const known = await recall(run);
-  const outputs = inputs.map((text) => decodeMessage(GradientOutput, text));
+  const outputs = (await openOutputs(run, inputs, signal)).map((text) => decodeMessage(GradientOutput, text));
   const memory = { ...known, lossPartial: await openLossPart(run, known, outputs, tools) };
   const reason = stopReason(outputs);
   if (reason !== undefined) {
@@ -79,23 +80,30 @@ export async function openLastLoss(
   inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
-  const reports = inputs.map((text) => decodeMessage(FinishOutput, text));
+  const reports = (await openOutputs(run, inputs, tools.signal)).map((text) => decodeMessage(FinishOutput, text));
   const partial = await openLossPart(run, await recall(run), reports, tools);
   if (partial !== null) return partial;
   throw refusal('STALE_CONTEXT', 'loss: expected the losses of the last iteration, got none; resume the run');
 }
 
-/** This party's part in opening predictions to the label party. */
+/**
+ * This party's part in opening predictions to the label party.
+ *
+ * @param inputs the feature parties' predictions: what is opened is their sum, which this party adds up itself
+ */
 export async function openPredictions(
   run: FeatureRun,
   request: number,
-  [sum = '']: readonly string[],
+  inputs: readonly string[],
   { blobs, signal }: CallTools,
 ): Promise<string> {
   const memory = await recall(run);
   const holder = holderOf(await partyOf(run, memory, signal), memory.share);
   const rows = run.heldOut[0]?.length ?? 0;
   const turn = { iteration: request, attempt: 0 };
-  const partial = await predictionPartialRound(holder, turn, rows, openCiphertexts(blobs, sum, signal), { signal });
+  const texts = await openOutputs(run, inputs, signal);
+  const predictions = texts.map((text) => openCiphertexts(blobs, text, signal));
+  const sum = predictionSumRound(holder, turn, rows, predictions, { signal });
+  const partial = await predictionPartialRound(holder, turn, rows, sum, { signal });
   return encodeMessage(PartialMessage, partial);
 }

@@ -28,6 +28,7 @@ import { filesOf } from './desk.ts';
 import { type FeatureRun, partyOf, recall } from './feature-run.ts';
 import { writeCoefficients } from './feature-results.ts';
 import type { FeatureMemory } from './memory.ts';
+import { signedOutput } from './signed-outputs.ts';
 
 /** The iterations as a feature party sees them. Each function may be called again and then says the same. */
 
@@ -137,7 +138,7 @@ export async function gradient(
   await run.store.commit(next);
   const about = await reportStep(party, next, tools);
   const text = await vectorText(tools.blobs, message, tools.signal);
-  return encodeMessage(GradientOutput, { v: 1, kind: 'gradient', ...about, gradient: text });
+  return signedOutput(run.desk, encodeMessage(GradientOutput, { v: 1, kind: 'gradient', ...about, gradient: text }));
 }
 
 async function computeGradient(
@@ -185,7 +186,7 @@ export async function finish(
   const party = await partyOf(run, memory, tools.signal);
   writeCoefficients(run, memory.feature.theta);
   const about = await reportStep(party, memory, tools);
-  return encodeMessage(FinishOutput, { v: 1, kind: 'finished', ...about });
+  return signedOutput(run.desk, encodeMessage(FinishOutput, { v: 1, kind: 'finished', ...about }));
 }
 
 /** This party's part of the predictions for the rows that were held out. */
@@ -201,7 +202,7 @@ export async function predict(
   const turn = { iteration: request, attempt: 0 };
   const { state, message } = predictRound(party, memory.feature, turn, columns, { signal: tools.signal });
   await run.store.commit({ ...memory, feature: state });
-  return vectorText(tools.blobs, message, tools.signal);
+  return signedOutput(run.desk, await vectorText(tools.blobs, message, tools.signal));
 }
 
 /** The end of a run at this party: keeps that it was, and forgets keys, seeds and masks. Results stay. */

@@ -25,6 +25,7 @@ import { forgetSecrets, labelPartyOf, type LabelRun, recallLabels } from './labe
 import { measureModel, METRICS_FILE } from './metrics.ts';
 import type { LabelMemory } from './memory.ts';
 import { hasOpened, openingBefore, standOf, withOpening } from './openings.ts';
+import { openOutputs } from './signed-outputs.ts';
 
 /** The iterations as the label party sees them. Each function may be called again and then says the same. */
 
@@ -40,7 +41,8 @@ export async function openGradients(
 ): Promise<string> {
   const stop = findStop(inputs);
   if (stop !== undefined) return stop;
-  const outputs = inputs.map((text) => decodeMessage(GradientOutput, text));
+  const signed = await openOutputs(run, inputs, tools.signal);
+  const outputs = signed.map((text) => decodeMessage(GradientOutput, text));
   const known = await recallLabels(run);
   if (known.stopped !== null) return stopText(known.stopped, standOf(known));
   const memory = hasOpened(known, turn) ? known : await recordLoss(run, known, turn.iteration, outputs, tools);
@@ -176,7 +178,8 @@ export async function report(
   const ready = encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: run.desk.name });
   if ((await run.store.load())?.finished === true) return ready;
   const parties = run.training.parameters.features.length;
-  const reports = inputs.slice(0, parties).map((text) => decodeMessage(FinishOutput, text));
+  const signed = await openOutputs(run, inputs, tools.signal);
+  const reports = signed.map((text) => decodeMessage(FinishOutput, text));
   const memory = await recordLoss(run, await recallLabels(run), iteration, reports, tools);
   const lossParts = graphOf(run.training).opensLoss ? parties : 0;
   const partials = inputs.slice(parties, parties + lossParts).map((text) => decodeMessage(PartialMessage, text));
