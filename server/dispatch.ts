@@ -197,8 +197,10 @@ async function run(
   const { transactor, recorder } = services;
   if (handler.kind === 'poll') {
     const ended = recorder.onPoll();
-    const poll = (transaction: Transaction): Promise<string> =>
-      handler.answer(inner, toCall(services, transaction, callerId), disconnected());
+    const poll = async (transaction: Transaction): Promise<string> => {
+      requireRecent(inner, transaction.nowMs);
+      return handler.answer(inner, toCall(services, transaction, callerId), disconnected());
+    };
     return await transactor.read(poll).finally(ended);
   }
   const callOf = (transaction: Transaction): Call => toCall(services, transaction, callerId);

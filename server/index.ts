@@ -34,7 +34,7 @@ import { type Database, openDatabase } from './store/database.ts';
 import { isKnownId } from './store/members.ts';
 import { serverOwnerOf, settleServerOwner } from './store/server-owner.ts';
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
-import { expire, forgiveDowntime, sweep } from './sweep.ts';
+import { expire, forgiveDowntime, type Passing, sweep } from './sweep.ts';
 import { requireUsable, type TlsPair } from './tls.ts';
 import { type ChangeListener, createTransactor, type Transactor } from './transaction.ts';
 import { startTriggers } from './triggers.ts';
@@ -328,17 +328,18 @@ function requireProtectedAddress(host: string, { tls, allowInsecure = false }: S
 }
 
 function startSweeping({ services, blobs }: Parts, options: ServerOptions): () => void {
-  const { transactor, presence, channels, log } = services;
+  const { transactor, presence, scheduler, channels, log } = services;
   const staleAfterMs = (options.staleExecutorSeconds ?? DEFAULT_STALE_EXECUTOR_SECONDS) * 1000;
   // With a clock of somebody's own there is none that it could be compared with.
   const steadyClock = options.steadyClock ?? options.clock ?? (() => performance.now());
   const jumps = watchForJumps(steadyClock);
   const stopping = new AbortController();
+  const isWaiting: Passing['isWaiting'] = (executor) => scheduler.isWaiting(executor);
   const sweepAll = async (): Promise<void> => {
     let isMore = await transactor.write((transaction) => {
       const jumpMs = jumps.look(transaction.nowMs);
       if (jumpMs !== 0) log.warn({ jumpMs }, 'the clock was set; executors get their full time again');
-      const isMoreExpired = sweep(transaction, presence, { staleAfterMs, jumpMs });
+      const isMoreExpired = sweep(transaction, presence, { staleAfterMs, isWaiting, jumpMs });
       blobs.sweep(transaction);
       channels.sweep(transaction);
       return isMoreExpired;

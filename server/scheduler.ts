@@ -40,6 +40,8 @@ export interface Scheduler {
   serveChanges(transaction: Transaction): void;
   /** Lets everybody who waits in a colony try again, after it was resumed or one of its executors changed state. */
   serveColony(transaction: Transaction, colonyName: string): void;
+  /** Whether an executor waits for a process at the moment. */
+  isWaiting(executor: ExecutorRow): boolean;
   /** Refuses everybody who waits, and will wait, as if their time were up. */
   stop(): void;
 }
@@ -173,6 +175,10 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     serveColony(transaction, colonyName) {
       for (const key of room.queuesOf(colonyName)) serveQueue(transaction, key);
     },
+    isWaiting: ({ colony_name, executor_type, executor_id }) =>
+      room
+        .waitingFor(queueKey(colony_name, executor_type))
+        .some(({ want }) => want.executor.executor_id === executor_id),
     stop() {
       isStopped = true;
       for (const waiter of room.everybody()) {

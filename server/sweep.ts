@@ -12,6 +12,8 @@ import { finish } from './workflow-lifecycle.ts';
 export interface Passing {
   /** Executors not heard from for so long are unregistered. */
   readonly staleAfterMs: number;
+  /** Whether somebody is heard all the time, because it waits for work. */
+  readonly isWaiting: (executor: ExecutorRow) => boolean;
   /** By how much the clock was set since the last sweep; 0 mostly. */
   readonly jumpMs: number;
 }
@@ -21,15 +23,16 @@ export interface Passing {
  *
  * @returns whether more deadlines may have passed, for {@link expire}
  */
-export function sweep(transaction: Transaction, presence: Presence, { staleAfterMs, jumpMs }: Passing): boolean {
+export function sweep(transaction: Transaction, presence: Presence, passing: Passing): boolean {
   presence.flush(transaction);
+  const { jumpMs } = passing;
   if (jumpMs !== 0) {
     // Nobody was silent because the clock was set. Deadlines are moments that clients know: they stay.
     forgiveDowntime(transaction);
     shiftAnswers(transaction, jumpMs);
   }
   const isMore = expire(transaction);
-  unregisterStaleExecutors(transaction, staleAfterMs);
+  unregisterStaleExecutors(transaction, presence, passing);
   forgetOldAnswers(transaction);
   return isMore;
 }
@@ -93,12 +96,19 @@ function expireWaiting(transaction: Transaction, process: ProcessRow): void {
   finish(transaction, process, { state: STATE.failed, errors: ['Maximum waiting time limit exceeded'] });
 }
 
-function unregisterStaleExecutors(transaction: Transaction, staleAfterMs: number): void {
+function unregisterStaleExecutors(
+  transaction: Transaction,
+  presence: Presence,
+  { staleAfterMs, isWaiting }: Passing,
+): void {
   const stale = transaction.database.all<ExecutorRow>(
     `SELECT * FROM executors WHERE state = ${EXECUTOR_STATE.approved} AND last_heard_ms < ?`,
     transaction.nowMs - staleAfterMs,
   );
-  for (const executor of stale) unregisterExecutor(transaction, executor);
+  for (const executor of stale) {
+    if (isWaiting(executor)) presence.heardFrom(executor);
+    else unregisterExecutor(transaction, executor);
+  }
 }
 
 /** After a pause of the server every executor gets the full time again: it could not be heard meanwhile. */

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { describe, expect, test } from 'vitest';
 import { sealRequest } from '../../colony/envelope.ts';
 import { pauseAssignments, getPauseStatus, resumeAssignments } from '../../colony/messages/colonies.ts';
-import { getExecutor } from '../../colony/messages/executors.ts';
+import { getExecutor, getExecutors } from '../../colony/messages/executors.ts';
 import { assignProcess, getProcesses, type Process, submitFunctionSpec } from '../../colony/messages/processes.ts';
 import { until } from '../support/processes.ts';
 import { rpcRaw } from '../support/rpc.ts';
@@ -205,6 +205,44 @@ describe('a long poll', () => {
     await using colony = await startTestColony(quick);
     const executor = await colony.addExecutor('worker');
     await expect(assign(colony, executor, { timeoutSeconds: 1 })).rejects.toMatchObject(nothing);
+  });
+
+  test('that lasts longer than executors may be silent keeps its sender registered', async () => {
+    let passedMs = 0;
+    const clock = () => Date.now() + passedMs;
+    await using colony = await startTestColony({ ...quick, clock, staleExecutorSeconds: 60 });
+    const [patient, silent] = [await colony.addExecutor('worker'), await colony.addExecutor('other')];
+    await expect(assign(colony, silent, { timeoutSeconds: -1 })).rejects.toMatchObject(nothing);
+    const moment = new Date();
+    const answer = assign(colony, patient, { timeoutSeconds: 600 });
+    await untilHeardAfter(colony, patient, moment);
+    for (let round = 0; round < 3; round += 1) {
+      passedMs += 61_000;
+      // Whatever has come due by now is looked at in the sweep that ends this one.
+      const { processId } = await colony.submit({ maxWaitTimeSeconds: 1 }, 'nobody');
+      passedMs += 1001;
+      await until(async () => (await colony.getProcess(processId)).state === 'failed');
+    }
+    const { processId } = await colony.submit({}, 'worker');
+    expect(await answer).toMatchObject({ processId });
+    const executors = await colony.call(colony.user, getExecutors, { colonyName: colony.colonyName });
+    const stateOf = (name: string) => executors.find(({ executorName }) => executorName === name)?.state;
+    expect([stateOf(patient.name), stateOf(silent.name)]).toEqual(['approved', 'unregistered']);
+  });
+
+  test('that was recorded more than ten minutes ago is refused', async () => {
+    await using colony = await startTestColony(quick);
+    const executor = await colony.addExecutor('worker');
+    await colony.submit({}, 'worker');
+    const poll = (issuedat: number) =>
+      rpcRaw(colony.address, executor.identity, 'assignprocessmsg', {
+        colonyname: colony.colonyName,
+        timeout: -1,
+        nonce: 'n',
+        issuedat,
+      });
+    await expect(poll(Date.now() - 601_000)).rejects.toMatchObject({ status: 400 });
+    expect(await poll(Date.now() - 300_000)).toMatchObject({ state: 1 });
   });
 
   test('is refused without a time, and to users', async () => {
