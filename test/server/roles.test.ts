@@ -128,6 +128,20 @@ test('members of another colony see nothing either', async () => {
   ).rejects.toMatchObject({ status: 404, serverMessage: 'Failed to get executor by ID, executor is nil' });
 });
 
+test('an executor whose id somebody registers in another colony works on in its own', async () => {
+  await using colony = await startTestColony(quick);
+  const neighbour = await addNeighbour(colony);
+  const executor = await colony.addExecutor('worker');
+  const stolen = executorRegistration('neighbour', { ...executor, name: 'stolen' });
+  await colony.call(neighbour.owner, addExecutor, { executor: stolen });
+  await colony.call(neighbour.owner, rejectExecutor, { colonyName: 'neighbour', executorName: 'stolen' });
+  const { processId } = await colony.submit({}, 'worker');
+  const process = await assign(colony, executor);
+  expect(process).toMatchObject({ processId, assignedExecutorId: executor.identity.id });
+  await succeed(colony, executor, process, ['done']);
+  expect(await colony.getProcess(processId)).toMatchObject({ state: 'success', output: ['done'] });
+});
+
 describe('an executor', () => {
   test('works only while it is approved, but may always look who else is there', async () => {
     await using colony = await startTestColony(quick);
