@@ -24,7 +24,7 @@ export function addChildProcess(
 ): string {
   const workflowId = requireParent(parent, request, callerId);
   const childIds = followers(transaction, request, parent);
-  const processId = insertProcess(transaction, {
+  const { process_id: processId } = insertProcess(transaction, {
     spec: memberSpec(request.spec, parent.colony_name),
     initiator: { id: '', name: '' },
     workflowId,

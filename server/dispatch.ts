@@ -5,6 +5,7 @@ import type { Channels } from './channels.ts';
 import type { Call, Handler, ServerFacts, WireRequest } from './handler.ts';
 import { handlers } from './handlers/index.ts';
 import { callerOf, callerOfAside, parseEnvelope, parsePayload } from './incoming.ts';
+import { JsonText } from './json-text.ts';
 import { MAX_STRANGER_CHARACTERS } from './limits.ts';
 import type { Recorder } from './metrics/recorder.ts';
 import type { Presence } from './presence.ts';
@@ -186,6 +187,14 @@ function innerOf(handler: Handler, envelope: RequestEnvelope): WireRequest {
   return inner;
 }
 
+/** The JSON text of a reply of which that was kept. */
+function remade(handler: Handler, kept: string, call: Call): string {
+  return 'recall' in handler && handler.recall !== undefined ? handler.recall(kept, call).text : kept;
+}
+
+/** The reply to a message that is answered in steps, when all are done. */
+const NOTHING = new JsonText('{}');
+
 async function run(
   services: Services,
   handler: Handler,
@@ -205,16 +214,16 @@ async function run(
   }
   const callOf = (transaction: Transaction): Call => toCall(services, transaction, callerId);
   if (handler.kind === 'read' || handler.kind === 'unsigned') {
-    return transactor.read((transaction) => handler.answer(inner, callOf(transaction)));
+    return transactor.read((transaction) => handler.answer(inner, callOf(transaction)).text);
   }
   const digest = digestOf(inner, callerId, payload);
-  const once = (transaction: Transaction, work: () => string | undefined): string | undefined => {
+  const once = (transaction: Transaction, work: () => JsonText | undefined): string | undefined => {
     if (digest !== undefined) requireRecent(inner, transaction.nowMs);
-    const recalled = recallAnswer(transaction, digest, inner);
-    if (recalled !== undefined) return recalled;
+    const kept = recallAnswer(transaction, digest, inner);
+    if (kept !== undefined) return remade(handler, kept, callOf(transaction));
     const reply = work();
-    if (reply !== undefined) rememberAnswer(transaction, digest, reply);
-    return reply;
+    if (reply !== undefined) rememberAnswer(transaction, digest, reply.kept);
+    return reply?.text;
   };
   let step: Step | undefined;
   for (;;) {
@@ -222,7 +231,7 @@ async function run(
       once(transaction, () => {
         if (handler.kind !== 'steps') return handler.answer(inner, callOf(transaction));
         step ??= handler.begin(inner, callOf(transaction));
-        return step(transaction) === 'done' ? '{}' : undefined;
+        return step(transaction) === 'done' ? NOTHING : undefined;
       }),
     );
     if (reply !== undefined) return reply;

@@ -59,16 +59,17 @@ interface SynchronousHandler extends HandlerFacts {
    * Decodes the request, checks the caller's role, does what is asked, encodes the reply.
    *
    * @param wire the inner JSON of the envelope
-   * @returns the reply as JSON text
    * @throws Refusal when the request is malformed, not allowed, or impossible
    */
-  answer(wire: WireRequest, call: Call): string;
+  answer(wire: WireRequest, call: Call): JsonText;
+  /** Makes an earlier reply again, where less than its text was kept. */
+  readonly recall?: ((kept: string, call: Call) => JsonText) | undefined;
 }
 
 /** How a message is answered that waits for something, and opens transactions of its own. */
 interface PollHandler extends HandlerFacts {
   readonly kind: 'poll';
-  /** As that of the others. `disconnected` fires when nobody listens for the answer any more. */
+  /** As that of the others; the JSON text of the reply. `disconnected` fires when nobody listens for the answer any more. */
   answer(wire: WireRequest, call: Call, disconnected: AbortSignal): Promise<string>;
 }
 
@@ -120,6 +121,8 @@ interface Definition<Request, Reply, Subject> {
   readonly handle: (request: Request, subject: Subject, call: Call) => Reply | JsonText;
   /** Another type than the request's for the reply, which then carries it as `msgtype` too. */
   readonly replyType?: string;
+  /** Makes a reply again of which less than its text was kept. */
+  readonly recall?: (kept: string, call: Call) => JsonText;
 }
 
 /** Declares how a message is answered without changing anything. */
@@ -177,7 +180,7 @@ export function polls<Request, Reply, Subject>(
     kind: 'poll',
     async answer(wire, call, disconnected) {
       const request = decodeRequest(definition, wire);
-      return encodeReply(definition, await handle(request, role(request, call), call, disconnected));
+      return encodeReply(definition, await handle(request, role(request, call), call, disconnected)).text;
     },
   };
 }
@@ -186,12 +189,13 @@ function synchronous<Request, Reply, Subject>(
   kind: SynchronousHandler['kind'],
   definition: Definition<Request, Reply, Subject>,
 ): Handler {
-  const { message, texts, role, handle, replyType } = definition;
+  const { message, texts, role, handle, replyType, recall } = definition;
   return {
     type: message.type,
     replyType: replyType ?? message.type,
     texts,
     kind,
+    recall,
     answer(wire, call) {
       const request = decodeRequest(definition, wire);
       return encodeReply(definition, handle(request, role(request, call), call));
@@ -202,10 +206,10 @@ function synchronous<Request, Reply, Subject>(
 function encodeReply<Request, Reply>(
   { message, replyType }: { readonly message: Message<Request, Reply>; readonly replyType?: string | undefined },
   reply: Reply | JsonText,
-): string {
-  if (reply instanceof JsonText) return reply.text;
+): JsonText {
+  if (reply instanceof JsonText) return reply;
   const wire = z.encode(message.reply, reply);
-  return JSON.stringify(replyType === undefined ? wire : Object.assign({ msgtype: replyType }, wire));
+  return new JsonText(JSON.stringify(replyType === undefined ? wire : Object.assign({ msgtype: replyType }, wire)));
 }
 
 function decodeRequest<Request>(

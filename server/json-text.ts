@@ -4,10 +4,13 @@
  */
 export class JsonText {
   readonly text: string;
+  /** What is stored of it for whoever asks again: the text itself, or something from which it can be made again. */
+  readonly kept: string;
 
   /** @param text the JSON text of one value */
-  constructor(text: string) {
+  constructor(text: string, kept: string = text) {
     this.text = text;
+    this.kept = kept;
   }
 }
 

@@ -7,7 +7,13 @@ import { STATE } from './graph.ts';
 import { Refusal } from './refusal.ts';
 import { parseCpuMilli, parseMebibytes } from './resources.ts';
 import { insertChannels } from './store/channels.ts';
-import { insertAttribute, type ProcessRow } from './store/processes.ts';
+import {
+  ENVIRONMENT_ATTRIBUTE,
+  insertAttribute,
+  type ProcessRow,
+  type StoredProcess,
+  termsOf,
+} from './store/processes.ts';
 import { requireAcceptable } from './submission.ts';
 import { randomId } from './store/values.ts';
 import type { Transaction } from './transaction.ts';
@@ -35,49 +41,47 @@ export interface NewProcess {
 
 const MILLISECONDS_PER_SECOND = 1000;
 const MILLISECONDS_PER_DAY = 86_400_000;
-const ENVIRONMENT_ATTRIBUTE = 3;
 
 /**
  * Stores a process in state waiting.
  *
- * @returns its id
+ * @returns what is stored now
  * @throws Refusal 400 when the spec cannot be accepted, or asks for an amount of processors or memory that cannot be read
  */
-export function insertProcess(transaction: Transaction, submitted: NewProcess): string {
-  const processId = randomId();
+export function insertProcess(transaction: Transaction, submitted: NewProcess): StoredProcess {
   requireAcceptable(submitted.spec);
   const spec = normalizeSpec(submitted.spec);
   const { conditions } = spec;
-  const { nowMs } = transaction;
-  const storedSpec = toExactJson(z.encode(FunctionSpec, spec));
+  const row = rowOf(transaction, submitted, spec);
   transaction.database.run(
     `INSERT INTO processes (process_id, colony_name, workflow_id, initiator_id, initiator_name, state, executor_type,
        executor_names, location_name, cpu_milli, memory_mebibytes, label, node_name, priority_ms, submission_ms,
        wait_deadline_ms, waits_for_parents, spec)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    processId,
-    conditions.colonyName,
-    submitted.workflowId ?? null,
-    submitted.initiator.id,
-    submitted.initiator.name,
-    STATE.waiting,
-    conditions.executorType,
+    row.process_id,
+    row.colony_name,
+    row.workflow_id,
+    row.initiator_id,
+    row.initiator_name,
+    row.state,
+    row.executor_type,
     conditions.executorNames.length === 0 ? null : JSON.stringify(conditions.executorNames),
     conditions.locationName?.toLowerCase() ?? '',
     parseCpuMilli(conditions.cpu),
     parseMebibytes(conditions.memory),
     spec.label,
-    spec.nodeName,
-    nowMs - spec.priority * MILLISECONDS_PER_DAY,
-    nowMs,
-    deadline(nowMs, spec.maxWaitTimeSeconds),
-    submitted.waitsForParents ? 1 : 0,
-    storedSpec,
+    row.node_name,
+    row.priority_ms,
+    row.submission_ms,
+    row.wait_deadline_ms,
+    row.waits_for_parents,
+    row.spec,
   );
-  holdBlobs(transaction, processId, storedSpec);
+  const processId = row.process_id;
+  holdBlobs(transaction, processId, row.spec);
   for (const [key, value] of Object.entries(spec.env)) insertEnvironment(transaction, spec, processId, key, value);
   insertChannels(transaction.database, processId, spec.channels ?? []);
-  countAdded(transaction, submitted.workflowId ?? null);
+  countAdded(transaction, row.workflow_id);
   const { colonyName, executorType } = conditions;
   transaction.changes.push({
     processId,
@@ -86,7 +90,49 @@ export function insertProcess(transaction: Transaction, submitted: NewProcess): 
     state: STATE.waiting,
     isAssignable: !submitted.waitsForParents,
   });
-  return processId;
+  return row;
+}
+
+/** What is stored of a process that was just submitted, known without reading it. */
+function rowOf({ nowMs }: Transaction, submitted: NewProcess, spec: FunctionSpec): StoredProcess {
+  const { colonyName, executorType } = spec.conditions;
+  return {
+    process_id: randomId(),
+    colony_name: colonyName,
+    workflow_id: submitted.workflowId ?? null,
+    initiator_id: submitted.initiator.id,
+    initiator_name: submitted.initiator.name,
+    executor_type: executorType,
+    node_name: spec.nodeName,
+    priority_ms: nowMs - spec.priority * MILLISECONDS_PER_DAY,
+    submission_ms: nowMs,
+    waits_for_parents: submitted.waitsForParents ? 1 : 0,
+    spec: toExactJson(z.encode(FunctionSpec, spec)),
+    ...untouched(nowMs, spec.maxWaitTimeSeconds),
+  };
+}
+
+/** What nothing has happened to yet. */
+function untouched(submissionMs: number, maxWaitTimeSeconds: number) {
+  return {
+    assigned_executor_id: '',
+    state: STATE.waiting,
+    start_ms: null,
+    end_ms: null,
+    wait_deadline_ms: deadline(submissionMs, maxWaitTimeSeconds),
+    exec_deadline_ms: null,
+    retries: 0,
+    attempt: 0,
+    input: '[]',
+    input_counts: null,
+    output: '[]',
+    errors: '[]',
+  };
+}
+
+/** A process outside workflows as it was when it was submitted, whatever has happened to it since. */
+export function asSubmitted(row: StoredProcess): StoredProcess {
+  return { ...row, ...untouched(row.submission_ms, termsOf(row).maxWaitTimeSeconds) };
 }
 
 /** The identity of an attribute: one per process, key and type. */

@@ -39,7 +39,7 @@ export function requireRecent({ issuedat }: WireRequest, nowMs: number): void {
   );
 }
 
-/** The answer a request has got before, as JSON text. */
+/** What was kept of the answer that a request has got before. */
 export function recallAnswer(
   { database, nowMs }: Transaction,
   digest: string | undefined,
@@ -55,14 +55,14 @@ export function recallAnswer(
   return row?.reply;
 }
 
-/** Stores an answer (JSON text) beside what the request has done. */
-export function rememberAnswer({ database, nowMs }: Transaction, digest: string | undefined, reply: string): void {
+/** Stores an answer, or what it can be made of again, beside what the request has done. */
+export function rememberAnswer({ database, nowMs }: Transaction, digest: string | undefined, kept: string): void {
   if (digest === undefined) return;
   database.run(
     'INSERT OR REPLACE INTO answered_requests (digest, answered_ms, reply) VALUES (?, ?, ?)',
     digest,
     nowMs,
-    reply,
+    kept,
   );
 }
 

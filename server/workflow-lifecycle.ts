@@ -40,7 +40,7 @@ export function submitWorkflow(transaction: Transaction, spec: WorkflowSpec, ini
   );
   const processIds = new Map<string, string>();
   for (const nodeSpec of spec.functionSpecs) {
-    const processId = insertProcess(transaction, {
+    const { process_id: processId } = insertProcess(transaction, {
       spec: memberSpec(nodeSpec, spec.colonyName),
       initiator,
       workflowId,

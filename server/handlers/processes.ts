@@ -13,9 +13,10 @@ import {
 } from '../../colony/messages/processes.ts';
 import { STATE } from '../graph.ts';
 import { type Call, faultTexts, type Handler, polls, reads, writes, writesInSteps } from '../handler.ts';
+import { JsonText } from '../json-text.ts';
 import { MAX_PROCESSES_PER_LIST } from '../limits.ts';
 import { requireSay } from '../ownership.ts';
-import { insertProcess, requireAttempt, requireClosable, storeOutput } from '../process-lifecycle.ts';
+import { asSubmitted, insertProcess, requireAttempt, requireClosable, storeOutput } from '../process-lifecycle.ts';
 import { Refusal, required } from '../refusal.ts';
 import { removeProcesses } from '../removal.ts';
 import { parseCpuMilli, parseMebibytes } from '../resources.ts';
@@ -29,6 +30,8 @@ import {
   listProcesses,
   processJson,
   type ProcessRow,
+  specOf,
+  submittedJson,
   termsOf,
 } from '../store/processes.ts';
 import { finish } from '../workflow-lifecycle.ts';
@@ -43,14 +46,11 @@ export const processHandlers: readonly Handler[] = [
     screen: requireModestSpec,
     role: ({ spec }, call) => requireMember(call, spec.conditions.colonyName),
     handle({ spec }, initiator, call) {
-      const processId = insertProcess(call, { spec, initiator, workflowId: undefined, waitsForParents: false });
-      const row = required(
-        findProcessRow(call.database, processId),
-        500,
-        'Failed to submit process spec, addedProcess is nil',
-      );
-      return processJson(call.database, row);
+      const row = insertProcess(call, { spec, initiator, workflowId: undefined, waitsForParents: false });
+      const { text } = submittedJson(call.database, row, new Set(Object.keys(spec.env)));
+      return new JsonText(text, row.process_id);
     },
+    recall: recallSubmission,
   }),
   polls({
     message: assignProcess,
@@ -121,6 +121,22 @@ export const processHandlers: readonly Handler[] = [
     },
   }),
 ];
+
+/**
+ * The reply to a submission again: the process as it was then.
+ *
+ * @param kept its id; or the reply, which older versions kept
+ * @throws Refusal 404 when it was removed meanwhile
+ */
+function recallSubmission(kept: string, { database }: Call): JsonText {
+  if (kept.startsWith('{')) return new JsonText(kept);
+  const row = required(
+    findProcessRow(database, kept),
+    404,
+    'Failed to submit process spec, process was submitted and has been removed since',
+  );
+  return submittedJson(database, asSubmitted(row), new Set(Object.keys(specOf(row).env)));
+}
 
 const CANCEL_REFUSALS: ReadonlyMap<number, string> = new Map([
   [STATE.success, 'Tried to cancel successful process'],

@@ -37,6 +37,12 @@ export interface ProcessRow {
   readonly errors: string;
 }
 
+/** A process as it is stored, without its place in the queue. */
+export type StoredProcess = Omit<ProcessRow, 'sequence'>;
+
+/** The type of the attributes that a spec's `env` becomes. */
+export const ENVIRONMENT_ATTRIBUTE = 3;
+
 interface AttributeRow {
   readonly attribute_id: string;
   readonly process_id: string;
@@ -54,12 +60,12 @@ export function findProcessRow(database: Database, processId: string): ProcessRo
 }
 
 /** The function spec of a row. */
-export function specOf(row: ProcessRow): FunctionSpec {
+export function specOf(row: Pick<ProcessRow, 'spec'>): FunctionSpec {
   return z.decode(FunctionSpec, parseStored(row.spec));
 }
 
 /** What the server itself needs to know of the function spec of a row. */
-export function termsOf(row: ProcessRow): FunctionTerms {
+export function termsOf(row: Pick<ProcessRow, 'spec'>): FunctionTerms {
   return z.decode(FunctionTerms, parseStored(row.spec));
 }
 
@@ -68,8 +74,34 @@ export function termsOf(row: ProcessRow): FunctionTerms {
  *
  * @throws SyntaxError when what is stored of it cannot be read
  */
-export function processJson(database: Database, row: ProcessRow): JsonText {
-  const hasFamily = row.workflow_id !== null;
+export function processJson(database: Database, row: StoredProcess): JsonText {
+  const family =
+    row.workflow_id === null
+      ? ALONE
+      : { parents: parentsOf(database, row.process_id), children: childrenOf(database, row.process_id) };
+  return toJson(row, family, attributesOf(database, row));
+}
+
+/**
+ * A process outside workflows as clients see it when it has just been submitted.
+ *
+ * @param keys the keys of its spec's `env`
+ */
+export function submittedJson(database: Database, row: StoredProcess, keys: ReadonlySet<string>): JsonText {
+  const isFromEnvironment = ({ attributeType, key }: Attribute): boolean =>
+    attributeType === ENVIRONMENT_ATTRIBUTE && keys.has(key);
+  return toJson(row, ALONE, keys.size === 0 ? [] : attributesOf(database, row).filter(isFromEnvironment));
+}
+
+/** The ids of a process's neighbours in its workflow. */
+interface Family {
+  readonly parents: readonly string[];
+  readonly children: readonly string[];
+}
+
+const ALONE: Family = { parents: [], children: [] };
+
+function toJson(row: StoredProcess, { parents, children }: Family, attributes: readonly Attribute[]): JsonText {
   const whatItIs = {
     processid: row.process_id,
     initiatorid: row.initiator_id,
@@ -85,10 +117,10 @@ export function processJson(database: Database, row: ProcessRow): JsonText {
     execdeadline: toWireTime(row.exec_deadline_ms),
     retries: row.retries,
     attempt: row.attempt,
-    attributes: z.encode(Attributes, attributesOf(database, row)),
+    attributes: attributes.length === 0 ? [] : z.encode(Attributes, attributes),
     waitforparents: row.waits_for_parents === 1,
-    parents: hasFamily ? parentsOf(database, row.process_id) : [],
-    children: hasFamily ? childrenOf(database, row.process_id) : [],
+    parents,
+    children,
     processgraphid: row.workflow_id ?? '',
   };
   const counts = row.input_counts === null ? '' : `,"incounts":${requireJson(row.input_counts)}`;
@@ -116,14 +148,14 @@ export function childrenOf(database: Database, processId: string): string[] {
     .map((edge) => edge.child_id);
 }
 
-function attributesOf(database: Database, row: ProcessRow): Attribute[] {
+function attributesOf(database: Database, row: StoredProcess): Attribute[] {
   return database
     .all<AttributeRow>('SELECT * FROM attributes WHERE process_id = ? ORDER BY key, attribute_type', row.process_id)
     .map((attribute) => toAttribute(attribute, row));
 }
 
 /** An attribute as clients see it; its state is its process's. */
-function toAttribute(attribute: AttributeRow, process: ProcessRow): Attribute {
+function toAttribute(attribute: AttributeRow, process: StoredProcess): Attribute {
   return {
     attributeId: attribute.attribute_id,
     processId: attribute.process_id,

@@ -127,6 +127,25 @@ describe('a request with a nonce', () => {
     await expect(assign(colony, executor, { timeoutSeconds: -1 })).rejects.toMatchObject({ status: 404 });
   });
 
+  test('that submits gets the process as it was then, whatever has happened to it since, until it is removed', async () => {
+    await using colony = await startTestColony(quick);
+    const executor = await colony.addExecutor('worker');
+    const spec = functionSpec('test', 'worker', { env: { b: '1', a: '2' }, maxWaitTimeSeconds: 100, maxRetries: 3 });
+    const submit = () => rpc(colony.address, colony.user, submitFunctionSpec, { spec }, { extra: { nonce: 'one' } });
+    const first = await submit();
+    expect(await colony.getProcess(first.processId)).toEqual(first);
+    const process = await assign(colony, executor);
+    const fields = { attributeId: '', processId: process.processId, colonyName: 'test', workflowId: '', state: 0 };
+    await colony.call(executor.identity, addAttribute, {
+      attribute: { ...fields, attributeType: 3, key: 'c', value: '3' },
+    });
+    expect(await submit()).toEqual(first);
+    await fail(colony, executor, process, ['no']);
+    expect(await submit()).toEqual(first);
+    await colony.call(colony.user, removeProcess, process);
+    await expect(submit()).rejects.toMatchObject({ status: 404 });
+  });
+
   test('is done again when somebody else signs it, and when it was refused before', async () => {
     await using colony = await startTestColony(quick);
     const executor = await colony.addExecutor('worker');
