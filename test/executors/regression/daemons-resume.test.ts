@@ -1,6 +1,9 @@
+import type { PrivateKey } from 'paillier-bigint';
 import { expect, test } from 'vitest';
+import * as z from 'zod';
+import { CiphertextVector, decryptVector, privateKeyFromPrimes } from '../../../crypto/paillier/index.ts';
 import { until } from '../../support/processes.ts';
-import { openRegressionStage } from '../../support/regression-daemons.ts';
+import { openRegressionStage, type RegressionStage } from '../../support/regression-daemons.ts';
 import {
   cancelRun,
   seedDistance,
@@ -27,17 +30,43 @@ test('a run that failed goes on after "resume" under fresh contexts, and takes t
   const failures = await stage.failuresOf('failed');
   expect(failures.join()).toMatch(/expected the table that it began with, got another/);
   await other.stop({ graceMs: 0 });
+  const privateKey = await keyOf(stage, 'failed');
   await startSeedParty(stage, 'x2');
   await resumeRun(stage, 'failed', 1);
   await reported(stage, 'failed');
   expect(await seedDistance(stage, 'failed', 4)).toBeLessThan(1e-6);
-  const repeated = (await stage.processes('failed', 'success')).filter(({ spec }) => spec.kwargs['attempt'] === 1);
-  const contexts = repeated.flatMap(({ output }) => [
-    ...String(output[0]).matchAll(/"context":"([^"]+\/forward\/[^"]+)"/g),
-  ]);
-  expect(contexts.length).toBeGreaterThan(0);
-  for (const [, context = ''] of contexts) expect(context.split('/')[3]).toBe('1');
+  const sent = await predictionsSent(stage, 'failed', privateKey);
+  const attempts = new Set([...sent.keys()].map((context) => context.split('/')[3]));
+  expect(attempts).toEqual(new Set(['0', '1']));
+  // Every context has pads of its own, so no two messages are of equal plaintexts, and no context has two.
+  const plaintexts = [...sent.values()].flatMap((texts) => [...texts]);
+  expect(plaintexts).toHaveLength(sent.size);
+  expect(new Set(plaintexts).size).toBe(sent.size);
 });
+
+const Stored = z.looseObject({ state: z.looseObject({ primes: z.object({ p: z.string(), q: z.string() }) }) });
+
+/** The label party's key, which it keeps while the run goes on. */
+async function keyOf(stage: RegressionStage, run: string): Promise<PrivateKey> {
+  const { primes } = Stored.parse(JSON.parse(await stage.fileOf('y', run, 'state.json'))).state;
+  return privateKeyFromPrimes(BigInt(`0x${primes.p}`), BigInt(`0x${primes.q}`), { minimumBits: 512 });
+}
+
+/** The different plaintexts of the predictions that feature parties sent, by context. */
+async function predictionsSent(
+  stage: RegressionStage,
+  run: string,
+  key: PrivateKey,
+): Promise<Map<string, Set<string>>> {
+  const sent = new Map<string, Set<string>>();
+  const done = await stage.processes(run, 'success');
+  for (const { output } of done.filter(({ spec }) => spec.functionName === 'regression_forward')) {
+    const vector = CiphertextVector.parse(String(output[0]));
+    const plaintexts = sent.get(vector.context) ?? new Set();
+    sent.set(vector.context, plaintexts.add((await decryptVector(key, vector)).join()));
+  }
+  return sent;
+}
 
 test('a run that was cancelled lets all parties go at once, and goes on after "resume"', async () => {
   await using stage = await openRegressionStage();
