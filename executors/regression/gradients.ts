@@ -54,7 +54,9 @@ export async function maskGradient(
       0n,
     );
     const sum = await dotProduct(publicKey, slots, weights);
-    return rerandomize(publicKey, await addPlaintext(publicKey, sum, signed(mask - pads, publicKey.n)));
+    const masked = await addPlaintext(publicKey, sum, signed(mask - pads, publicKey.n));
+    // The label party may have made the key, and knows the randomness of what the sum was computed from.
+    return rerandomize(publicKey, masked, { masking: 'standard' });
   });
   return fromBigInts(await Promise.all(packed), gradient.elementBytes);
 }

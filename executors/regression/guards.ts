@@ -22,7 +22,7 @@ const LEAST_KEY_BITS = 2048;
 const ROWS_PER_COLUMN = 10;
 /** Rows of a column that differ from its most frequent value. */
 const LEAST_OFF_MODE = 10;
-/** Openings for each row of the table, above which a dishonest party could solve for residuals. */
+/** Openings for each row of the table that are accepted where guards are strict. */
 const OPENING_BUDGET = 0.1;
 /** A pivot below this share of the largest counts as none: the column follows from the others. */
 const PIVOT = 1e-10;
@@ -33,8 +33,9 @@ function coefficientsOf(parameters: RunParameters): number {
 }
 
 /**
- * Openings that a party may ask for, times its columns, for each row of the table: a dishonest party could make each of
- * them another functional of the residuals, and solve for all residuals at 1. Protocol B+ fixes the functionals at set-up.
+ * Openings that a party may ask for, times its columns, for each row of the table: gradients of which each is a number with
+ * all its digits tell all residuals at 1. It is no bound for a dishonest party, which can pack residuals of few digits, such
+ * as yes-or-no labels, by the hundred into one opening. Protocol B+ fixes the functionals at set-up.
  */
 export function openingBudget(parameters: RunParameters, party: string): number {
   return ((parameters.iterations + parameters.retries) * columnsOf(parameters, party)) / parameters.rows;

@@ -51,8 +51,33 @@ export function leakageOf(parameters: RunParameters): string[] {
     ...cubicOf(parameters),
     ...lossOf(parameters),
     'Everybody sees two bits of each feature party after every step: whether it has converged, and whether it diverges.',
-    'Not covered: parties that deviate from the protocol (limited by the opening budget), and what the finished model or its ' +
-      'predictions say about the rows it was trained on.',
+    ...predictionsOf(parameters),
+    ...deviationsOf(parameters),
+    'Not covered: what the finished model or its predictions say about the rows it was trained on.',
+  ];
+}
+
+function predictionsOf({ label, predictionRows }: RunParameters): string[] {
+  if (predictionRows === 0) return [];
+  return [
+    `${label} learns joint predictions for rows that are held out: each feature party answers for ${predictionRows} rows at most. ` +
+      'With --ids or an id column everybody who reads the survey also gets a digest of all ids: who guesses all of them knows it.',
+  ];
+}
+
+/** What is not prevented, only bounded: parties are supposed to follow the protocol. */
+function deviationsOf({ label, mode }: RunParameters): string[] {
+  return [
+    'Parties are trusted to follow the protocol, and the server to carry what they say. ' +
+      `If ${label} does not, it can choose residuals and steer coefficients, and so learn from losses and predictions how rows ` +
+      'of others relate to each other, and what they are where rows are held out.',
+    ...(mode === 'additive'
+      ? []
+      : [
+          'A feature party that deviates can have something else opened than its gradient, such as the labels of as many rows ' +
+            'as fit into one ciphertext: hundreds of yes-or-no labels at once. The opening budget bounds how often, not what. ' +
+            'If you fear that, choose mode "additive".',
+        ]),
   ];
 }
 
