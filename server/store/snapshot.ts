@@ -63,8 +63,7 @@ export function createSnapshots(database: Database, path: string): Snapshots {
         const copy = await copyInto(target);
         return {
           ...copy,
-          // One that did not close itself would keep the handle from ever being closed.
-          read: () => target.createReadStream({ start: 0 }),
+          read: () => target.createReadStream({ start: 0, autoClose: false }),
           [Symbol.asyncDispose]: () => target.close(),
         };
       } finally {
