@@ -6,6 +6,7 @@ import { generateIdentity } from '../../colony/identity.ts';
 import { addColony, addUser, removeColony } from '../../colony/messages/colonies.ts';
 import { addExecutor } from '../../colony/messages/executors.ts';
 import { freshBytes, getBlob, nameOf, putBlob, sendBlobRequest, wordsOf } from '../support/blob-requests.ts';
+import { urlOf } from '../support/rpc.ts';
 import { executorRegistration, startTestColony, type TestColony } from '../support/test-colony.ts';
 
 const put = (colony: TestColony, content: Buffer, identity = colony.user) =>
@@ -295,3 +296,20 @@ test.each(['sha256:ABC', 'md5:00', '', 'sha256:../../etc/passwd', `sha256:${'0'.
     );
   },
 );
+
+test('a page of any origin may fetch a blob, or a part of it', async () => {
+  await using colony = await startTestColony();
+  const content = freshBytes(100);
+  await putBlob(colony.address, colony.user, colony.colonyName, content);
+  const { headers } = await getBlob(colony.address, colony.user, colony.colonyName, nameOf(content));
+  expect(headers).toMatchObject({
+    'access-control-allow-origin': '*',
+    'access-control-expose-headers': 'accept-ranges,content-range,etag',
+  });
+  const preflight = await fetch(urlOf(colony.address, `/blobs/${nameOf(content)}`), {
+    method: 'OPTIONS',
+    headers: { 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization,range' },
+  });
+  expect(preflight.status).toBe(204);
+  expect(preflight.headers.get('access-control-allow-headers')).toContain('Authorization,Range');
+});
