@@ -21,6 +21,10 @@ export const regressionDaemonOptions = {
     type: 'boolean',
     describe: 'accept runs that overrule the guards (small batches, rare values, short keys); for published data only',
   },
+  strict: {
+    type: 'boolean',
+    describe: 'accept only runs whose guards are strict: few openings for each row',
+  },
   concurrency: daemonOptions.concurrency,
   colonyprvkey: daemonOptions.colonyprvkey,
 } as const;
@@ -41,14 +45,15 @@ interface DaemonArguments {
   readonly directory: string | undefined;
   readonly peer: readonly string[];
   readonly demonstration: boolean;
+  readonly strict: boolean;
 }
 
 /** What a regression's daemon needs beside the options of every daemon. */
 export function regressionOptions(
-  { directory, peer, demonstration }: DaemonArguments,
+  { directory, peer, demonstration, strict }: DaemonArguments,
   { io }: Context,
   path: readonly string[],
-): Pick<RegressionOptions, 'directory' | 'peers' | 'acceptsDemonstrations' | 'env'> {
+): Pick<RegressionOptions, 'directory' | 'peers' | 'acceptsDemonstrations' | 'isStrict' | 'env'> {
   const peers = peer.map((text): [string, string] => {
     const [, party = '', id = ''] = /^([^=]+)=([0-9a-f]{64})$/u.exec(text) ?? [];
     if (id === '')
@@ -59,6 +64,7 @@ export function regressionOptions(
     directory: directory === undefined ? undefined : resolve(io.cwd, directory),
     peers: new Map(peers),
     acceptsDemonstrations: demonstration,
+    isStrict: strict,
     env: io.env,
   };
 }

@@ -28,6 +28,8 @@ export interface RegressionOptions extends Omit<DaemonOptions, 'identityFile' | 
   readonly peers?: ReadonlyMap<string, string> | undefined;
   /** Whether runs may overrule the guards: for published data only. @default false */
   readonly acceptsDemonstrations?: boolean | undefined;
+  /** Whether runs must have strict guards. @default false */
+  readonly isStrict?: boolean | undefined;
   /** The daemon's own environment, for the default directory. */
   readonly env?: NodeJS.ProcessEnv | undefined;
 }
@@ -86,7 +88,10 @@ function partyDirectory(party: string, directory: string | undefined, env: NodeJ
 
 function openDesk(options: RegressionOptions): { desk: Desk; identity: Identity } {
   const { executorType, environment, log, peers = new Map(), env = process.env } = options;
-  const { acceptsDemonstrations = false } = options;
+  const { acceptsDemonstrations = false, isStrict = false } = options;
+  if (acceptsDemonstrations && isStrict) {
+    throw new UserError('guards: expected either strict guards or demonstrations, got both; choose one');
+  }
   const root = partyDirectory(executorType, options.directory, env);
   const identity = keepIdentity(join(root, 'identity.key'));
   const client = createColoniesClient({ server: environment.server, identity, log });
@@ -106,6 +111,7 @@ function openDesk(options: RegressionOptions): { desk: Desk; identity: Identity 
       keys: new KnownKeys(),
       root,
       acceptsDemonstrations,
+      isStrict,
     },
     identity,
   };

@@ -46,7 +46,10 @@ export interface RegressionStage extends AsyncDisposable {
 }
 
 /** What differs between the daemons of a test. */
-export type PartyOptions = Pick<Partial<RegressionOptions>, 'peers' | 'acceptsDemonstrations' | 'environment' | 'log'>;
+export type PartyOptions = Pick<
+  Partial<RegressionOptions>,
+  'peers' | 'acceptsDemonstrations' | 'isStrict' | 'environment' | 'log'
+>;
 
 /** Numbers of a thetas.log, `<name> <theta>[<sum>]` lines, for each iteration. */
 export function parseThetas(text: string): { name: string; theta: number; sum: number }[] {

@@ -24,6 +24,8 @@ export interface Desk {
   readonly root: string;
   /** Whether the operator lets runs overrule the guards: for published data only. */
   readonly acceptsDemonstrations: boolean;
+  /** Whether the operator lets only runs in whose guards are strict. @default false */
+  readonly isStrict?: boolean;
 }
 
 /** What one call brings. */
@@ -69,9 +71,15 @@ export function requireRole(desk: Desk, training: Training, role: 'label' | 'fea
  * @throws TerminalError `NOT_ACCEPTED`
  */
 export function requireAcceptable(
-  { name, acceptsDemonstrations }: Desk,
+  { name, acceptsDemonstrations, isStrict = false }: Desk,
   { guards }: Pick<RunParameters, 'guards'>,
 ): void {
+  if (isStrict && guards !== 'strict') {
+    throw refusal(
+      'NOT_ACCEPTED',
+      `guards: expected "strict" for the rows of ${name}, got "${guards}"; its operator asks for that`,
+    );
+  }
   if (guards !== 'demonstration' || acceptsDemonstrations) return;
   throw refusal(
     'NOT_ACCEPTED',

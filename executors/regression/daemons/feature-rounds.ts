@@ -23,6 +23,7 @@ import { stepRound, type StepResult } from '../rounds/step.ts';
 import { thresholdStepRound } from '../rounds/threshold.ts';
 import { prepareNewRows } from '../scaling.ts';
 import { forgetKeys } from './additive-keys.ts';
+import { recordRun } from './audit.ts';
 import type { CallTools } from './desk.ts';
 import { filesOf } from './desk.ts';
 import { type FeatureRun, partyOf, recall } from './feature-run.ts';
@@ -210,6 +211,7 @@ export async function forget(run: FeatureRun): Promise<string> {
   const memory = await run.store.load();
   if (run.training.parameters.mode === 'additive') await forgetKeys(run);
   if (memory !== undefined && !memory.finished) {
+    await recordRun(run, 'ended', run.tableDigest, { done: memory.feature.iteration });
     const secrets = { half: null, share: null, group: null, pairs: {}, lossPartial: null };
     const feature = { ...memory.feature, pending: null };
     await run.store.commit({ ...memory, ...secrets, feature, lastOpened: null, openedBefore: null, finished: true });

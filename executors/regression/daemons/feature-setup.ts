@@ -8,6 +8,7 @@ import type { RunParameters } from '../parameters.ts';
 import { refusal } from '../refusal.ts';
 import { encodeShare, readShare } from '../shares.ts';
 import { type Training, trainingDigest } from '../training.ts';
+import { AUDIT_FILE, recordRun } from './audit.ts';
 import { type CallTools, type Desk, keyMakerOf, requireFreshName, sharersOf } from './desk.ts';
 import { type FeatureRun, recall } from './feature-run.ts';
 import type { FeatureMemory } from './memory.ts';
@@ -15,10 +16,15 @@ import type { FeatureMemory } from './memory.ts';
 /** The set-up as a feature party sees it: halves, seeds, key, share. */
 
 /** Draws this party's X25519 key of the run, and says its public half. A repetition says the same. */
-export async function halfOf(run: FeatureRun): Promise<string> {
+export async function halfOf(run: FeatureRun, _inputs: readonly string[], { log }: CallTools): Promise<string> {
   const { desk, training, store } = run;
   const isNew = (await store.load()) === undefined;
-  if (isNew) requireFreshName(desk, training.parameters);
+  if (isNew) {
+    requireFreshName(desk, training.parameters);
+    await recordRun(run, 'begun', run.tableDigest);
+    const { run: name, mode, guards, iterations } = training.parameters;
+    log.info({ run: name, mode, guards, iterations, audit: AUDIT_FILE }, "a run begins with this party's rows");
+  }
   const memory = isNew ? firstMemory(run, hexOf(createHalf())) : await recall(run);
   await store.commit(memory);
   return halfText(training.parameters, desk.name, ownHalf(desk, memory.half), desk.identity);

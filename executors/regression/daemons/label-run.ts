@@ -15,11 +15,12 @@ import { FileRunStore } from '../run-store.ts';
 import { prepareLabels } from '../scaling.ts';
 import { divideRows, type Training, trainingDigest } from '../training.ts';
 import { forgetKeys } from './additive-keys.ts';
+import { recordRun } from './audit.ts';
 import { type CallTools, type Desk, filesOf, requireFreshName } from './desk.ts';
 import { hasEnded, requireAgreedRows, requireSameTraining } from './feature-run.ts';
 import { hexOf, keysOf, receiveShare } from './feature-setup.ts';
 import { LabelMemory } from './memory.ts';
-import { openingBefore } from './openings.ts';
+import { openingBefore, standOf } from './openings.ts';
 import { OpenRuns } from './open-runs.ts';
 import { type PartyTable, readTable } from './table.ts';
 
@@ -93,6 +94,7 @@ export async function beginMemory(run: LabelRun): Promise<LabelMemory> {
   const known = await run.store.load();
   if (known !== undefined) return recallLabels(run);
   requireFreshName(run.desk, run.training.parameters);
+  await recordRun(run, 'begun', run.tableDigest);
   const memory: LabelMemory = {
     training: trainingDigest(run.training),
     half: null,
@@ -207,6 +209,7 @@ const SHORTEST_KEY_BITS = 512;
 /** Keeps of a run that has ended here only that it has: keys and shares go, results stay. */
 export async function forgetSecrets(run: LabelRun): Promise<void> {
   const memory = await recallLabels(run);
+  await recordRun(run, 'ended', run.tableDigest, { done: standOf(memory) });
   if (run.training.parameters.mode === 'additive') await forgetKeys(run);
   const secrets = { half: null, pairs: {}, share: null, primes: null, pendingLoss: null };
   await run.store.commit({ ...memory, ...secrets, labels: [], lastOpened: null, openedBefore: null, finished: true });
