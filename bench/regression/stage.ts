@@ -29,6 +29,9 @@ interface Measured {
 }
 
 const RUN = 'bench';
+const LABEL_UNIT = 90;
+/** Mean gradients right to 2^−22 per step, which decides how long the exponents of shared residuals are. */
+const PRECISION_BITS = 22;
 const PARTIES = ['x1', 'x2', 'y', 'regression-aggregator'];
 
 /** Four daemons with made-up rows at a server, all processes of their own. */
@@ -57,7 +60,7 @@ export async function openBenchStage(
   };
 }
 
-/** y = 31·x1 − 5.5·x2 and noise, one column in each file. */
+/** y = 31·x1 − 5.5·x2 and noise, in units of about its standard deviation; one column in each file. */
 async function writeTables(desk: Desk, rows: number): Promise<void> {
   const files = ['x1', 'x2', 'y'].map((name) => {
     const stream = createWriteStream(join(desk.directory, `${name}.csv`));
@@ -66,7 +69,7 @@ async function writeTables(desk: Desk, rows: number): Promise<void> {
   });
   for (let row = 0; row < rows; row += 1) {
     const [x1, x2] = [uniform(), uniform()];
-    const values = [x1, x2, 31 * x1 - 5.5 * x2 + uniform() / 5];
+    const values = [x1, x2, (31 * x1 - 5.5 * x2 + uniform() / 5) / LABEL_UNIT];
     for (const [index, stream] of files.entries()) {
       if (!stream.write(`${values[index]?.toFixed(6)}\n`)) await once(stream, 'drain');
     }
@@ -84,9 +87,10 @@ async function train(desk: Desk, daemons: readonly RunningProgram[], training: T
     label: 'y',
     features: ['x1', 'x2'],
     model: 'linear',
-    scaling: 'none',
+    scaling: 'standard',
     alpha: 0.1,
-    residualBoundBits: 10,
+    residualBoundBits: 4,
+    precisionBits: PRECISION_BITS,
     blockIterations: training.iterations,
     ...training,
   };
