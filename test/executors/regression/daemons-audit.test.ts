@@ -1,9 +1,12 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { openRegressionStage } from '../../support/regression-daemons.ts';
 import { SEED_REQUEST, startSeed, startSeedParty } from '../../support/regression-seed.ts';
+
+// Daemons take turns at whatever processors there are.
+vi.setConfig({ testTimeout: 120_000 });
 
 test('each party keeps a list of the runs that its rows took part in, and how much they could open', async () => {
   await using stage = await openRegressionStage();

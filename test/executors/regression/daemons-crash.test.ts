@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { graphOf } from '../../../executors/regression/training.ts';
 import { blockWorkflow } from '../../../workflows/vertical-regression/builder.ts';
@@ -14,6 +14,9 @@ import {
   startSeedParty,
   trainingOf,
 } from '../../support/regression-seed.ts';
+
+// Daemons take turns at whatever processors there are.
+vi.setConfig({ testTimeout: 120_000 });
 
 test('parties that stop in the middle of a block, and a server that restarts, go on where they were', async () => {
   await using stage = await openRegressionStage();

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { pino } from 'pino';
 import * as z from 'zod';
 import { defineExecutor, defineFunction } from '../../../colony/executor.ts';
@@ -13,6 +13,9 @@ import { graphOf } from '../../../executors/regression/training.ts';
 import { node, specsOf } from '../../../workflows/vertical-regression/nodes.ts';
 import { openRegressionStage, type RegressionStage } from '../../support/regression-daemons.ts';
 import { reached, SEED_REQUEST, startSeed, trainingOf } from '../../support/regression-seed.ts';
+
+// Daemons take turns at whatever processors there are.
+vi.setConfig({ testTimeout: 120_000 });
 
 /** A member's own executor, which says whatever its caller wants. */
 const speaker = defineExecutor({

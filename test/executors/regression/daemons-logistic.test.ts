@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { at, columnOf, distance, readTable, readVectors } from '../../support/regression.ts';
 import { openRegressionStage, type RegressionStage } from '../../support/regression-daemons.ts';
+
+// Daemons take turns at whatever processors there are.
+vi.setConfig({ testTimeout: 120_000 });
 
 const Snapshots = z.record(z.string(), z.array(z.number()));
 const Run = z.object({ snapshots: Snapshots });

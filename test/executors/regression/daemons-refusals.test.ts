@@ -1,11 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { generateIdentity } from '../../../colony/identity.ts';
 import { surveyWorkflow } from '../../../workflows/vertical-regression/builder.ts';
 import { openRegressionStage, type RegressionStage } from '../../support/regression-daemons.ts';
 import { seedDistance, SEED_REQUEST, startSeed, startSeedParty } from '../../support/regression-seed.ts';
 import { columnOf, readTable } from '../../support/regression.ts';
+
+// Daemons take turns at whatever processors there are.
+vi.setConfig({ testTimeout: 120_000 });
 
 const x1 = columnOf(readTable('synthetic_grid_100.csv'), 'x1');
 
@@ -97,13 +100,4 @@ test('requests that contradict themselves, and arguments that are none, fail wit
   const twice = { ...SEED_REQUEST, run: 'bad', features: ['x1', 'x1'] };
   expect(await submit({ request: JSON.stringify(twice) })).toMatch(/features: expected every party once/);
   expect(await submit({ request: 5 })).toMatch(/request/);
-});
-
-test('two runs take turns at the same parties, and each follows its own trajectory', async () => {
-  await using stage = await openRegressionStage();
-  await startSeed(stage);
-  const runs = ['left', 'right'];
-  await Promise.all(runs.map((run) => stage.submit({ ...SEED_REQUEST, run, iterations: 2, blockIterations: 1 })));
-  await Promise.all(runs.map((run) => stage.finished(run)));
-  for (const run of runs) expect(await seedDistance(stage, run, 2)).toBeLessThan(1e-6);
 });

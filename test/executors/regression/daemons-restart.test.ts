@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { graphOf } from '../../../executors/regression/training.ts';
 import { blockWorkflow } from '../../../workflows/vertical-regression/builder.ts';
@@ -15,6 +15,9 @@ import {
   startSeedParty,
   trainingOf,
 } from '../../support/regression-seed.ts';
+
+// Daemons take turns at whatever processors there are.
+vi.setConfig({ testTimeout: 120_000 });
 
 test('a set-up that was cancelled is done again by "resume"', async () => {
   await using stage = await openRegressionStage();

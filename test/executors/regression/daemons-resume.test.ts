@@ -1,5 +1,5 @@
 import type { PrivateKey } from 'paillier-bigint';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { CiphertextVector, decryptVector, privateKeyFromPrimes } from '../../../crypto/paillier/index.ts';
 import { until } from '../../support/processes.ts';
@@ -14,6 +14,9 @@ import {
   startSeed,
   startSeedParty,
 } from '../../support/regression-seed.ts';
+
+// Daemons take turns at whatever processors there are.
+vi.setConfig({ testTimeout: 120_000 });
 
 test('a run that failed goes on after "resume" under fresh contexts, and takes the same steps', async () => {
   await using stage = await openRegressionStage();

@@ -1,9 +1,12 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { openRegressionStage, type RegressionStage } from '../../support/regression-daemons.ts';
 import { seedDistance, SEED_REQUEST, startSeed, startSeedParty } from '../../support/regression-seed.ts';
 import { columnOf, readTable } from '../../support/regression.ts';
+
+// Daemons take turns at whatever processors there are.
+vi.setConfig({ testTimeout: 120_000 });
 
 const grid = readTable('synthetic_grid_100.csv');
 

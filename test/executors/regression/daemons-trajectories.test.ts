@@ -1,9 +1,12 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { batchRange, batchCount } from '../../../executors/regression/batches.ts';
 import { readParameters } from '../../../executors/regression/parameters.ts';
 import { at, columnOf, distance, readTable, readVectors } from '../../support/regression.ts';
 import { openRegressionStage, type RegressionStage } from '../../support/regression-daemons.ts';
+
+// Daemons take turns at whatever processors there are.
+vi.setConfig({ testTimeout: 120_000 });
 
 const Step = z.object({ theta: z.array(z.number()), mse: z.number() });
 const Steps = z.record(z.string(), Step);

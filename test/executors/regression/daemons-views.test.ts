@@ -2,13 +2,16 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import type { Environment } from '../../../colony/environment.ts';
 import { openRegressionStage, parseThetas, type RegressionStage } from '../../support/regression-daemons.ts';
 import { reached, SEED_REQUEST } from '../../support/regression-seed.ts';
 import { distance } from '../../support/regression.ts';
 import { startRecordingProxy } from '../../support/recording-proxy.ts';
+
+// Daemons take turns at whatever processors there are.
+vi.setConfig({ testTimeout: 120_000 });
 
 const ROWS = 120;
 

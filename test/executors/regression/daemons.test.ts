@@ -1,7 +1,10 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { columnOf, readTable, readVectors } from '../../support/regression.ts';
 import { openRegressionStage, parseThetas } from '../../support/regression-daemons.ts';
+
+// Daemons take turns at whatever processors there are.
+vi.setConfig({ testTimeout: 120_000 });
 
 const Step = z.object({ theta: z.array(z.number()), grad_sum: z.array(z.number()), mse: z.number() });
 const Trajectory = z.object({ alpha: z.number(), iterations: z.record(z.string(), Step) });
