@@ -7,7 +7,7 @@ import type * as z from 'zod';
  * @param received what was validated; only the types and sizes of its parts are shown
  * @param where put before every field, such as `kwargs`
  */
-export function formatIssues(error: z.core.$ZodError, received?: unknown, where?: string): string {
+export function formatIssues(error: Pick<z.core.$ZodError, 'issues'>, received?: unknown, where?: string): string {
   return error.issues.map((issue) => formatIssue(issue, received, where)).join('; ');
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { parseJson } from '../../colony/json-text.ts';
+import { formatIssues } from '../../colony/schema-errors.ts';
 import { hasLoss, isCubic, parametersDigest, partiesOf, readParameters, RunParameters } from './parameters.ts';
 import { refusal } from './refusal.ts';
 
@@ -8,6 +9,8 @@ import { refusal } from './refusal.ts';
 
 const DEFAULT_AGGREGATOR = 'regression-aggregator';
 const DEFAULT_BLOCK_ITERATIONS = 10;
+/** Who writes a request mends all of it at once; no message may make an error of any length. */
+const MOST_ISSUES = 10;
 
 const {
   rows: _rows,
@@ -87,21 +90,22 @@ export const Survey = z.strictObject({
 /** @see {@link Survey} */
 export type Survey = z.output<typeof Survey>;
 
-/** Reads the text of a request. @throws TerminalError `BAD_PARAMETERS` naming the first field that is wrong */
+/** Reads the text of a request. @throws TerminalError `BAD_PARAMETERS` naming the fields that are wrong */
 export function readTrainingRequest(text: string): TrainingRequest {
   return readAs(TrainingRequest, text, 'request');
 }
 
-/** Reads the text of a training. @throws TerminalError `BAD_PARAMETERS` naming the first field that is wrong */
+/** Reads the text of a training. @throws TerminalError `BAD_PARAMETERS` naming the fields that are wrong */
 export function readTraining(text: string): Training {
   return readAs(Training, text, 'training');
 }
 
 function readAs<Codec extends z.ZodType>(codec: Codec, text: string, where: string): z.output<Codec> {
-  const result = codec.safeParse(jsonOf(text, where));
+  const document = jsonOf(text, where);
+  const result = codec.safeParse(document);
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw refusal('BAD_PARAMETERS', `${where}: ${issue?.path.join('.') || 'value'}: ${issue?.message ?? 'wrong'}`);
+  const issues = result.error.issues.slice(0, MOST_ISSUES);
+  throw refusal('BAD_PARAMETERS', `${where}: ${formatIssues({ issues }, document)}`);
 }
 
 function jsonOf(text: string, where: string): unknown {

@@ -131,6 +131,10 @@ test('a request that is wrong is refused with the field that is wrong', async ()
   expect(await wrong({ alpha: -1 })).toMatch(/wrong\.json: request: alpha/);
   expect(await wrong({ features: ['x1', 'y'] })).toMatch(/features: expected every party once/);
   expect(await wrong({ steps: 3 })).toMatch(/wrong\.json: request: .*steps/i);
+  const several = await wrong({ alpha: undefined, mode: 'treshold', iteration: 5 });
+  expect(several).toContain('alpha: expected number, got nothing; ');
+  expect(several).toContain('mode: expected one of single-key, threshold, additive, got text of 8 characters');
+  expect(several).toContain('unknown keys iteration');
   await writeFile(join(directory, 'text.json'), 'no JSON');
   const text = await cli.run(['regression', 'submit', '--spec', join(directory, 'text.json')]);
   expect(text.code).toBe(1);
