@@ -83,17 +83,28 @@ function syncDirectory(path: string): void {
   }
 }
 
-/** Makes a directory, where it is missing, that only its owner can enter. An existing one keeps its mode. */
+/**
+ * Makes a directory, where it is missing, that only its owner can enter. An existing one keeps its mode.
+ *
+ * @throws UserError when there is something else of that name, or it cannot be made
+ */
 function makePrivateDirectory(path: string): void {
-  const firstMade = mkdirSync(path, { recursive: true, mode: 0o700 });
-  if (firstMade !== undefined) chmodSync(path, 0o700);
+  try {
+    const firstMade = mkdirSync(path, { recursive: true, mode: 0o700 });
+    if (firstMade !== undefined) chmodSync(path, 0o700);
+  } catch (thrown) {
+    throw new UserError(
+      `${path}: expected a directory, or that one can be made, got "${toError(thrown).message}"; choose another one`,
+      { cause: thrown },
+    );
+  }
 }
 
 /**
  * Makes a directory that only its owner can enter; one that exists and others can enter is closed to them.
  *
  * @param mayClose told the names of the files in it: whether others have no business there
- * @throws UserError when others can enter it and it may not be closed
+ * @throws UserError when it cannot be made, or others can enter it and it may not be closed
  */
 export function closeDirectory(path: string, mayClose: (names: readonly string[]) => boolean): void {
   makePrivateDirectory(path);

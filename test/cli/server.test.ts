@@ -139,6 +139,15 @@ describe('server start', () => {
     expect(stderr).toContain(`port ${port} of 127.0.0.1: expected a free port, got one in use`);
   });
 
+  test('names a directory that is a file', async () => {
+    await using directory = await temporaryDirectory();
+    const file = join(directory.path, 'file');
+    await writeFile(file, '');
+    const { code, stderr } = await run(['server', 'start', '--port', '0', '--datadir', file]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`${file}: expected a directory, or that one can be made, got "EEXIST`);
+  });
+
   test('refuses plain HTTP on an address that others can reach', async () => {
     await using directory = await temporaryDirectory();
     const env = { SEALED_COLONIES_HOME: directory.path };
