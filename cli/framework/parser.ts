@@ -119,7 +119,12 @@ async function parseVisiting(
     kind: 'command',
     path,
     command,
-    args: readArguments({ ...command.positional, ...command.options }, raw, argv),
+    args: readArguments(
+      { ...command.positional, ...command.options },
+      raw,
+      argv,
+      Object.keys(command.positional ?? {}),
+    ),
     globalArguments: readArguments(GLOBAL_OPTIONS, raw, argv),
   };
 }
@@ -214,11 +219,27 @@ function commonOptions(option: Option) {
   };
 }
 
-function readArguments<O extends Options>(options: O, raw: Selection['raw'], argv: readonly string[]): ArgumentsOf<O> {
+function readArguments<O extends Options>(
+  options: O,
+  raw: Selection['raw'],
+  argv: readonly string[],
+  positional: readonly string[] = [],
+): ArgumentsOf<O> {
+  requireValues(options, raw, positional);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each value is read as its option declares it
   return Object.fromEntries(
     Object.entries(options).map(([name, option]) => [camelCase(name), readValue(name, option, raw[name], argv)]),
   ) as ArgumentsOf<O>;
+}
+
+/** @throws UsageError naming what is missing as the help does: an option with its dashes, a positional without */
+function requireValues(options: Options, raw: Selection['raw'], positional: readonly string[]): void {
+  for (const [name, { required, list }] of Object.entries(options)) {
+    const given: unknown = Array.isArray(raw[name]) && list !== true ? raw[name].at(-1) : raw[name];
+    if (required === true && (given === undefined || given === '')) {
+      throw new UsageError(`${positional.includes(name) ? '' : '--'}${name}: expected a value, got none`);
+    }
+  }
 }
 
 function readValue(name: string, option: Option, raw: unknown, argv: readonly string[]): unknown {
@@ -226,9 +247,6 @@ function readValue(name: string, option: Option, raw: unknown, argv: readonly st
   // Of a flag given twice, the last counts.
   const value: unknown = Array.isArray(raw) ? raw.at(-1) : raw;
   if (option.type === 'boolean') return value === true;
-  if (option.required === true && (value === undefined || value === '')) {
-    throw new UsageError(`${name}: expected a value, got none`);
-  }
   if (value === undefined) return undefined;
   return option.type === 'number' ? readNumber(name, option, Number(value), argv) : formatValue(value);
 }

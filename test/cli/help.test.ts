@@ -55,7 +55,7 @@ describe('wrong usage ends with exit code 2 and a pointer to the help', () => {
     [['workflow'], 'expected one of these commands: cancel, get', 'colonies workflow --help'],
     [['workflow', 'sumbit'], 'Did you mean submit?', 'colonies workflow --help'],
     [['workflow', 'ls-all'], 'Unknown command', 'colonies workflow --help'],
-    [['workflow', 'submit'], 'spec: expected a value, got none', 'colonies workflow submit --help'],
+    [['workflow', 'submit'], '--spec: expected a value, got none', 'colonies workflow submit --help'],
     [
       ['workflow', 'submit', '--spce', 'x'],
       'Unknown argument: spce. Did you mean --spec?',
