@@ -7,7 +7,7 @@ export function planReport(parameters: RunParameters, plan: RunPlan): Report {
   const rows: [string, string][] = [
     ['Mode', parameters.mode],
     ['Key', `${parameters.keyBits} bits, ${plan.ciphertextBytes} bytes a ciphertext`],
-    ['Rows in an iteration', `${plan.rowsPerIteration} in ${plan.chunksPerIteration} chunks`],
+    ['Rows in an iteration', `${plan.rowsPerIteration} in ${counted(plan.chunksPerIteration, 'chunk')}`],
     ['Gradient slots', `${plan.slotsPerCiphertext} of ${plan.slotBits} bits in a ciphertext`],
     ['Room before overflow', `${plan.overflowMarginBits} bits`],
     ['Sent at the start', formatBytes(plan.bytesAtStart)],
@@ -19,7 +19,7 @@ export function planReport(parameters: RunParameters, plan: RunPlan): Report {
     ['Expected time of an iteration', formatSeconds(plan.secondsPerIteration)],
     ...plan.budgets.map(({ party, columns, openingsPerRow }): [string, string] => [
       `Openings for ${party}`,
-      `${columns} columns, ${openingsPerRow.toFixed(4)} for each row`,
+      `${openingsPerRow.toFixed(4)} for each row, of ${counted(columns, 'column')}`,
     ]),
   ];
   return {
@@ -31,6 +31,10 @@ export function planReport(parameters: RunParameters, plan: RunPlan): Report {
       for (const warning of plan.warnings) talk.line(`warning: ${warning}`);
     },
   };
+}
+
+function counted(count: number, one: string): string {
+  return `${count} ${one}${count === 1 ? '' : 's'}`;
 }
 
 function formatSeconds(seconds: number | undefined): string {

@@ -17,7 +17,7 @@ export async function requireFile(path: string, description: string): Promise<vo
   if (problem !== undefined) {
     throw new DataError(
       'SOURCE_MISSING',
-      `${description}: ${problem}; correct "source.path" in the configuration, or the file's permissions`,
+      `${description}: ${problem}; correct the path ("source.path" of a configuration, --source of a command), or the file's permissions`,
     );
   }
 }
