@@ -27,6 +27,12 @@ const OTHERS = {
     'Each feature party encrypts its rows once under its own key, which all other parties keep a copy of (decisional ' +
       'composite residuosity). What it learns of residuals is fixed from then on: one that deviates chooses at the set-up ' +
       'what its gradients are about, as many numbers as its ciphertexts have slots, and nothing else later.',
+    ...(count > 2
+      ? [
+          `${label} and a feature party together learn how each other party's predictions, and not only the sum of them, go ` +
+            "with that party's columns: one number for each column, party and iteration.",
+        ]
+      : []),
     'What it decrypts are its gradients and multiples of a power of two, which are random: they differ from numbers that ' +
       "depend on nothing by at most 2^-40 for each gradient and holder. The other parties' multiplications take times that " +
       'depend on their shares: they must not be measured from outside.',

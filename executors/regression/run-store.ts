@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import { readPrivateFile, writePrivateFile } from '../../colony/private-files.ts';
 import { parametersDigest } from './parameters.ts';
@@ -85,7 +86,7 @@ export class FileRunStore<State> implements RunStore<State> {
       if (left && left.fingerprint !== fingerprint) {
         throw refusal(
           'TWO_PLAINTEXTS',
-          `${this.#path}: expected the plaintext that has left under "${context}", got another; begin a new attempt`,
+          `${nameOf(this.#path)}: expected the plaintext that has left under "${context}", got another; begin a new attempt`,
         );
       }
     }
@@ -118,7 +119,10 @@ export class FileRunStore<State> implements RunStore<State> {
   }
 
   #damaged(expected: string): Error {
-    return refusal('BAD_STORE', `${this.#path}: expected ${expected}, got something else; move the file away`);
+    return refusal(
+      'BAD_STORE',
+      `${nameOf(this.#path)}: expected ${expected}, got something else; begin a new run under another name`,
+    );
   }
 }
 
@@ -127,6 +131,11 @@ function keep(known: Stored['emissions'], emissions: readonly Emission[]): Store
   const kept = Object.entries(known).filter(([, { iteration }]) => iteration > latest - ITERATIONS_KEPT);
   const added = emissions.map(({ context, iteration, fingerprint }) => [context, { iteration, fingerprint }] as const);
   return Object.fromEntries([...kept, ...added]);
+}
+
+/** A file's name in the party's directory: where that lies is nobody else's business. */
+function nameOf(path: string): string {
+  return join(basename(dirname(path)), basename(path));
 }
 
 function jsonOf(text: string): unknown {

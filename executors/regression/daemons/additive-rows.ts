@@ -66,7 +66,7 @@ export async function openRows(run: OpenRun, owner: string, { parameters, public
   if (found !== expected) {
     throw refusal(
       'BAD_STORE',
-      `${path}: expected ${expected} bytes of encrypted rows, got ${found ?? 'no file'}; begin a new run`,
+      `${rowsFileOf(owner)}: expected ${expected} bytes of encrypted rows, got ${found ?? 'no file'}; begin a new run`,
     );
   }
   const width = widthOf(parameters);

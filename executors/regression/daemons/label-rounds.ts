@@ -16,7 +16,7 @@ import type { LabelParty } from '../parties.ts';
 import { refusal } from '../refusal.ts';
 import { lossSumRound } from '../rounds/aggregate.ts';
 import { powersRound } from '../rounds/cubic.ts';
-import { lossRound, openRound, predictionRound } from '../rounds/label.ts';
+import { countPowers, lossRound, openRound, predictionRound } from '../rounds/label.ts';
 import { partialRound, thresholdLossRound, thresholdPredictionRound } from '../rounds/threshold.ts';
 import { graphOf, heldOutRows } from '../training.ts';
 import { type CallTools, filesOf } from './desk.ts';
@@ -157,8 +157,11 @@ export async function powers(
 ): Promise<string> {
   const stop = findStop(inputs);
   if (stop !== undefined) return stop;
-  const party = await labelPartyOf(run, await recallLabels(run), signal);
-  const messages = await powersRound(party, turn, openCiphertexts(blobs, inputs[0] ?? '', signal), { signal });
+  const memory = await recallLabels(run);
+  const party = await labelPartyOf(run, memory, signal);
+  const [sum = ''] = inputs;
+  await run.store.commit({ ...memory, openState: countPowers(party.parameters, memory.openState, turn, sum) });
+  const messages = await powersRound(party, turn, openCiphertexts(blobs, sum, signal), { signal });
   const vectors: string[] = [];
   for (const message of messages) vectors.push(await vectorText(blobs, message, signal));
   return encodeMessage(VectorsOutput, { v: 1, kind: 'vectors', vectors });

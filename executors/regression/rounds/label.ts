@@ -87,27 +87,62 @@ export function countOpening(
   name: string,
   vector: CiphertextVector,
 ): LabelState {
-  const digest = createHash('sha256').update(vector.data).digest('hex');
-  const known = state.answered[vector.context];
+  return countAnswer(
+    parameters,
+    state,
+    { label: `gradient of ${name}`, counter: name, context: vector.context },
+    vector.data,
+  );
+}
+
+/** The counter of powers: no party can have this name. */
+const POWERS = 'powers/';
+
+/**
+ * Records that powers of a padded sum are asked for, or refuses it: whether a sum lies within the planned bounds is told by
+ * a refusal, so that more questions than iterations would tell about any ciphertext.
+ *
+ * @param sum the text of the aggregate, which names its ciphertexts
+ * @throws TerminalError `STALE_CONTEXT`, `REPLAYED` or `OPENING_BUDGET`
+ */
+export function countPowers(parameters: RunParameters, state: LabelState, turn: Turn, sum: string): LabelState {
+  const context = contextOf(parameters, { round: 'power-1', ...turn, party: parameters.label });
+  return countAnswer(parameters, advance(state, turn), { label: 'powers', counter: POWERS, context }, Buffer.from(sum));
+}
+
+interface Question {
+  readonly label: string;
+  readonly counter: string;
+  readonly context: string;
+}
+
+function countAnswer(
+  { iterations, retries }: RunParameters,
+  state: LabelState,
+  { label, counter, context }: Question,
+  data: Uint8Array,
+): LabelState {
+  const digest = createHash('sha256').update(data).digest('hex');
+  const known = state.answered[context];
   if (known === digest) return state;
   if (known !== undefined) {
     throw refusal(
       'REPLAYED',
-      `gradient of ${name}: expected the ciphertexts that were opened under this context, got others; begin a new attempt`,
+      `${label}: expected the ciphertexts that were opened under this context, got others; begin a new attempt`,
     );
   }
-  const openings = (state.opened[name] ?? 0) + 1;
-  const budget = parameters.iterations + parameters.retries;
+  const openings = (state.opened[counter] ?? 0) + 1;
+  const budget = iterations + retries;
   if (openings > budget) {
     throw refusal(
       'OPENING_BUDGET',
-      `gradient of ${name}: expected at most ${budget} openings in this run (iterations + retries), got one more`,
+      `${label}: expected at most ${budget} openings in this run (iterations + retries), got one more`,
     );
   }
   return {
     iteration: state.iteration,
-    opened: { ...state.opened, [name]: openings },
-    answered: { ...state.answered, [vector.context]: digest },
+    opened: { ...state.opened, [counter]: openings },
+    answered: { ...state.answered, [context]: digest },
   };
 }
 

@@ -8,7 +8,8 @@ import { maskGradient } from '../../../executors/regression/gradients.ts';
 import { leakageOf } from '../../../executors/regression/leakage.ts';
 import { parseInline } from '../../../executors/regression/messages.ts';
 import { Pads } from '../../../executors/regression/pads.ts';
-import { openRound } from '../../../executors/regression/rounds/label.ts';
+import { INITIAL_LABEL_STATE, type LabelState } from '../../../executors/regression/parties.ts';
+import { countPowers, openRound } from '../../../executors/regression/rounds/label.ts';
 import { testKeyPair } from '../../support/keys.ts';
 import { aggregateOf, at, gradientsOf, labelsOf, startRun, testSeeds } from '../../support/regression.ts';
 
@@ -70,4 +71,21 @@ test('masked gradients get randomness from the whole group, whatever is known of
   }
   // Powers of one base that is a square or its negative all have the symbol 1.
   expect(symbols).toEqual(new Set([-1, 1]));
+});
+
+test('powers of padded predictions are given once in a turn, and not more often than a run may need', async () => {
+  const { parameters } = await startRun({
+    parameters: { model: 'logistic', activation: 'cubic', scaling: 'none', alpha: 0.3, iterations: 3, retries: 1 },
+    keys,
+    blocks: [[column(1)], [column(2)]],
+    labels,
+  });
+  const ask = (state: LabelState, iteration: number, attempt: number, sum: string): LabelState =>
+    countPowers(parameters, state, { iteration, attempt }, sum);
+  let state = ask(INITIAL_LABEL_STATE, 0, 0, 'a sum');
+  expect(ask(state, 0, 0, 'a sum')).toEqual(state);
+  expect(() => ask(state, 0, 0, 'another')).toThrow(expect.objectContaining({ code: 'REPLAYED' }));
+  for (const attempt of [1, 2, 3]) state = ask(state, 0, attempt, 'another');
+  expect(() => ask(state, 0, 4, 'another')).toThrow(expect.objectContaining({ code: 'OPENING_BUDGET' }));
+  expect(() => ask(state, 1, 0, 'another')).toThrow(expect.objectContaining({ code: 'OPENING_BUDGET' }));
 });
