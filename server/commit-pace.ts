@@ -2,25 +2,29 @@
 export interface CommitPace {
   /** Something has come that is to be stored. */
   request(): void;
-  /** Tells how long the disk took the last time, in milliseconds. */
-  stored(diskMs: number): void;
+  /** Tells how long the disk took the last time, in milliseconds, and how much was stored together. */
+  stored(diskMs: number, workCount: number): void;
 }
 
 /** A disk that is quicker than this is never waited for: it is done before anything else has come. */
 const QUICK_MS = 0.5;
 /** Nobody waits longer than this for others. */
 const MOST_MS = 2;
+/** Where so much was stored together, many are at work, and what they ask for next is on its way. */
+const CROWD = 5;
+/** So long a crowd waits for itself, however quick the disk is: a commit writes the same pages for few as for many. */
+const CROWD_MS = 1;
 
 /**
  * Creates a pace. What comes in one turn of the event loop is stored at its end. While more is on its way and the disk is
- * slow, the end of the turn is not the end yet: waiting a moment for the others costs less than waiting for the disk once
- * more. Who is alone never waits.
+ * slow, or many were stored together the last time, the end of the turn is not the end yet: waiting a moment for the others
+ * costs less than a commit more. Who is alone never waits.
  *
  * @param store stores what has come
  * @param isMoreComing whether requests have come in that may soon have something to store
  */
 export function createCommitPace(store: () => void, isMoreComing: () => boolean): CommitPace {
-  let [lastDiskMs, isLooking] = [0, false];
+  let [lastDiskMs, isCrowd, isLooking] = [0, false, false];
   let sinceMs: number | undefined;
   let timer: NodeJS.Timeout | undefined;
   const start = (): void => {
@@ -29,12 +33,15 @@ export function createCommitPace(store: () => void, isMoreComing: () => boolean)
     sinceMs = undefined;
     store();
   };
-  const isWorthWaiting = (waitedMs: number): boolean =>
-    lastDiskMs > QUICK_MS && waitedMs < Math.min(lastDiskMs, MOST_MS) && isMoreComing();
+  const patienceMs = (): number => {
+    const isWorthIt = isCrowd || (lastDiskMs > QUICK_MS && isMoreComing());
+    return isWorthIt ? Math.min(Math.max(lastDiskMs, isCrowd ? CROWD_MS : 0), MOST_MS) : 0;
+  };
   const look = (): void => {
     isLooking = false;
     if (sinceMs === undefined) return;
-    if (isWorthWaiting(performance.now() - sinceMs)) timer ??= setTimeout(start, MOST_MS);
+    const leftMs = patienceMs() - (performance.now() - sinceMs);
+    if (leftMs > 0) timer ??= setTimeout(start, Math.ceil(leftMs));
     else start();
   };
   return {
@@ -44,8 +51,9 @@ export function createCommitPace(store: () => void, isMoreComing: () => boolean)
       isLooking = true;
       setImmediate(look);
     },
-    stored(diskMs) {
+    stored(diskMs, workCount) {
       lastDiskMs = diskMs;
+      isCrowd = workCount >= CROWD;
     },
   };
 }

@@ -38,7 +38,7 @@ export interface Transactor {
 
 /** What hears of changes. */
 export interface ChangeListener {
-  /** Works on what a batch of works has changed, in the same transaction. */
+  /** Works on what a batch of works has made assignable, in the same transaction. */
   beforeCommit(transaction: Transaction): void;
   /** Tells of what is durable now. */
   afterCommit(changes: readonly ProcessChange[]): void;
@@ -91,11 +91,11 @@ export function createTransactor(
     try {
       database.transaction(() => {
         for (const queued of batch) queued.run(transaction);
-        guarded(() => undoable(transaction, () => listener.beforeCommit(transaction)));
+        guarded(() => announceAssignable(transaction, listener));
         if (!database.isInTransaction()) throw new TransactionLostError();
         workedMs = performance.now();
       });
-      pace.stored(performance.now() - workedMs);
+      pace.stored(performance.now() - workedMs, batch.length);
     } catch (thrown) {
       const failure = toError(thrown);
       listener.onCommit(performance.now() - startedMs, batch.length, failure);
@@ -127,6 +127,11 @@ export function createTransactor(
       }),
     read: (work) => work(begin()),
   };
+}
+
+function announceAssignable(transaction: Transaction, listener: ChangeListener): void {
+  if (!transaction.changes.some(({ isAssignable }) => isAssignable)) return;
+  undoable(transaction, () => listener.beforeCommit(transaction));
 }
 
 /**

@@ -29,7 +29,7 @@ test('with a slow disk, what comes waits for more that is on its way, but for a 
     () => (storedCount += 1),
     () => isMoreComing,
   );
-  pace.stored(1_000_000);
+  pace.stored(1_000_000, 1);
   pace.request();
   await turn();
   expect(storedCount).toBe(0);
@@ -48,8 +48,23 @@ test('with a quick disk nobody waits, whatever is on its way', async () => {
     () => (storedCount += 1),
     () => true,
   );
-  pace.stored(0.1);
+  pace.stored(0.1, 1);
   pace.request();
   await turn();
   expect(storedCount).toBe(1);
+});
+
+test('where many were stored together, what comes waits for more, but for a moment only', async () => {
+  let storedCount = 0;
+  const pace = createCommitPace(
+    () => (storedCount += 1),
+    () => false,
+  );
+  pace.stored(0.1, 8);
+  pace.request();
+  await until(() => storedCount === 1);
+  pace.stored(0.1, 1);
+  pace.request();
+  await turn();
+  expect(storedCount).toBe(2);
 });

@@ -43,8 +43,12 @@ function add(database: Database, name: string, id = name): void {
   database.run('INSERT INTO colonies VALUES (?, ?, 0)', name, id);
 }
 
+/** Adds a colony, and says that a process of it can be given out. */
 const addTo = ({ transactor }: Store, name: string, id = name) =>
-  transactor.write(({ database }) => add(database, name, id));
+  transactor.write(({ database, changes }) => {
+    add(database, name, id);
+    changes.push({ processId: id, colonyName: name, executorType: 'worker', state: 0, isAssignable: true });
+  });
 
 describe('when there is no room', () => {
   test('all that shared a commit is refused and nothing of it is stored; later there is room again', async () => {
