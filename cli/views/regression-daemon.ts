@@ -48,17 +48,27 @@ interface DaemonArguments {
   readonly strict: boolean;
 }
 
+/** What requests may call a party; its directory is named after it, too. */
+const PARTY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u;
+
 /** What a regression's daemon needs beside the options of every daemon. */
 export function regressionOptions(
+  party: string,
   { directory, peer, demonstration, strict }: DaemonArguments,
   { io }: Context,
   path: readonly string[],
 ): Pick<RegressionOptions, 'directory' | 'peers' | 'acceptsDemonstrations' | 'isStrict' | 'env'> {
+  if (!PARTY_NAME.test(party)) {
+    throw new UsageError(
+      `party: expected 1 to 64 letters, digits, ".", "_", "-", got "${party.slice(0, 80)}", which no request could name`,
+      path,
+    );
+  }
   const peers = peer.map((text): [string, string] => {
-    const [, party = '', id = ''] = /^([^=]+)=([0-9a-f]{64})$/u.exec(text) ?? [];
+    const [, other = '', id = ''] = /^([^=]+)=([0-9a-f]{64})$/u.exec(text) ?? [];
     if (id === '')
       throw new UsageError(`--peer: expected <party>=<id of 64 hexadecimal digits>, got "${text.slice(0, 80)}"`, path);
-    return [party, id];
+    return [other, id];
   });
   return {
     directory: directory === undefined ? undefined : resolve(io.cwd, directory),

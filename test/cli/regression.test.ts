@@ -204,4 +204,7 @@ test('daemons refuse options that make no sense before they start', async () => 
   expect(ids.stderr).toMatch(/nowhere\.txt: expected a readable file/);
   expect((await start('--source', join(directory, 'nowhere.csv'))).code).toBe(1);
   expect((await start()).code).toBe(2);
+  const name = await cli.run(['executor', 'start', 'regression-feature', '../x9', '--source', source]);
+  expect(name.code).toBe(2);
+  expect(name.stderr).toContain('party: expected 1 to 64 letters, digits, ".", "_", "-", got "../x9"');
 });

@@ -16,7 +16,7 @@ export const executorStartRegressionAggregator = defineCommand({
   stopsItself: true,
   async run(args, context) {
     const { type: executorType } = args;
-    const own = regressionOptions(args, context, PATH);
+    const own = regressionOptions(executorType, args, context, PATH);
     const { startAggregator } = await import('../../../executors/regression/daemon.ts');
     return runDaemon(context, executorType, { ...args, key: undefined }, (options) =>
       startAggregator({ ...options, executorType, ...own }),

@@ -35,7 +35,7 @@ export const executorStartRegressionFeature = defineCommand({
   stopsItself: true,
   async run(args, context) {
     const { party: executorType } = args;
-    const own = regressionOptions(args, context, PATH);
+    const own = regressionOptions(executorType, args, context, PATH);
     const data = partyData(args, args.columns.length === 0 ? undefined : args.columns, context);
     const { startFeatureParty } = await import('../../../executors/regression/daemon.ts');
     return runDaemon(context, executorType, { ...args, key: undefined }, (options) =>

@@ -29,7 +29,7 @@ export const executorStartRegressionLabel = defineCommand({
   stopsItself: true,
   async run(args, context) {
     const { party: executorType, target } = args;
-    const own = regressionOptions(args, context, PATH);
+    const own = regressionOptions(executorType, args, context, PATH);
     const data = partyData(args, target === undefined ? undefined : [target], context);
     const { startLabelParty } = await import('../../../executors/regression/daemon.ts');
     return runDaemon(context, executorType, { ...args, key: undefined }, (options) =>
