@@ -87,11 +87,7 @@ function iterationOf({ spec }: Process): number {
 }
 
 /** The processes of a run in one state. */
-function listRun(
-  { client, colonyName }: Connection,
-  run: string,
-  state: ProcessState,
-): Promise<readonly Process[]> {
+function listRun({ client, colonyName }: Connection, run: string, state: ProcessState): Promise<readonly Process[]> {
   const filter = { executorType: '', initiator: '', label: labelOfRun(run), count: MOST_LISTED };
   return client.getProcesses({ colonyName, ...filter, state: stateNumber(state) });
 }
