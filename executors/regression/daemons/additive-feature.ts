@@ -118,7 +118,7 @@ export async function finishMasked(
   return encodeMessage(FinishOutput, { v: 1, kind: 'finished', ...about, lossPartial: null });
 }
 
-/** This party's part of the predictions for the rows that were held out. */
+/** This party's part of the predictions for the rows that were held out, by the coefficients of where it is. */
 export async function predictMasked(
   run: FeatureRun,
   request: number,
@@ -128,7 +128,9 @@ export async function predictMasked(
   const memory = await recall(run);
   const party = await partyOf(run, memory);
   const columns = prepareNewRows(party.parameters, run.prepared, run.heldOut);
-  const { state, message } = maskedPredictRound(party, memory.feature, { iteration: request, attempt: 0 }, columns);
+  const turn = { iteration: request, attempt: 0 };
+  requireTurn(memory.feature, turn);
+  const { state, message } = maskedPredictRound(party, memory.feature, turn, columns);
   await run.store.commit({ ...memory, feature: state });
   return maskedText(message, blobs, signal);
 }

@@ -13,7 +13,7 @@ import {
   vectorText,
 } from '../outputs.ts';
 import { hasLoss, isCubic } from '../parameters.ts';
-import type { FeatureParty } from '../parties.ts';
+import { type FeatureParty, requireTurn } from '../parties.ts';
 import { refusal } from '../refusal.ts';
 import { cubicGradientRound } from '../rounds/cubic.ts';
 import { forwardFingerprint, forwardRound } from '../rounds/forward.ts';
@@ -190,7 +190,7 @@ export async function finish(
   return signedOutput(run.desk, encodeMessage(FinishOutput, { v: 1, kind: 'finished', ...about }));
 }
 
-/** This party's part of the predictions for the rows that were held out. */
+/** This party's part of the predictions for the rows that were held out, by the coefficients of where it is. */
 export async function predict(
   run: FeatureRun,
   request: number,
@@ -201,6 +201,7 @@ export async function predict(
   const party = await partyOf(run, memory, tools.signal);
   const columns = prepareNewRows(party.parameters, run.prepared, run.heldOut);
   const turn = { iteration: request, attempt: 0 };
+  requireTurn(memory.feature, turn);
   const { state, message } = predictRound(party, memory.feature, turn, columns, { signal: tools.signal });
   await run.store.commit({ ...memory, feature: state });
   return signedOutput(run.desk, await vectorText(tools.blobs, message, tools.signal));

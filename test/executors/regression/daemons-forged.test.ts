@@ -67,6 +67,10 @@ async function askToOpen(stage: RegressionStage, run: string, name: string, text
   const turn = { training: graph.training, iteration: 3, attempt: 0 };
   const functionSpecs = specsOf(graph, [...says, node(name, 'regression_open', 'y', names, turn)]);
   await stage.client.submitWorkflowSpec({ spec: { colonyName, functionSpecs } });
+  return failureOf(stage, run, name);
+}
+
+async function failureOf(stage: RegressionStage, run: string, name: string): Promise<string> {
   await reached(stage, run, name, 'failed');
   const failed = (await stage.processes(run, 'failed')).find(({ spec }) => spec.nodeName === name);
   return failed?.errors.join() ?? '';
@@ -90,4 +94,18 @@ test('nobody but a feature party gets anything opened under the name of its grad
   } finally {
     await member.stop({ graceMs: 0 });
   }
+});
+
+test('nobody gets predictions by asking under numbers of requests that are not the iteration where a party is', async () => {
+  await using stage = await openRegressionStage();
+  const { x2 } = await startSeed(stage);
+  await stage.submit({ ...SEED_REQUEST, run: 'asked', holdoutEvery: 10 });
+  await reached(stage, 'asked', 'open-y-0', 'success');
+  await x2.stop({ graceMs: 0 });
+  const graph = graphOf(await trainingOf(stage, 'asked'));
+  const functionSpecs = specsOf(graph, [
+    node('ask', 'regression_predict', 'x1', [], { training: graph.training, iteration: 40 }),
+  ]);
+  await stage.client.submitWorkflowSpec({ spec: { colonyName: stage.colony.colonyName, functionSpecs } });
+  expect(await failureOf(stage, 'asked', 'ask')).toMatch(/iteration: expected \d, which this party is at, got 40/);
 });
