@@ -10,14 +10,16 @@ import { readPrivateFile, writePrivateFile } from '../../colony/private-files.ts
 import { startWorker, type Worker } from '../../colony/worker.ts';
 import { parseDataConfig } from '../../data/config.ts';
 import { type Dataset, loadDataset, openDataset } from '../../data/dataset.ts';
+import { DataError } from '../../data/errors.ts';
 import { type DaemonOptions, workerOptions } from '../daemon-options.ts';
 import { defineAggregator } from './aggregator.ts';
 import type { Desk } from './daemons/desk.ts';
 import { KnownKeys } from './daemons/known-keys.ts';
 import { createPeers } from './daemons/peers.ts';
-import type { PartyTable } from './daemons/table.ts';
+import { type PartyTable, readTable, type TableContent } from './daemons/table.ts';
 import { defineFeatureParty } from './feature-party.ts';
 import { defineLabelParty } from './label-party.ts';
+import { lockDirectory } from './party-lock.ts';
 
 /** How a daemon of a regression is started. Its executor type is its party's name. */
 export interface RegressionOptions extends Omit<DaemonOptions, 'identityFile' | 'executorType'> {
@@ -46,39 +48,81 @@ export interface PartyDataOptions {
 }
 
 /** Starts the daemon of a party that holds columns. @throws UserError, DataError */
-export async function startFeatureParty(options: RegressionOptions, data: PartyDataOptions): Promise<Worker> {
-  const { desk, identity } = openDesk(options);
-  return startWith(options, identity, await openTable(data), (table) => defineFeatureParty(desk, table));
+export function startFeatureParty(options: RegressionOptions, data: PartyDataOptions): Promise<Worker> {
+  return startAtDesk(options, (desk) => withTable(options, data, (table) => defineFeatureParty(desk, table)));
 }
 
 /** Starts the daemon of the party that holds the labels. @throws UserError, DataError */
-export async function startLabelParty(options: RegressionOptions, data: PartyDataOptions): Promise<Worker> {
-  const { desk, identity } = openDesk(options);
-  return startWith(options, identity, await openTable(data), (table) => defineLabelParty(desk, table));
+export function startLabelParty(options: RegressionOptions, data: PartyDataOptions): Promise<Worker> {
+  return startAtDesk(options, (desk) =>
+    withTable(options, data, (table, content) => {
+      if (content !== undefined) requireOneTarget(content);
+      return defineLabelParty(desk, table);
+    }),
+  );
 }
 
 /** Starts the daemon that adds what it cannot read. @throws UserError */
-export async function startAggregator(options: RegressionOptions): Promise<Worker> {
-  const { desk, identity } = openDesk(options);
-  return startWorker(defineAggregator(desk), { ...workerOptions(options), identity });
+export function startAggregator(options: RegressionOptions): Promise<Worker> {
+  return startAtDesk(options, async (desk) => ({ definition: defineAggregator(desk), close: async () => {} }));
 }
 
-async function startWith(
-  options: RegressionOptions,
-  identity: Identity,
-  table: PartyTable,
-  define: (table: PartyTable) => ExecutorDefinition,
-): Promise<Worker> {
-  const { source } = table.dataset;
-  options.log.info({ source: source.description }, 'opened the data source');
+/** What a daemon runs, and what is closed after it. */
+interface Runnable {
+  readonly definition: ExecutorDefinition;
+  close(): Promise<void>;
+}
+
+/** The directory belongs to one daemon from before its key is read until it has stopped. */
+async function startAtDesk(options: RegressionOptions, prepare: (desk: Desk) => Promise<Runnable>): Promise<Worker> {
+  const root = partyDirectory(options.executorType, options.directory, options.env ?? process.env);
+  const unlock = lockDirectory(root);
+  let runnable: Runnable | undefined;
+  const leave = async (): Promise<void> => {
+    unlock();
+    await runnable?.close();
+  };
   try {
-    const worker = await startWorker(define(table), { ...workerOptions(options), identity });
-    void Promise.allSettled([worker.stopped]).then(() => source.close());
+    const { desk, identity } = openDesk(options, root);
+    runnable = await prepare(desk);
+    const worker = await startWorker(runnable.definition, { ...workerOptions(options), identity });
+    // Whether it stopped well or badly is for whoever watches it to see.
+    void worker.stopped.then(leave, leave);
     return worker;
   } catch (error) {
-    await source.close();
+    await leave();
     throw error;
   }
+}
+
+/** What the operator has named wrongly is told now, not in the first run; a database may well start after its daemon. */
+async function withTable(
+  { log }: RegressionOptions,
+  data: PartyDataOptions,
+  define: (table: PartyTable, content: TableContent | undefined) => ExecutorDefinition,
+): Promise<Runnable> {
+  const table = await openTable(data);
+  const { source } = table.dataset;
+  try {
+    const content = await readTable(table, new AbortController().signal).catch((error: unknown) => {
+      if (!(error instanceof DataError) || !error.retryable) throw error;
+      log.warn({ code: error.code }, `${error.message}; the table is not checked`);
+    });
+    log.info({ source: source.description, rows: content?.rowCount }, 'opened the data source');
+    return { definition: define(table, content ?? undefined), close: () => source.close() };
+  } catch (error) {
+    await source.close();
+    if (error instanceof DataError && error.operatorNote !== undefined)
+      log.warn({ code: error.code }, error.operatorNote);
+    throw error;
+  }
+}
+
+function requireOneTarget({ names }: TableContent): void {
+  if (names.length === 1) return;
+  throw new UserError(
+    `--target: expected the name of the column with the labels, since the source has ${names.length}; give one of ${names.join(', ')}`,
+  );
 }
 
 /** The party's directory: key, state and results of its runs. */
@@ -86,13 +130,12 @@ function partyDirectory(party: string, directory: string | undefined, env: NodeJ
   return directory ?? join(developmentDirectory(env), 'regression', party);
 }
 
-function openDesk(options: RegressionOptions): { desk: Desk; identity: Identity } {
-  const { executorType, environment, log, peers = new Map(), env = process.env } = options;
+function openDesk(options: RegressionOptions, root: string): { desk: Desk; identity: Identity } {
+  const { executorType, environment, log, peers = new Map() } = options;
   const { acceptsDemonstrations = false, isStrict = false } = options;
   if (acceptsDemonstrations && isStrict) {
     throw new UserError('guards: expected either strict guards or demonstrations, got both; choose one');
   }
-  const root = partyDirectory(executorType, options.directory, env);
   const identity = keepIdentity(join(root, 'identity.key'));
   const client = createColoniesClient({ server: environment.server, identity, log });
   const colonyName = requireColonyName(environment);

@@ -7,7 +7,7 @@ import { finish, forget, forward, gradient, predict } from './daemons/feature-ro
 import { FeatureRuns } from './daemons/feature-run.ts';
 import { halfOf, join, seedsOf } from './daemons/feature-setup.ts';
 import { functionsOf, ofRequest } from './daemons/functions.ts';
-import { type PartyTable, readTable } from './daemons/table.ts';
+import { type PartyTable, readTableForRun } from './daemons/table.ts';
 import { encodeMessage } from './messages.ts';
 import { refusal } from './refusal.ts';
 import { Survey, type TrainingRequest } from './training.ts';
@@ -64,7 +64,7 @@ async function survey(desk: Desk, table: PartyTable, request: TrainingRequest, {
   requireAcceptable(desk, request);
   desk.peers.requireListed([request.label, ...request.features].filter((name) => name !== desk.name));
   requireFreshName(desk, request);
-  const { rowCount, idsDigest, columns } = await readTable(table, signal);
+  const { rowCount, idsDigest, columns } = await readTableForRun(table, signal);
   const facts = { party: desk.name, rows: rowCount, idsDigest, columns: columns.length };
   return encodeMessage(Survey, { v: 1, kind: 'survey', ...facts });
 }

@@ -6,7 +6,7 @@ import { functionsOf, ofRequest } from './daemons/functions.ts';
 import { openGradients, powers, report } from './daemons/label-rounds.ts';
 import { joinAsHolder, labelHalf, LabelRuns, makeKey, resumeLabels } from './daemons/label-run.ts';
 import { begin, proceed, restart, start } from './daemons/sequence.ts';
-import { type PartyTable, readTable } from './daemons/table.ts';
+import { type PartyTable, readTableForRun } from './daemons/table.ts';
 import { encodeMessage } from './messages.ts';
 import { refusal } from './refusal.ts';
 import { Survey, type TrainingRequest } from './training.ts';
@@ -62,6 +62,6 @@ async function survey(desk: Desk, table: PartyTable, request: TrainingRequest, {
   requireAcceptable(desk, request);
   desk.peers.requireListed(request.features);
   requireFreshName(desk, request);
-  const { rowCount, idsDigest } = await readTable(table, signal);
+  const { rowCount, idsDigest } = await readTableForRun(table, signal);
   return encodeMessage(Survey, { v: 1, kind: 'survey', party: desk.name, rows: rowCount, idsDigest, columns: 0 });
 }

@@ -11,7 +11,7 @@ import type { ShareHolder } from '../rounds/threshold.ts';
 import { type CallTools, type Desk, filesOf } from './desk.ts';
 import { FeatureMemory } from './memory.ts';
 import { OpenRuns } from './open-runs.ts';
-import { type PartyTable, readTable } from './table.ts';
+import { type PartyTable, readTableForRun } from './table.ts';
 
 /** A feature party's part in one run: what it remembers, and its columns ready for the rounds. */
 export interface FeatureRun {
@@ -47,7 +47,7 @@ export class FeatureRuns {
 
   async #open(training: Training, { signal, log }: CallTools): Promise<FeatureRun> {
     const { parameters, holdoutEvery } = training;
-    const content = await readTable(this.#table, signal);
+    const content = await readTableForRun(this.#table, signal);
     requireAgreedRows(training, content);
     const divided = content.columns.map((column) => divideRows(column, holdoutEvery));
     const prepared = prepareColumns(

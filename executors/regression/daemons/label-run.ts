@@ -22,7 +22,7 @@ import { hexOf, keysOf, receiveShare } from './feature-setup.ts';
 import { LabelMemory } from './memory.ts';
 import { openingBefore, standOf } from './openings.ts';
 import { OpenRuns } from './open-runs.ts';
-import { type PartyTable, readTable } from './table.ts';
+import { type PartyTable, readTableForRun } from './table.ts';
 
 /** The label party's part in one run. */
 export interface LabelRun {
@@ -55,7 +55,7 @@ export class LabelRuns {
 
   async #open(training: Training, signal: AbortSignal): Promise<LabelRun> {
     const { parameters, holdoutEvery } = training;
-    const content = await readTable(this.#table, signal);
+    const content = await readTableForRun(this.#table, signal);
     requireAgreedRows(training, content);
     const [column] = content.columns;
     if (column === undefined || content.columns.length !== 1) {

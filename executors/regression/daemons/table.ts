@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type AlignedTable, digestOfIds, readAligned } from '../../../data/aligned.ts';
 import type { Dataset } from '../../../data/dataset.ts';
+import { DataError } from '../../../data/errors.ts';
 
 /** A party's rows: which columns it takes part with, and how they meet the rows of others. */
 export interface PartyTable {
@@ -33,4 +34,25 @@ export async function readTable(
   const hash = createHash('sha256').update(JSON.stringify([names, idsDigest, table.rowCount]));
   for (const column of table.columns) hash.update(column);
   return { ...table, names, idsDigest, digest: hash.digest('hex') };
+}
+
+/** What the operator has chosen names columns and counts ids, which are not the other parties' business. */
+const OPERATORS_BUSINESS: ReadonlySet<string> = new Set(['COLUMN_UNKNOWN', 'MISSING_ID', 'SELECTION_INVALID']);
+
+/**
+ * Reads a party's rows for a run: errors say to everybody that something is wrong, and to the operator what.
+ *
+ * @throws DataError
+ */
+export async function readTableForRun(table: PartyTable, signal: AbortSignal): Promise<TableContent> {
+  try {
+    return await readTable(table, signal);
+  } catch (error) {
+    if (!(error instanceof DataError) || !OPERATORS_BUSINESS.has(error.code)) throw error;
+    throw new DataError(
+      error.code,
+      `${table.dataset.source.description}: expected the columns and ids that its operator has chosen, got others; the log of this daemon tells its operator more`,
+      [error.message, error.operatorNote].filter((part) => part !== undefined).join('; '),
+    );
+  }
 }
