@@ -1,8 +1,7 @@
 import { defineCommand } from '../../command.ts';
 import { memberKey } from '../../framework/global-options.ts';
-import { unknownToServer } from '../../framework/refusals.ts';
 import { doneReport } from '../../framework/report.ts';
-import { describeSnapshot, readSnapshotKey, snapshotOptions } from '../../views/snapshots.ts';
+import { describeSnapshot, findSnapshot, readSnapshotKey, snapshotOptions } from '../../views/snapshots.ts';
 
 /** `colonies fs snapshot remove` */
 export const fsSnapshotRemove = defineCommand({
@@ -12,8 +11,9 @@ export const fsSnapshotRemove = defineCommand({
   async run(args, context) {
     const key = readSnapshotKey(args, ['fs', 'snapshot', 'remove']);
     const { client, colonyName } = await context.connect('member', args);
-    const what = describeSnapshot(key);
-    await client.removeSnapshot({ colonyName, ...key }).catch(unknownToServer(what));
-    return doneReport(`S${what.slice(1)} removed`, { colonyName, ...key });
+    // Servers do not mind when there is nothing to remove; whoever has mistyped a name does.
+    await findSnapshot(client, colonyName, key);
+    await client.removeSnapshot({ colonyName, ...key });
+    return doneReport(`S${describeSnapshot(key).slice(1)} removed`, { colonyName, ...key });
   },
 });
