@@ -220,14 +220,22 @@ async function judge(
   publishMetrics(run, scores);
 }
 
-/** Writes down how good the model is for the rows held out. @throws TerminalError `WRONG_COUNT` */
+/** The file of the predictions for the rows held out: `row,label,prediction` lines; log-odds of a logistic model. */
+const PREDICTIONS_FILE = 'predictions.csv';
+
+/** Writes down the predictions for the rows held out, and how good they are. @throws TerminalError `WRONG_COUNT` */
 export function publishMetrics(run: LabelRun, scores: Float64Array): void {
   const { parameters, totalRows, holdoutEvery } = run.training;
   const rows = heldOutRows(totalRows, holdoutEvery);
   if (scores.length !== rows) throw refusal('WRONG_COUNT', `predictions: expected ${rows}, got ${scores.length}`);
   const metrics = measureModel(parameters.model, run.labels.heldOut, scores);
-  filesOf(run.desk, parameters).publish(
-    METRICS_FILE,
-    `${JSON.stringify({ run: parameters.run, rows, ...metrics }, null, 2)}\n`,
-  );
+  const files = filesOf(run.desk, parameters);
+  const lines = run.heldOutNames.map((name, row) => `${csvField(name)},${run.labels.heldOut[row]},${scores[row]}\n`);
+  files.publish(PREDICTIONS_FILE, `row,label,prediction\n${lines.join('')}`);
+  files.publish(METRICS_FILE, `${JSON.stringify({ run: parameters.run, rows, ...metrics }, null, 2)}\n`);
+}
+
+/** RFC 4180. */
+function csvField(text: string): string {
+  return /[",\r\n]/u.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -22,7 +22,7 @@ import { hexOf, keysOf, receiveShare } from './feature-setup.ts';
 import { LabelMemory } from './memory.ts';
 import { openingBefore, standOf } from './openings.ts';
 import { OpenRuns } from './open-runs.ts';
-import { type PartyTable, readTableForRun } from './table.ts';
+import { type PartyTable, readTableForRun, type TableContent } from './table.ts';
 
 /** The label party's part in one run. */
 export interface LabelRun {
@@ -35,6 +35,8 @@ export interface LabelRun {
   readonly mean: number;
   /** Labels of the rows to train with, and of those held out. */
   readonly labels: { readonly train: Float64Array; readonly heldOut: Float64Array };
+  /** Names of the rows held out: their ids, or their positions from 0 where rows meet by position. */
+  readonly heldOutNames: readonly string[];
 }
 
 /** The runs of the label party. */
@@ -69,8 +71,13 @@ export class LabelRuns {
     const path = filesOf(this.#desk, parameters).pathOf('state.json');
     const store = new FileRunStore(path, parameters, this.#desk.name, LabelMemory);
     const own = { desk: this.#desk, training, store, tableDigest: content.digest };
-    return { ...own, base, mean, labels: labelsOfTraining };
+    const heldOutNames = holdoutEvery === 0 ? [] : namesOfRows(content).filter((_, row) => row % holdoutEvery === 0);
+    return { ...own, base, mean, labels: labelsOfTraining, heldOutNames };
   }
+}
+
+function namesOfRows({ ids, rowCount }: TableContent): readonly string[] {
+  return ids ?? Array.from({ length: rowCount }, (_, row) => String(row));
 }
 
 /** What the label party remembers. @throws TerminalError `STALE_CONTEXT` before the set-up, `DATA_CHANGED` */

@@ -92,6 +92,12 @@ test('rows meet by the ids that all parties have, and rows held out judge the mo
   expect(metrics.accuracy).toBeCloseTo(expected.accuracy, 9);
   expect(metrics.areaUnderCurve).toBeCloseTo(expected.areaUnderCurve, 9);
   expect(metrics.logLoss).toBeCloseTo(expected.logLoss, 6);
+
+  const [title, ...lines] = (await stage.fileOf('y', 'judged', 'predictions.csv')).trimEnd().split('\n');
+  expect(title).toBe('row,label,prediction');
+  expect(lines.map((line) => line.split(',')[0])).toEqual(expected.ids);
+  const predictions = lines.map((line) => Number(line.split(',')[2]));
+  expect(distance(predictions, expected.scores)).toBeLessThan(1e-6);
 });
 
 function rowsOf(name: string): Map<string, Record<string, string>> {
@@ -138,6 +144,8 @@ async function judge(stage: RegressionStage, run: string, holdoutEvery: number) 
     ),
   );
   return {
+    ids,
+    scores,
     accuracy: mean(truth.map((label, row) => (label === (at(scores, row) >= 0 ? 1 : 0) ? 1 : 0))),
     areaUnderCurve: mean(pairs),
     logLoss: mean(truth.map((label, row) => Math.log1p(Math.exp(label === 1 ? -at(scores, row) : at(scores, row))))),
