@@ -4,19 +4,22 @@ import { memberKey } from '../framework/global-options.ts';
 import { unknownToServer } from '../framework/refusals.ts';
 import { formatDuration, formatMoment } from '../framework/text.ts';
 import { describeSchedule } from '../views/crons.ts';
+import { cronIdOf } from '../views/named.ts';
 
 /** `colonies cron get` */
 export const cronGet = defineCommand({
   describe: 'Print everything about a cron',
-  positional: { cronid: { type: 'string', describe: 'id of the cron', required: true } },
+  positional: { cronid: { type: 'string', describe: 'id or name of the cron', required: true } },
   options: memberKey,
   examples: [['cron get <cronid>', 'when it runs next, and the workflow that it submits']],
-  async run({ cronid: cronId, prvkey }, context) {
+  async run({ cronid: named, prvkey }, context) {
     const { Cron: codec } = await import('../../colony/messages/crons.ts');
     const { showWorkflowTemplate } = await import('../views/workflow-template.ts');
     const { toWire } = await import('../views/wire.ts');
-    const { client } = await context.connect('member', { prvkey });
-    const cron = await client.getCron({ cronId }).catch(unknownToServer(`cron ${cronId}`));
+    const connection = await context.connect('member', { prvkey });
+    const { client } = connection;
+    const cronId = await cronIdOf(connection, named);
+    const cron = await client.getCron({ cronId }).catch(unknownToServer(`cron ${named}`));
     return {
       json: toWire(codec, cron),
       show(out) {

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { UserError } from '../../colony/errors.ts';
 import { defineCommand } from '../command.ts';
 import { confirm } from '../framework/confirmation.ts';
 import type { Connection, Context } from '../framework/context.ts';
@@ -35,6 +37,7 @@ export const fsSync = defineCommand({
     const connection = await context.connect('member', { prvkey });
     const plan = await planSync(connection, target, context.io.signal);
     for (const warning of plan.warnings) context.say(`warning: ${warning}`);
+    if (plan.steps.length + plan.warnings.length === 0) requireDirectory(target, dir);
     if (dry || plan.steps.length === 0) return planReport(plan, target, false);
     await confirmReplacing(plan, target, yes, context);
     const transfer = await openFileTransfer(connection, context);
@@ -42,6 +45,14 @@ export const fsSync = defineCommand({
     return planReport(plan, target, true);
   },
 });
+
+/** Where there is nothing on either side, a name was probably mistyped. @throws UserError */
+function requireDirectory({ directory, label }: SyncTarget, dir: string): void {
+  if (existsSync(directory)) return;
+  throw new UserError(
+    `--dir: expected a directory, or files under ${label} to download into a new one, got neither with ${dir}`,
+  );
+}
 
 async function confirmReplacing(plan: SyncPlan, target: SyncTarget, yes: boolean, context: Context): Promise<void> {
   const replaced = plan.steps.filter(({ action }) => action === 'replace-local');

@@ -3,19 +3,22 @@ import { defineCommand } from '../command.ts';
 import { memberKey } from '../framework/global-options.ts';
 import { unknownToServer } from '../framework/refusals.ts';
 import { formatDuration, formatMoment } from '../framework/text.ts';
+import { generatorIdOf } from '../views/named.ts';
 
 /** `colonies generator get` */
 export const generatorGet = defineCommand({
   describe: 'Print everything about a generator',
-  positional: { generatorid: { type: 'string', describe: 'id of the generator', required: true } },
+  positional: { generatorid: { type: 'string', describe: 'id or name of the generator', required: true } },
   options: memberKey,
   examples: [['generator get <generatorid>', 'how many texts wait, and the workflow that it submits']],
-  async run({ generatorid: generatorId, prvkey }, context) {
+  async run({ generatorid: named, prvkey }, context) {
     const { Generator: codec } = await import('../../colony/messages/generators.ts');
     const { showWorkflowTemplate } = await import('../views/workflow-template.ts');
     const { toWire } = await import('../views/wire.ts');
-    const { client } = await context.connect('member', { prvkey });
-    const generator = await client.getGenerator({ generatorId }).catch(unknownToServer(`generator ${generatorId}`));
+    const connection = await context.connect('member', { prvkey });
+    const { client } = connection;
+    const generatorId = await generatorIdOf(connection, named);
+    const generator = await client.getGenerator({ generatorId }).catch(unknownToServer(`generator ${named}`));
     return {
       json: toWire(codec, generator),
       show(out) {

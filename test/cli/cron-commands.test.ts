@@ -40,6 +40,7 @@ describe('crons', () => {
       new RegExp(`^CRONID +NAME +SCHEDULE +NEXT RUN \\(UTC\\) +INITIATOR\n${cronId} +nightly +0 30 2 `, 'u'),
     );
     expect(await cli.run(['cron', 'run', cronId])).toEqual({ code: 0, stdout: '', stderr: 'Cron run: nightly\n' });
+    expect(await cli.json(['cron', 'get', 'nightly'])).toMatchObject({ cronid: cronId });
     expect(await cli.json(['process', 'psw'])).toMatchObject([{ spec: { nodename: 'only', funcname: 'work' } }]);
     expect(await cli.run(['cron', 'remove', cronId])).toEqual({
       code: 0,
@@ -114,6 +115,8 @@ test.each([['cron'], ['generator']])('a broken workflow is refused before it is 
 
 test.each([
   [['cron', 'get', NOBODY], `cron ${NOBODY}`],
+  [['cron', 'get', 'nobody'], 'cron nobody'],
+  [['generator', 'get', 'nobody'], 'generator nobody'],
   [['cron', 'run', NOBODY], `cron ${NOBODY}`],
   [['cron', 'remove', NOBODY], `cron ${NOBODY}`],
   [['generator', 'get', NOBODY], `generator ${NOBODY}`],

@@ -36,6 +36,15 @@ function sync(directory: string, label: string, flags: readonly string[] = [], a
   return cli.run(argv, answerText === undefined ? {} : { answer: answerText });
 }
 
+test('a directory that is not there, and a label without files, are taken for mistyped', async () => {
+  const { code, stderr } = await cli.run(['fs', 'sync', '-d', 'no-such-directory', '-l', '/no-such-label']);
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr:
+      'error: --dir: expected a directory, or files under /no-such-label to download into a new one, got neither with no-such-directory\n',
+  });
+});
+
 describe('fs sync', () => {
   test('uploads what the colony lacks, and downloads it elsewhere, byte for byte', async () => {
     await using here = await temporaryDirectory();
