@@ -10,7 +10,7 @@ import { functionsOf } from './daemons/functions.ts';
  * Leakage: how many rows there are, who answers, and when. In threshold mode it deals the key and is trusted to forget it.
  */
 export function defineAggregator(desk: Desk) {
-  const { ofTraining, ofIteration, ofTurn } = functionsOf(new Turns(), async (training) => {
+  const { ofTraining, ofIteration, ofRound } = functionsOf(new Turns(), async (training) => {
     requireRole(desk, training, 'aggregator');
     return { desk, training };
   });
@@ -18,9 +18,9 @@ export function defineAggregator(desk: Desk) {
     type: 'regression-aggregator',
     functions: {
       regression_deal: ofTraining('Makes a key and deals shares of it', deal),
-      regression_aggregate: ofTurn('Adds encrypted labels and predictions', aggregate),
+      regression_aggregate: ofRound('Adds encrypted labels and predictions', aggregate),
       regression_sum_predictions: ofIteration('Adds encrypted predictions', sumPredictions),
-      regression_sum_products: ofTurn('Adds encrypted parts of gradients', sumProducts),
+      regression_sum_products: ofRound('Adds encrypted parts of gradients', sumProducts),
     },
   });
 }

@@ -22,7 +22,7 @@ import { Survey, type TrainingRequest } from './training.ts';
 export function defineFeatureParty(desk: Desk, table: PartyTable) {
   const turns = new Turns();
   const runs = new FeatureRuns(desk, table);
-  const { ofTraining, ofIteration, ofTurn } = functionsOf(turns, (training, tools) => {
+  const { ofTraining, ofIteration, ofRound } = functionsOf(turns, (training, tools) => {
     requireRole(desk, training, 'feature');
     return runs.open(training, tools);
   });
@@ -37,9 +37,9 @@ export function defineFeatureParty(desk: Desk, table: PartyTable) {
       regression_half: ofTraining('Says the public half of a key of this run', halfOf),
       regression_seeds: ofTraining('Draws and seals the seed of the pads', seedsOf),
       regression_join: ofTraining('Stores keys and seeds of a run', join),
-      regression_forward: ofTurn('Encrypts predictions of own columns', forward),
-      regression_gradient: ofTurn('Computes an own masked gradient under encryption', gradient),
-      regression_open: ofTurn('Gives parts of the decryption of masked gradients', open),
+      regression_forward: ofRound('Encrypts predictions of own columns', forward),
+      regression_gradient: ofRound('Computes an own masked gradient under encryption', gradient),
+      regression_open: ofRound('Gives parts of the decryption of masked gradients', open),
       regression_resume: ofIteration('Says again what was opened last', resume),
       regression_stand: ofIteration('Says where this party stands', stand),
       regression_finish: ofIteration('Does the last step and keeps own coefficients', finish),
@@ -49,8 +49,8 @@ export function defineFeatureParty(desk: Desk, table: PartyTable) {
       regression_forget: ofIteration('Forgets the secrets of a run that has ended', forget),
       regression_rows: ofTraining('Encrypts own rows under an own key', rows),
       regression_keep_rows: ofTraining("Keeps keys, and the other parties' encrypted rows", keepAsFeature),
-      regression_mask: ofTurn('Masks predictions of own columns', mask),
-      regression_multiply: ofTurn("Multiplies an own share with the other parties' rows", multiplyAsFeature),
+      regression_mask: ofRound('Masks predictions of own columns', mask),
+      regression_multiply: ofRound("Multiplies an own share with the other parties' rows", multiplyAsFeature),
       regression_finish_masked: ofIteration('Does the last step and keeps own coefficients', finishMasked),
       regression_predict_masked: ofIteration('Masks own part of predictions for rows held out', predictMasked),
     },

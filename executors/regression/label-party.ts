@@ -21,7 +21,7 @@ import { Survey, type TrainingRequest } from './training.ts';
 export function defineLabelParty(desk: Desk, table: PartyTable) {
   const turns = new Turns();
   const runs = new LabelRuns(desk, table);
-  const { ofTraining, ofIteration, ofTurn } = functionsOf(turns, (training, tools) => {
+  const { ofTraining, ofIteration, ofTurn, ofRound } = functionsOf(turns, (training, tools) => {
     requireRole(desk, training, 'label');
     return runs.open(training, tools);
   });
@@ -41,15 +41,15 @@ export function defineLabelParty(desk: Desk, table: PartyTable) {
       regression_join: ofTraining('Stores a share of the key', joinAsHolder),
       regression_begin: ofTraining('Encrypts the labels, and submits the first block', begin),
       regression_resume: ofIteration('Says again what was opened last', resumeLabels),
-      regression_powers: ofTurn('Encrypts powers of padded predictions', powers),
-      regression_open: ofTurn('Opens masked gradients', openGradients),
+      regression_powers: ofRound('Encrypts powers of padded predictions', powers),
+      regression_open: ofRound('Opens masked gradients', openGradients),
       regression_continue: ofTurn('Submits the next block', proceed),
       regression_restart: ofTurn('Submits a block from where a run stands', restart),
       regression_report: ofIteration('Keeps loss and metrics of a run', report),
       regression_keep_rows: ofTraining("Keeps the feature parties' encrypted rows", keepAsLabel),
       regression_resume_sums: ofIteration('Says again which sums were kept last', resumeSums),
-      regression_multiply: ofTurn("Multiplies an own share with all parties' rows", multiplyAsLabel),
-      regression_keep_sums: ofTurn('Keeps the sums of encrypted gradients', keepSums),
+      regression_multiply: ofRound("Multiplies an own share with all parties' rows", multiplyAsLabel),
+      regression_keep_sums: ofRound('Keeps the sums of encrypted gradients', keepSums),
       regression_report_masked: ofIteration('Keeps loss and metrics of a run', reportMasked),
     },
   });

@@ -2,7 +2,7 @@ import { otherHolders } from '../additive/precision.ts';
 import { gradientSumRound } from '../additive/products.ts';
 import type { Turn } from '../contexts.ts';
 import { decodeMessage, encodeMessage } from '../messages.ts';
-import { findStop, openCiphertexts, ResumeOutput, VectorsOutput, vectorText } from '../outputs.ts';
+import { openCiphertexts, ResumeOutput, VectorsOutput, vectorText } from '../outputs.ts';
 import { partiesOf } from '../parameters.ts';
 import { refusal } from '../refusal.ts';
 import type { OpenRun } from './additive-keys.ts';
@@ -19,8 +19,6 @@ export async function sumProducts(
   inputs: readonly string[],
   { blobs, signal }: CallTools,
 ): Promise<string> {
-  const stop = findStop(inputs);
-  if (stop !== undefined) return stop;
   const { desk, training } = run;
   const { parameters } = training;
   const { keys = [] } = decodeMessage(ResumeOutput, inputs[0] ?? '');

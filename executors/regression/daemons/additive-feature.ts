@@ -5,7 +5,7 @@ import { maskedLossRound, maskedPredictRound } from '../additive/scores.ts';
 import { additiveStepRound } from '../additive/step.ts';
 import type { Turn } from '../contexts.ts';
 import { encodeMessage } from '../messages.ts';
-import { FinishOutput, findStop, MaskedOutput, openCiphertexts } from '../outputs.ts';
+import { FinishOutput, MaskedOutput, openCiphertexts } from '../outputs.ts';
 import type { OpenOutput } from '../outputs.ts';
 import { hasLoss } from '../parameters.ts';
 import { requireTurn } from '../parties.ts';
@@ -45,8 +45,6 @@ async function partyOf(run: FeatureRun, memory: Pick<FeatureMemory, 'pairs'>): P
 
 /** Steps with the sum that was kept last, if that is not done yet, then predicts. */
 export async function mask(run: FeatureRun, turn: Turn, inputs: readonly string[], tools: CallTools): Promise<string> {
-  const stop = findStop(inputs);
-  if (stop !== undefined) return stop;
   const memory = await arriveAt(run, turn.iteration, inputs, tools);
   const party = await partyOf(run, memory);
   const message = maskedForwardRound(party, memory.feature, turn);
@@ -96,8 +94,6 @@ export async function multiplyAsFeature(
   inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
-  const stop = findStop(inputs);
-  if (stop !== undefined) return stop;
   const memory = await recall(run);
   requireTurn(memory.feature, turn);
   const party = await partyOf(run, memory);

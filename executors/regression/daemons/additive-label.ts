@@ -6,7 +6,6 @@ import type { Turn } from '../contexts.ts';
 import { decodeMessage, encodeMessage } from '../messages.ts';
 import {
   FinishOutput,
-  findStop,
   MaskedOutput,
   OpenOutput,
   ReadyOutput,
@@ -33,8 +32,6 @@ export async function multiplyAsLabel(
   inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
-  const stop = findStop(inputs);
-  if (stop !== undefined) return stop;
   const outputs = inputs.map((text) => decodeMessage(MaskedOutput, text));
   const reason = stopReason(outputs);
   const known = await recallLabels(run);
@@ -74,8 +71,6 @@ async function recordLoss(
 
 /** Keeps the sums of all gradients before anybody steps with them: a run that breaks goes on from here. */
 export async function keepSums(run: LabelRun, turn: Turn, inputs: readonly string[]): Promise<string> {
-  const stop = findStop(inputs);
-  if (stop !== undefined) return stop;
   const memory = await recallLabels(run);
   const { vectors } = decodeMessage(VectorsOutput, inputs[0] ?? '');
   const text = encodeMessage(OpenOutput, {

@@ -3,7 +3,7 @@ import { createHalf, halfText, keyText, pairSeed, readHalf } from '../agreement.
 import { batchIndexOf } from '../batches.ts';
 import type { Turn } from '../contexts.ts';
 import { decodeMessage, encodeMessage } from '../messages.ts';
-import { DealOutput, findStop, openCiphertexts, ResumeOutput, vectorText } from '../outputs.ts';
+import { DealOutput, openCiphertexts, ResumeOutput, vectorText } from '../outputs.ts';
 import { isCubic, partiesOf } from '../parameters.ts';
 import { aggregateRound, predictionSumRound } from '../rounds/aggregate.ts';
 import { shareTextFor } from '../shares.ts';
@@ -31,8 +31,6 @@ export async function aggregate(
   inputs: readonly string[],
   { blobs, signal }: CallTools,
 ): Promise<string> {
-  const stop = findStop(inputs);
-  if (stop !== undefined) return stop;
   const { run, labels } = await openResume(desk, training, inputs[0] ?? '', signal);
   const text = labels[batchIndexOf(training.parameters, turn.iteration)];
   const base = isCubic(training.parameters) || text === undefined ? undefined : openCiphertexts(blobs, text, signal);

@@ -2,7 +2,6 @@ import type { Turn } from '../contexts.ts';
 import { decodeMessage, encodeMessage, PartialMessage } from '../messages.ts';
 import {
   FinishOutput,
-  findStop,
   GradientOutput,
   openCiphertexts,
   OpenOutput,
@@ -24,8 +23,6 @@ import { openOutputs } from './signed-outputs.ts';
 
 /** This party's parts in opening all gradients, and the loss of the step before. */
 export async function open(run: FeatureRun, turn: Turn, inputs: readonly string[], tools: CallTools): Promise<string> {
-  const stop = findStop(inputs);
-  if (stop !== undefined) return stop;
   const { blobs, signal } = tools;
   const known = await recall(run);
   const outputs = (await openOutputs(run, inputs, signal)).map((text) => decodeMessage(GradientOutput, text));

@@ -2,7 +2,6 @@ import type { Turn } from '../contexts.ts';
 import { decodeMessage, encodeMessage, PartialMessage } from '../messages.ts';
 import {
   FinishOutput,
-  findStop,
   GradientOutput,
   type OpenOutput,
   openCiphertexts,
@@ -40,8 +39,6 @@ export async function forward(
   inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
-  const stop = findStop(inputs);
-  if (stop !== undefined) return stop;
   const memory = await catchUp(run, turn.iteration, inputs, (known) => partyOf(run, known, tools.signal), step);
   const party = await partyOf(run, memory, tools.signal);
   const message = forwardRound(party, memory.feature, turn, { signal: tools.signal });
@@ -130,8 +127,6 @@ export async function gradient(
   inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
-  const stop = findStop(inputs);
-  if (stop !== undefined) return stop;
   const memory = await recall(run);
   const party = await partyOf(run, memory, tools.signal);
   const { state, message } = await computeGradient(party, memory, turn, inputs, tools);

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { defineFunction } from '../../../colony/executor.ts';
 import { refusing } from '../../failures.ts';
 import type { Turn } from '../contexts.ts';
+import { findStop } from '../outputs.ts';
 import { readTraining, readTrainingRequest, type Training, type TrainingRequest } from '../training.ts';
 import type { CallTools, Turns } from './desk.ts';
 
@@ -50,6 +51,18 @@ export function functionsOf<Run>(turns: Turns, open: (training: Training, tools:
     });
   const inputs = z.array(z.string());
   const output = z.string();
+  const ofTurn = (
+    description: string,
+    body: (run: Run, turn: Turn, inputs: Inputs, tools: CallTools) => Promise<string>,
+  ) =>
+    defineFunction({
+      description,
+      kwargs: TurnArguments,
+      inputs,
+      output,
+      run: ({ kwargs: { training, iteration, attempt }, inputs: given, ...call }) =>
+        inTurn(training, call, (run) => body(run, { iteration, attempt }, given, call)),
+    });
   return {
     /** A function of the set-up. */
     ofTraining: (description: string, body: (run: Run, inputs: Inputs, tools: CallTools) => Promise<string>) =>
@@ -73,15 +86,10 @@ export function functionsOf<Run>(turns: Turns, open: (training: Training, tools:
         run: ({ kwargs, inputs: given, ...call }) =>
           inTurn(kwargs.training, call, (run) => body(run, kwargs.iteration, given, call)),
       }),
-    /** A function of one iteration. */
-    ofTurn: (description: string, body: (run: Run, turn: Turn, inputs: Inputs, tools: CallTools) => Promise<string>) =>
-      defineFunction({
-        description,
-        kwargs: TurnArguments,
-        inputs,
-        output,
-        run: ({ kwargs: { training, iteration, attempt }, inputs: given, ...call }) =>
-          inTurn(training, call, (run) => body(run, { iteration, attempt }, given, call)),
-      }),
+    /** A link between blocks. */
+    ofTurn,
+    /** A function of one iteration: where everybody is to stop, it says so to those behind it and does nothing. */
+    ofRound: (description: string, body: (run: Run, turn: Turn, inputs: Inputs, tools: CallTools) => Promise<string>) =>
+      ofTurn(description, async (run, turn, given, tools) => findStop(given) ?? (await body(run, turn, given, tools))),
   };
 }

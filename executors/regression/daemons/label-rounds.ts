@@ -2,7 +2,6 @@ import { contextOf, type Turn } from '../contexts.ts';
 import { decodeMessage, encodeMessage, PartialMessage } from '../messages.ts';
 import {
   FinishOutput,
-  findStop,
   GradientOutput,
   openCiphertexts,
   OpenOutput,
@@ -39,8 +38,6 @@ export async function openGradients(
   inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
-  const stop = findStop(inputs);
-  if (stop !== undefined) return stop;
   const signed = await openOutputs(run, inputs, tools.signal);
   const outputs = signed.map((text) => decodeMessage(GradientOutput, text));
   const known = await recallLabels(run);
@@ -155,8 +152,6 @@ export async function powers(
   inputs: readonly string[],
   { blobs, signal }: CallTools,
 ): Promise<string> {
-  const stop = findStop(inputs);
-  if (stop !== undefined) return stop;
   const memory = await recallLabels(run);
   const party = await labelPartyOf(run, memory, signal);
   const [sum = ''] = inputs;
