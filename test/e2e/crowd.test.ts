@@ -16,6 +16,7 @@ import { executorRegistration, functionSpec } from '../support/test-colony.ts';
 
 const CROWD = 1000;
 /** Of polls and WebSockets together; 40 kB each. */
+const MOST_GROWTH_BYTES = 80 * 2 ** 20;
 
 /** One sample of what the server measures. */
 async function measure(address: Address, sample: string): Promise<number> {
@@ -71,6 +72,7 @@ test(`${CROWD} waiting polls and ${CROWD} subscriptions at the same time are all
   await until(async () => (await measure(address, 'colonies_waiting_polls')) === CROWD);
   await until(async () => (await measure(address, 'colonies_subscriptions')) === CROWD);
   const growth = (await measure(address, 'process_resident_memory_bytes')) - memoryBefore;
+  expect(growth).toBeLessThan(MOST_GROWTH_BYTES);
 
   for (let count = 0; count < CROWD; count += 100) {
     await Promise.all(
@@ -88,6 +90,7 @@ test(`${CROWD} waiting polls and ${CROWD} subscriptions at the same time are all
   await until(() => told.every(({ size }) => size === closed.length));
   const events = JSON.stringify(closed.map((processid) => JSON.stringify({ processid, state: 2 })).sort());
   expect(told.filter((seen) => JSON.stringify([...seen].sort()) !== events)).toEqual([]);
+  expect((await measure(address, 'process_resident_memory_bytes')) - memoryBefore).toBeLessThan(2 * MOST_GROWTH_BYTES);
 
   for (const socket of sockets) socket.terminate();
   agent.destroy();

@@ -1,17 +1,14 @@
-import * as z from 'zod';
 import type { ProcessState } from '../../colony/messages/processes.ts';
 import type { Worker } from '../../colony/worker.ts';
 import { readTraining, graphOf, type Training } from '../../executors/regression/training.ts';
 import { restartWorkflow } from '../../workflows/vertical-regression/builder.ts';
 import { until } from './processes.ts';
-import { columnOf, distance, readTable, readVectors } from './regression.ts';
+import { columnOf, distance, readTable } from './regression.ts';
+import { SEED_ORACLE } from './regression-oracles.ts';
 import type { PartyOptions, RegressionStage } from './regression-daemons.ts';
 
 /** The seed's scenario, y = 31·x1 − 5.5·x2 in 100 rows, as a quick training for tests of what goes wrong. */
 
-const Step = z.object({ theta: z.array(z.number()), mse: z.number() });
-const Seed = z.object({ n100: z.object({ iterations: z.record(z.string(), Step) }) });
-const { iterations: ORACLE } = Seed.parse(readVectors('seed000_gd.json')).n100;
 const table = readTable('synthetic_grid_100.csv');
 
 /** A request whose trajectory is known. */
@@ -55,7 +52,7 @@ export async function seedDistance(stage: RegressionStage, run: string, iteratio
   const [left, right] = [await stage.thetasOf('x1', run), await stage.thetasOf('x2', run)];
   if (left.length !== iterations || right.length !== iterations) return Number.POSITIVE_INFINITY;
   const steps = left.map((theta, step) =>
-    distance([...theta, ...(right[step] ?? [])], ORACLE[String(step + 1)]?.theta ?? []),
+    distance([...theta, ...(right[step] ?? [])], SEED_ORACLE.n100.iterations[String(step + 1)]?.theta ?? []),
   );
   return Math.max(...steps);
 }

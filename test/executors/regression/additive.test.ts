@@ -9,33 +9,17 @@ import {
   iterateAdditive,
   startAdditive,
 } from '../../support/regression-additive.ts';
-
-const Step = z.object({ theta: z.array(z.number()), grad_sum: z.array(z.number()), mse: z.number() });
-const Steps = z.record(z.string(), Step);
-const Trajectory = z.object({ alpha: z.number(), iterations: Steps });
-const Seed = z.object({ n16: Trajectory, n100: Trajectory });
-const Diabetes = z.object({
-  columns: z.array(z.string()),
-  target_mean: z.number(),
-  'gd_alpha0.1': Steps,
-  'gd_ridge_alpha0.1_lambda0.1': Steps,
-});
-
-const seed = Seed.parse(readVectors('seed000_gd.json'));
-const diabetes = Diabetes.parse(readVectors('linear_diabetes.json'));
-const table = readTable('diabetes.csv');
-const columns = diabetes.columns.map((name) => columnOf(table, name));
-const labels = columnOf(table, 'progression');
-
-/** The ten columns divided among some parties. */
-function blocksOf(parties: number): Float64Array[][] {
-  const edges = Array.from({ length: parties + 1 }, (_, index) => Math.round((index * columns.length) / parties));
-  return edges.slice(1).map((edge, index) => columns.slice(at(edges, index), edge));
-}
+import {
+  DIABETES_COLUMNS,
+  DIABETES_LABELS,
+  DIABETES_ORACLE,
+  divideAmong,
+  SEED_ORACLE,
+} from '../../support/regression-oracles.ts';
 
 test.each([
-  ['synthetic_grid_16.csv', seed.n16, 20],
-  ['synthetic_grid_100.csv', seed.n100, 10],
+  ['synthetic_grid_16.csv', SEED_ORACLE.n16, 20],
+  ['synthetic_grid_100.csv', SEED_ORACLE.n100, 10],
 ] as const)('two parties follow the published trajectory of %s', async (file, expected, iterations) => {
   const grid = readTable(file);
   const parties = await startAdditive({
@@ -63,10 +47,10 @@ test.each([
     const parties = await startAdditive({
       parameters: { model: 'linear', intercept: 'centred', alpha: 0.1, lambda, iterations, precisionBits },
       keys: await additiveKeys(count),
-      blocks: blocksOf(count),
-      labels,
+      blocks: divideAmong(DIABETES_COLUMNS, count),
+      labels: DIABETES_LABELS,
     });
-    const expected = diabetes[lambda === 0 ? 'gd_alpha0.1' : 'gd_ridge_alpha0.1_lambda0.1'];
+    const expected = DIABETES_ORACLE[lambda === 0 ? 'gd_alpha0.1' : 'gd_ridge_alpha0.1_lambda0.1'];
     const losses: number[] = [];
     const distances: number[] = [];
     for (let iteration = 0; iteration < iterations; iteration += 1) {
@@ -91,16 +75,16 @@ test('only the label party reads predictions', async () => {
   const parties = await startAdditive({
     parameters: { model: 'linear', intercept: 'centred', alpha: 0.1, iterations: 2 },
     keys: await additiveKeys(3),
-    blocks: blocksOf(3),
-    labels,
+    blocks: divideAmong(DIABETES_COLUMNS, 3),
+    labels: DIABETES_LABELS,
   });
   for (let iteration = 0; iteration < 2; iteration += 1) await iterateAdditive(parties, iteration);
-  const rows = blocksOf(3).map((block) => block.map((column) => column.slice(0, 7)));
+  const rows = divideAmong(DIABETES_COLUMNS, 3).map((block) => block.map((column) => column.slice(0, 7)));
   const predictions = await additivePredictionsFor(parties, 0, rows);
   const theta = additiveThetaOf(parties);
   const prepared = parties.prepared.flatMap((block) => block.columns);
   const expected = Array.from(predictions, (_, row) =>
-    prepared.reduce((sum, column, index) => sum + at(theta, index) * (column[row] ?? 0), diabetes.target_mean),
+    prepared.reduce((sum, column, index) => sum + at(theta, index) * (column[row] ?? 0), DIABETES_ORACLE.target_mean),
   );
   expect(distance([...predictions], expected)).toBeLessThan(1e-9);
 });
@@ -136,17 +120,21 @@ test('the Taylor form of a logistic model follows the oracle', async () => {
   expect(await additiveLossAt(parties, 4)).toBeLessThan(Math.log(2));
 });
 
+/** Where the quarters of the rows begin. */
+function edge(index: number): number {
+  return Math.floor((index * DIABETES_LABELS.length) / 4);
+}
+
 test('fixed batches in turn give the steps of plain mini-batch descent', async () => {
   const parties = await startAdditive({
     parameters: { model: 'linear', intercept: 'centred', alpha: 0.05, iterations: 4, batchRows: 110 },
     keys: await additiveKeys(2),
-    blocks: blocksOf(2),
-    labels,
+    blocks: divideAmong(DIABETES_COLUMNS, 2),
+    labels: DIABETES_LABELS,
   });
   const prepared = parties.prepared.flatMap((block) => block.columns);
   let theta = prepared.map(() => 0);
   for (let iteration = 0; iteration < 4; iteration += 1) {
-    const edge = (index: number): number => Math.floor((index * labels.length) / 4);
     const [from, to] = [edge(iteration), edge(iteration + 1)];
     const residuals = Array.from({ length: to - from }, (_, row) =>
       prepared.reduce(

@@ -1,18 +1,13 @@
 import { expect, test, vi } from 'vitest';
-import * as z from 'zod';
 import { batchRange, batchCount } from '../../../executors/regression/batches.ts';
 import { readParameters } from '../../../executors/regression/parameters.ts';
-import { at, columnOf, distance, readTable, readVectors } from '../../support/regression.ts';
+import { at, columnOf, distance, readTable } from '../../support/regression.ts';
+import { DIABETES_COLUMNS, DIABETES_LABELS, DIABETES_ORACLE, divideAmong } from '../../support/regression-oracles.ts';
 import { openRegressionStage, type RegressionStage } from '../../support/regression-daemons.ts';
 
 // Daemons take turns at whatever processors there are.
 vi.setConfig({ testTimeout: 120_000 });
 
-const Step = z.object({ theta: z.array(z.number()), mse: z.number() });
-const Steps = z.record(z.string(), Step);
-const Diabetes = z.object({ columns: z.array(z.string()), 'gd_ridge_alpha0.1_lambda0.1': Steps, 'gd_alpha0.1': Steps });
-
-const diabetes = Diabetes.parse(readVectors('linear_diabetes.json'));
 const table = readTable('diabetes.csv');
 const REQUEST = {
   label: 'y',
@@ -26,8 +21,7 @@ const REQUEST = {
 /** Starts the label party, the aggregator, and feature parties that share the ten columns. */
 async function startParties(stage: RegressionStage, count: number): Promise<string[]> {
   const names = Array.from({ length: count }, (_, index) => `x${index + 1}`);
-  const edges = Array.from({ length: count + 1 }, (_, index) => Math.round((index * diabetes.columns.length) / count));
-  const blocks = names.map((_, index) => diabetes.columns.slice(at(edges, index), at(edges, index + 1)));
+  const blocks = divideAmong(DIABETES_ORACLE.columns, count);
   await Promise.all([
     ...names.map(async (name, index) => {
       const columns = new Map(at(blocks, index).map((column) => [column, columnOf(table, column)]));
@@ -52,7 +46,7 @@ test('three feature parties follow the ridge oracle through several workflows, a
   const features = await startParties(stage, 3);
   await stage.train({ ...REQUEST, run: 'ridge', features, lambda: 0.1, iterations: 5, blockIterations: 2 });
   const thetas = await trajectory(stage, features, 'ridge');
-  const oracle = diabetes['gd_ridge_alpha0.1_lambda0.1'];
+  const oracle = DIABETES_ORACLE['gd_ridge_alpha0.1_lambda0.1'];
   for (const after of [1, 2, 3, 5]) {
     expect(distance(at(thetas, after - 1), oracle[String(after)]?.theta ?? [])).toBeLessThan(1e-6);
   }
@@ -74,7 +68,7 @@ test('in threshold mode, where nobody holds a key, coefficients and all losses a
     holdoutEvery: 0,
   });
   const thetas = await trajectory(stage, features, 'shared');
-  const oracle = diabetes['gd_alpha0.1'];
+  const oracle = DIABETES_ORACLE['gd_alpha0.1'];
   for (const after of [1, 2, 3]) {
     expect(distance(at(thetas, after - 1), oracle[String(after)]?.theta ?? [])).toBeLessThan(1e-6);
   }
@@ -94,8 +88,8 @@ test('mini-batches take the steps of their rows, in turn', async () => {
 
 /** Gradient descent over fixed batches in double precision. */
 function miniBatches(iterations: number, batchRows: number): number[][] {
-  const columns = diabetes.columns.map((name) => standardised(columnOf(table, name)));
-  const labels = columnOf(table, 'progression');
+  const columns = DIABETES_COLUMNS.map(standardised);
+  const labels = DIABETES_LABELS;
   const mean = labels.reduce((sum, value) => sum + value, 0) / labels.length;
   const features = [{ name: 'x1', columns: columns.length }];
   const parameters = readParameters({ ...REQUEST, run: 'plain', features, rows: labels.length, batchRows, iterations });

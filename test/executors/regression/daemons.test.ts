@@ -1,15 +1,10 @@
 import { expect, test, vi } from 'vitest';
-import * as z from 'zod';
-import { columnOf, readTable, readVectors } from '../../support/regression.ts';
+import { columnOf, readTable } from '../../support/regression.ts';
+import { SEED_ORACLE } from '../../support/regression-oracles.ts';
 import { openRegressionStage, parseThetas } from '../../support/regression-daemons.ts';
 
 // Daemons take turns at whatever processors there are.
 vi.setConfig({ testTimeout: 120_000 });
-
-const Step = z.object({ theta: z.array(z.number()), grad_sum: z.array(z.number()), mse: z.number() });
-const Trajectory = z.object({ alpha: z.number(), iterations: z.record(z.string(), Step) });
-const Seed = z.object({ n16: Trajectory, n100: Trajectory });
-const seed = Seed.parse(readVectors('seed000_gd.json'));
 
 test('three daemons train the model of the seed in several workflows, and each keeps its own coefficients', async () => {
   await using stage = await openRegressionStage();
@@ -27,7 +22,7 @@ test('three daemons train the model of the seed in several workflows, and each k
     features: ['x1', 'x2'],
     model: 'linear',
     scaling: 'none',
-    alpha: seed.n100.alpha,
+    alpha: SEED_ORACLE.n100.alpha,
     iterations: 7,
     blockIterations: 3,
     residualBoundBits: 10,
@@ -38,7 +33,7 @@ test('three daemons train the model of the seed in several workflows, and each k
     const lines = parseThetas(await stage.fileOf(party, 'seed', 'thetas.log'));
     expect(lines).toHaveLength(7);
     for (const [iteration, { name, theta, sum }] of lines.entries()) {
-      const expected = seed.n100.iterations[String(iteration + 1)];
+      const expected = SEED_ORACLE.n100.iterations[String(iteration + 1)];
       expect(name).toBe(party);
       expect(theta).toBeCloseTo(expected?.theta[index] ?? Number.NaN, 6);
       expect(sum).toBeCloseTo(expected?.grad_sum[index] ?? Number.NaN, 5);
