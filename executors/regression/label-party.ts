@@ -9,6 +9,7 @@ import { begin, proceed, restart, start } from './daemons/sequence.ts';
 import { type PartyTable, readTableForRun } from './daemons/table.ts';
 import { encodeMessage } from './messages.ts';
 import { refusal } from './refusal.ts';
+import { requireClasses } from './scaling.ts';
 import { Survey, type TrainingRequest } from './training.ts';
 
 /**
@@ -62,6 +63,7 @@ async function survey(desk: Desk, table: PartyTable, request: TrainingRequest, {
   requireAcceptable(desk, request);
   desk.peers.requireListed(request.features);
   requireFreshName(desk, request);
-  const { rowCount, idsDigest } = await readTableForRun(table, signal);
+  const { rowCount, idsDigest, columns } = await readTableForRun(table, signal);
+  if (columns[0] !== undefined) requireClasses(request, columns[0]);
   return encodeMessage(Survey, { v: 1, kind: 'survey', party: desk.name, rows: rowCount, idsDigest, columns: 0 });
 }

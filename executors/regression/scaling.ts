@@ -106,14 +106,27 @@ export interface PreparedLabels {
  * @throws TerminalError `BAD_LABELS` for another label of a logistic model
  */
 export function prepareLabels(parameters: RunParameters, labels: Float64Array): PreparedLabels {
-  if (parameters.model === 'logistic') {
-    if (labels.every((label) => label === 0 || label === 1)) {
-      return { base: labels.map((label) => 0.5 - label), mean: 0 };
-    }
-    throw refusal('BAD_LABELS', 'labels: expected 0 or 1 for a logistic model, got another value');
-  }
+  requireClasses(parameters, labels);
+  if (parameters.model === 'logistic') return { base: labels.map((label) => 0.5 - label), mean: 0 };
   const mean = parameters.intercept === 'centred' ? meanOf(labels) : 0;
   return { base: labels.map((label) => mean - label), mean };
+}
+
+/**
+ * Checks the labels of a logistic model, of training and held-out rows alike; a linear model takes any number.
+ *
+ * @param labels in the order that all parties share
+ * @throws TerminalError `BAD_LABELS` naming the position of the first that is neither 0 nor 1, but no value
+ */
+export function requireClasses({ model }: Pick<RunParameters, 'model'>, labels: Float64Array): void {
+  if (model !== 'logistic') return;
+  const place = labels.findIndex((label) => label !== 0 && label !== 1);
+  if (place === -1) return;
+  throw refusal(
+    'BAD_LABELS',
+    `labels: expected 0 or 1 in every row for a logistic model, got another value in row ${place + 1} of ${labels.length} ` +
+      '(in the order of the ids, or of the source without ids); write the two classes as 0 and 1, or choose model "linear"',
+  );
 }
 
 /**

@@ -12,7 +12,7 @@ import { INITIAL_LABEL_STATE, type LabelParty } from '../parties.ts';
 import { refusal } from '../refusal.ts';
 import { labelsRound } from '../rounds/label.ts';
 import { FileRunStore } from '../run-store.ts';
-import { prepareLabels } from '../scaling.ts';
+import { prepareLabels, requireClasses } from '../scaling.ts';
 import { divideRows, type Training, trainingDigest } from '../training.ts';
 import { forgetKeys } from './additive-keys.ts';
 import { recordRun } from './audit.ts';
@@ -63,6 +63,8 @@ export class LabelRuns {
     if (column === undefined || content.columns.length !== 1) {
       throw refusal('BAD_LABELS', `labels: expected one column, got ${content.columns.length}; name it with --target`);
     }
+    // Before they are divided, so that the row that is named is that of the operator's table.
+    requireClasses(parameters, column);
     const labels = divideRows(column, holdoutEvery);
     const labelsOfTraining = { train: labels.train, heldOut: labels.heldOut };
     const { base, mean } = prepareLabels(parameters, labels.train);

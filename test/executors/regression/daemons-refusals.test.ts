@@ -54,6 +54,19 @@ test('parties with other rows, other ids, or rows that break a guard are refused
   await rare.stop({ graceMs: 0 });
 });
 
+test('labels of a logistic model that are no classes are refused before the set-up, those of rows held out too', async () => {
+  await using stage = await openRegressionStage();
+  const labels = x1.map((_, row) => (row === 95 ? -73 : row % 2));
+  await startSeedParty(stage, 'y', {}, labels);
+  await Promise.all([startSeedParty(stage, 'x1'), startSeedParty(stage, 'x2'), stage.startAggregator()]);
+  const logistic = { model: 'logistic', holdoutEvery: 5 };
+  const text = await refusedRun(stage, 'classes', logistic);
+  expect(text).toMatch(
+    /survey-y: labels: expected 0 or 1 in every row for a logistic model, got another value in row 96/,
+  );
+  expect(text).not.toContain('73');
+});
+
 test('a party runs no demonstration unless its operator says so, and no run twice', async () => {
   await using stage = await openRegressionStage();
   const { x2 } = await startSeed(stage);

@@ -7,7 +7,12 @@ import { guardColumns, guardIds, guardLabels, guardParameters } from '../../../e
 import { requireBounded, toMantissas } from '../../../executors/regression/mantissas.ts';
 import { parametersDigest, readParameters } from '../../../executors/regression/parameters.ts';
 import { planRun } from '../../../executors/regression/plan.ts';
-import { coefficientsInUnits, prepareColumns, prepareLabels } from '../../../executors/regression/scaling.ts';
+import {
+  coefficientsInUnits,
+  prepareColumns,
+  prepareLabels,
+  requireClasses,
+} from '../../../executors/regression/scaling.ts';
 import { at, columnOf, readTable, readVectors } from '../../support/regression.ts';
 import * as z from 'zod';
 
@@ -139,6 +144,20 @@ test('labels are bounded, and 0 or 1 for a logistic model', () => {
   const logistic = parametersWith({ model: 'logistic' });
   expect([...prepareLabels(logistic, Float64Array.of(0, 1)).base]).toEqual([0.5, -0.5]);
   expect(() => prepareLabels(logistic, Float64Array.of(0, 2))).toThrow(refused('BAD_LABELS'));
+});
+
+test('a label that is no class is named by its row, not by its value', () => {
+  const logistic = { model: 'logistic' } as const;
+  for (const wrong of [-1, 0.5, 7391]) {
+    const labels = Float64Array.of(0, 1, wrong, 1);
+    expect(() => requireClasses(logistic, labels)).toThrow(refused('BAD_LABELS'));
+    expect(() => requireClasses(logistic, labels)).toThrow(
+      /another value in row 3 of 4 .*write the two classes as 0 and 1/,
+    );
+    expect(() => requireClasses(logistic, labels)).not.toThrow(/7391/);
+  }
+  requireClasses(logistic, Float64Array.of(0, 1, -0));
+  requireClasses({ model: 'linear' }, Float64Array.of(0.5));
 });
 
 test('scores and their units agree with an independent tool', () => {
