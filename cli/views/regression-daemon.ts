@@ -29,6 +29,20 @@ export const regressionDaemonOptions = {
   colonyprvkey: daemonOptions.colonyprvkey,
 } as const;
 
+/** What daemons that hold rows are called. */
+export const partyPositional = {
+  party: { type: 'string', describe: 'name of the party, which requests address it by', required: true },
+} as const;
+
+/** The details of a command that runs a daemon that holds rows. @param what it learns and writes */
+export function partyDetails(what: string): string {
+  return [
+    `Its name is its executor type. ${what}`,
+    'Its key stays the same between starts, so that others can pin its id with --peer. A start prints that id.',
+    'Ctrl-C stops it gracefully; a run goes on when it is started again.',
+  ].join('\n');
+}
+
 /** Options of the daemons that hold rows. */
 export const partyDataOptions = {
   source: {

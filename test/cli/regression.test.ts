@@ -192,6 +192,16 @@ test('a plan shows sizes, time and who learns what, without asking anybody', asy
   expect(wrong.stderr).toMatch(/expected <party>=<count> with one of x1, x2/);
 });
 
+test('both daemons that hold rows say how they are called, and that others can pin them', async () => {
+  for (const kind of ['regression-feature', 'regression-label']) {
+    const { code, stdout } = await cli.run(['executor', 'start', kind, '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/name of the party, which requests address it by/);
+    expect(stdout).toMatch(/Its name is its executor type\./);
+    expect(stdout).toMatch(/others can pin its id with --peer/);
+  }
+});
+
 test('daemons refuse options that make no sense before they start', async () => {
   const start = async (...words: string[]): Promise<Run> =>
     cli.run(['executor', 'start', 'regression-feature', 'x9', '--directory', join(directory, 'x9'), ...words]);

@@ -3,6 +3,8 @@ import { runDaemon } from '../../views/daemon.ts';
 import {
   partyData,
   partyDataOptions,
+  partyDetails,
+  partyPositional,
   regressionDaemonOptions,
   regressionOptions,
 } from '../../views/regression-daemon.ts';
@@ -12,14 +14,10 @@ const PATH = ['executor', 'start', 'regression-feature'];
 /** `colonies executor start regression-feature` */
 export const executorStartRegressionFeature = defineCommand({
   describe: 'Run the daemon of a party that holds columns of a regression',
-  details: [
-    'Its name is its executor type. Its columns never leave it; what it learns are its own coefficients, which it writes into its directory.',
-    'Its key stays the same between starts, so that others can pin its id with --peer. A start prints that id.',
-    'Ctrl-C stops it gracefully; a run goes on when it is started again.',
-  ].join('\n'),
-  positional: {
-    party: { type: 'string', describe: 'name of the party, which requests address it by', required: true },
-  },
+  details: partyDetails(
+    'Its columns never leave it; what it learns are its own coefficients, which it writes into its directory.',
+  ),
+  positional: partyPositional,
   options: {
     ...partyDataOptions,
     columns: { type: 'string', list: true, describe: 'columns to train with (default: all but the id column)' },

@@ -3,6 +3,8 @@ import { runDaemon } from '../../views/daemon.ts';
 import {
   partyData,
   partyDataOptions,
+  partyDetails,
+  partyPositional,
   regressionDaemonOptions,
   regressionOptions,
 } from '../../views/regression-daemon.ts';
@@ -12,14 +14,8 @@ const PATH = ['executor', 'start', 'regression-label'];
 /** `colonies executor start regression-label` */
 export const executorStartRegressionLabel = defineCommand({
   describe: 'Run the daemon of the party that holds the labels of a regression',
-  details: [
-    'Its name is its executor type. It submits the workflows of its runs, and writes loss curve and metrics into its directory.',
-    'Its key stays the same between starts, so that others can pin its id with --peer. A start prints that id.',
-    'Ctrl-C stops it gracefully; a run goes on when it is started again.',
-  ].join('\n'),
-  positional: {
-    party: { type: 'string', describe: 'name of the party, which requests address it by', required: true },
-  },
+  details: partyDetails('It submits the workflows of its runs, and writes loss curve and metrics into its directory.'),
+  positional: partyPositional,
   options: {
     ...partyDataOptions,
     target: { type: 'string', describe: 'column with the labels (default: the only one but the id column)' },
