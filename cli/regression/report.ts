@@ -3,6 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { UserError } from '../../colony/errors.ts';
 import { defineCommand } from '../command.ts';
 import type { Report } from '../framework/report.ts';
+import type { Curve } from '../views/regression-chart.ts';
+import type { PartyResults } from '../views/regression-results.ts';
+
+const CURVE_TITLE = 'loss before each iteration';
 
 /** `colonies regression report` */
 export const regressionReport = defineCommand({
@@ -37,20 +41,19 @@ export const regressionReport = defineCommand({
     if (svg !== undefined) {
       if (curve === undefined)
         throw new UserError(`--svg: expected the loss curve of the party with the labels, got none here`);
-      await writeFile(resolve(io.cwd, svg), curveSvg(`${run}: loss before each iteration`, curve.losses));
+      await writeFile(resolve(io.cwd, svg), curveSvg(`${run}: ${CURVE_TITLE}`, curveOf(curve)));
       say(`Loss curve written to ${svg}`);
     }
     return {
       json: { run, parties: results },
       show(out) {
-        for (const { party: name, coefficients, losses, metrics } of results) {
+        for (const { party: name, coefficients, metrics, ...own } of results) {
           out.line(`${name}:`);
           if (coefficients !== undefined) {
             out.table([{ title: 'COLUMN' }, { title: 'THETA' }, { title: 'PER UNIT' }], rowsOf(coefficients));
           }
-          if (losses.length > 0) out.line(drawCurve(losses));
-          if (metrics !== undefined)
-            out.facts(Object.entries(metrics).map(([key, value]) => [key, String(value ?? 'undefined')]));
+          if (own.losses.length > 0) out.line(drawCurve(CURVE_TITLE, curveOf(own)));
+          if (metrics !== undefined) out.facts(metricRows(metrics));
         }
       },
     };
@@ -68,6 +71,31 @@ function rowsOf({ intercept, columns }: Coefficients): string[][] {
   return intercept === undefined ? own : [['(intercept)', formatNumber(intercept), ''], ...own];
 }
 
+function curveOf({ losses, lossIterations }: Pick<PartyResults, 'losses' | 'lossIterations'>): Curve {
+  return { iterations: lossIterations, values: losses };
+}
+
+/** What metrics are called where people read them; files and JSON documents have the names of their fields. */
+const METRIC_NAMES: Readonly<Record<string, string>> = {
+  rows: 'Rows held out',
+  rSquared: 'R squared',
+  meanSquaredError: 'Mean squared error',
+  accuracy: 'Accuracy',
+  areaUnderCurve: 'Area under curve',
+  logLoss: 'Log-loss',
+};
+
+function metricRows(metrics: NonNullable<PartyResults['metrics']>): [string, string][] {
+  return Object.entries(METRIC_NAMES).flatMap(([key, name]): [string, string][] => {
+    const value = metrics[key];
+    if (value === undefined) return [];
+    return [[name, typeof value === 'number' ? formatNumber(value) : (value ?? 'undefined for these rows')]];
+  });
+}
+
+/** Digits that people are shown of a measured number; files and JSON documents have all of them. */
+const SIGNIFICANT_DIGITS = 6;
+
 function formatNumber(value: number | undefined): string {
-  return value === undefined ? '' : String(Number(value.toPrecision(9)));
+  return value === undefined ? '' : String(Number(value.toPrecision(SIGNIFICANT_DIGITS)));
 }

@@ -18,6 +18,8 @@ export interface PartyResults {
   readonly coefficients: z.output<typeof Coefficients> | undefined;
   /** Before each iteration; only the party with the labels has them. */
   readonly losses: readonly number[];
+  /** The iterations that the losses belong to: where a run was resumed, one may be missing. */
+  readonly lossIterations: readonly number[];
   readonly metrics: z.output<typeof Metrics> | undefined;
 }
 
@@ -51,12 +53,9 @@ async function readResults(party: string, directory: string): Promise<PartyResul
   const coefficients = await readOptional(join(directory, 'coefficients.json'), Coefficients);
   const metrics = await readOptional(join(directory, 'metrics.json'), Metrics);
   const curve = await readFile(join(directory, 'loss.csv'), 'utf8').catch(() => '');
-  const losses = curve
-    .trimEnd()
-    .split('\n')
-    .slice(1)
-    .map((line) => Number(line.split(',')[1]));
-  return { party, directory, coefficients, losses, metrics };
+  const lines = curve.trimEnd().split('\n').slice(1);
+  const [lossIterations, losses] = [0, 1].map((field) => lines.map((line) => Number(line.split(',')[field])));
+  return { party, directory, coefficients, losses: losses ?? [], lossIterations: lossIterations ?? [], metrics };
 }
 
 async function readOptional<Schema extends z.ZodType>(

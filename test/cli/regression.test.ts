@@ -80,14 +80,23 @@ test('a training that is waited for says how far it is, and its report shows coe
   const picture = join(directory, 'loss.svg');
   const y = await cli.run(['regression', 'report', 'seen', '--directory', join(directory, 'y'), '--svg', picture]);
   expect(y.stdout).toMatch(/\*/);
-  expect(y.stdout).toMatch(/rSquared\s+0\.99/);
+  expect(y.stdout).toMatch(/loss before each iteration/);
+  expect(y.stdout).toMatch(/R squared\s+0\.99\d{1,4}\n/);
+  expect(y.stdout).not.toMatch(/\d\.\d{8}/);
   const svg = await readFile(picture, 'utf8');
   expect(svg).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
   expect(svg.match(/<polyline points="[\d., ]+"/)?.[0].split(' ')).toHaveLength(4);
   expect(openTags(svg)).toEqual([]);
   expect(await cli.json(['regression', 'report', 'seen', '--directory', join(directory, 'y')])).toMatchObject({
     run: 'seen',
-    parties: [{ party: 'y', losses: [expect.any(Number), expect.any(Number), expect.any(Number)] }],
+    parties: [
+      {
+        party: 'y',
+        losses: [expect.any(Number), expect.any(Number), expect.any(Number)],
+        lossIterations: [0, 1, 2],
+        metrics: { rSquared: expect.any(Number) },
+      },
+    ],
   });
 });
 
