@@ -6,6 +6,7 @@ import type { RunParameters } from './parameters.ts';
 const ROUNDS = [
   'key',
   'half',
+  'confirmation',
   'seed',
   'share',
   'rows',

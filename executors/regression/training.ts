@@ -100,7 +100,8 @@ export function readTraining(text: string): Training {
   return readAs(Training, text, 'training');
 }
 
-function readAs<Codec extends z.ZodType>(codec: Codec, text: string, where: string): z.output<Codec> {
+/** Reads a document by its codec. @throws TerminalError `BAD_PARAMETERS` naming the fields that are wrong */
+export function readAs<Codec extends z.ZodType>(codec: Codec, text: string, where: string): z.output<Codec> {
   const document = jsonOf(text, where);
   const result = codec.safeParse(document);
   if (result.success) return result.data;

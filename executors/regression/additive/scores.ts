@@ -2,14 +2,13 @@ import { encodeFixedPoint } from '../../../crypto/paillier/index.ts';
 import { bytesToBigInt, elementAt, bigIntToBytes } from '../../../crypto/modular/bytes.ts';
 import { contextOf } from '../contexts.ts';
 import type { Place, Turn } from '../contexts.ts';
-import { requireBounded, toMantissas } from '../mantissas.ts';
+import { toMantissas } from '../mantissas.ts';
 import { chunksOf } from '../pads.ts';
 import type { FeatureState } from '../parties.ts';
 import { refusal } from '../refusal.ts';
 import type { RoundOptions } from '../rounds/aggregate.ts';
-import { weightedSum } from '../rounds/forward.ts';
 import { lossOf, predictionsOf } from '../rounds/label.ts';
-import { countRequest } from '../rounds/scores.ts';
+import { countRequest, ownPredictions } from '../rounds/scores.ts';
 import type { NewRows } from '../rounds/scores.ts';
 import { expectMaskedLoss, expectMaskedPrediction, padPlace } from './expectations.ts';
 import { addIntegers, integersOf } from './integers.ts';
@@ -58,21 +57,25 @@ export function maskedPredictRound(
   turn: Turn,
   columns: NewRows,
 ): { state: FeatureState; message: MaskedMessage } {
-  const { parameters, name } = party;
-  const rows = columns[0]?.length ?? 0;
-  const predictions = weightedSum(columns, state.theta, 1, 0, rows);
-  requireBounded(predictions, parameters.residualBoundBits, 'predictions', parameters.features.length + 1);
+  const predictions = ownPredictions(party.parameters, state.theta, columns);
   const next = countRequest(party, state, turn, predictions);
-  const expected = expectMaskedPrediction(parameters, turn, name, rows);
+  return { state: next, message: maskPredictions(party, turn, predictions) };
+}
+
+/** What pads that sum to zero need of a party. */
+type PaddingParty = Pick<AdditiveParty, 'parameters' | 'name' | 'pairSeeds'>;
+
+/** One party's part of predictions under its pads of a turn. The same arguments give the same bytes. */
+export function maskPredictions(party: PaddingParty, turn: Turn, predictions: Float64Array): MaskedMessage {
+  const expected = expectMaskedPrediction(party.parameters, turn, party.name, predictions.length);
   const { bytes } = ringOf(expected.bits);
-  const message = zeroSumMessage(party, expected, 'predict', turn, (from, some) =>
-    integersOf(toMantissas(predictions.subarray(from, from + some), expected.scaleBits), bytes),
+  return zeroSumMessage(party, expected, 'predict', turn, (from, rows) =>
+    integersOf(toMantissas(predictions.subarray(from, from + rows), expected.scaleBits), bytes),
   );
-  return { state: next, message };
 }
 
 function zeroSumMessage(
-  party: AdditiveParty,
+  party: PaddingParty,
   expected: ExpectedIntegers,
   round: 'loss' | 'predict',
   turn: Turn,
@@ -114,7 +117,7 @@ export async function additiveLossRound(
  * @throws TerminalError as the checks of messages
  */
 export async function additivePredictionRound(
-  party: AdditiveLabelParty,
+  party: Omit<AdditiveLabelParty, 'base'>,
   turn: Turn,
   rows: number,
   parts: readonly MaskedMessage[],
@@ -127,7 +130,7 @@ export async function additivePredictionRound(
 
 /** The sums as signed numbers: the label party's own pads take out all others'. */
 async function addedIntegers(
-  { parameters, pairSeeds }: AdditiveLabelParty,
+  { parameters, pairSeeds }: Omit<AdditiveLabelParty, 'base'>,
   place: Place,
   expected: readonly ExpectedIntegers[],
   parts: readonly MaskedMessage[],

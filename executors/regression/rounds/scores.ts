@@ -8,6 +8,7 @@ import { expectLoss, expectPrediction } from '../expectations.ts';
 import { requireBounded } from '../mantissas.ts';
 import { messageOf } from '../messages.ts';
 import type { CiphertextMessage } from '../messages.ts';
+import type { RunParameters } from '../parameters.ts';
 import { padsOf } from '../parties.ts';
 import type { FeatureParty, FeatureState } from '../parties.ts';
 import { refusal } from '../refusal.ts';
@@ -65,13 +66,23 @@ export function predictRound(
   options: RoundOptions = {},
 ): { state: FeatureState; message: CiphertextMessage } {
   const { parameters, name } = party;
-  const rows = columns[0]?.length ?? 0;
-  const predictions = weightedSum(columns, state.theta, 1, 0, rows);
-  requireBounded(predictions, parameters.residualBoundBits, 'predictions', parameters.features.length + 1);
+  const predictions = ownPredictions(parameters, state.theta, columns);
   const next = countRequest(party, state, turn, predictions);
-  const header = headerFor(party, expectPrediction(parameters, turn, name, rows));
+  const header = headerFor(party, expectPrediction(parameters, turn, name, predictions.length));
   const pads = padsOf(party, contextOf(parameters, { round: 'predict', ...turn, party: NOBODY }));
   return { state: next, message: { header, chunks: encryptPadded(party, predictions, pads, () => [], options) } };
+}
+
+/**
+ * One party's part of predictions, in plain.
+ *
+ * @param columns prepared, in the order of `theta`
+ * @throws TerminalError `NOT_FINITE`, `MAGNITUDE_EXCEEDED`
+ */
+export function ownPredictions(parameters: RunParameters, theta: readonly number[], columns: NewRows): Float64Array {
+  const predictions = weightedSum(columns, theta, 1, 0, columns[0]?.length ?? 0);
+  requireBounded(predictions, parameters.residualBoundBits, 'predictions', parameters.features.length + 1);
+  return predictions;
 }
 
 /** Counts the rows of a request, or refuses it. @throws TerminalError as {@link predictRound} */
