@@ -12,11 +12,12 @@ import { AUDIT_FILE, recordRun } from './audit.ts';
 import { type CallTools, type Desk, keyMakerOf, requireFreshName, sharersOf } from './desk.ts';
 import { type FeatureRun, recall } from './feature-run.ts';
 import type { FeatureMemory } from './memory.ts';
+import { lookUpIds } from './party-ids.ts';
 
 /** The set-up as a feature party sees it: halves, seeds, key, share. */
 
 /** Draws this party's X25519 key of the run, and says its public half. A repetition says the same. */
-export async function halfOf(run: FeatureRun, _inputs: readonly string[], { log }: CallTools): Promise<string> {
+export async function halfOf(run: FeatureRun, _inputs: readonly string[], { log, signal }: CallTools): Promise<string> {
   const { desk, training, store } = run;
   const isNew = (await store.load()) === undefined;
   if (isNew) {
@@ -25,16 +26,20 @@ export async function halfOf(run: FeatureRun, _inputs: readonly string[], { log 
     const { run: name, mode, guards, iterations } = training.parameters;
     log.info({ run: name, mode, guards, iterations, audit: AUDIT_FILE }, "a run begins with this party's rows");
   }
-  const memory = isNew ? firstMemory(run, hexOf(createHalf())) : await recall(run);
+  const memory = isNew ? await firstMemory(run, signal) : await recall(run);
   await store.commit(memory);
   return halfText(training.parameters, desk.name, ownHalf(desk, memory.half), desk.identity);
 }
 
-function firstMemory({ training, tableDigest, prepared }: FeatureRun, half: FeatureMemory['half']): FeatureMemory {
+async function firstMemory(
+  { desk, training, tableDigest, prepared }: FeatureRun,
+  signal: AbortSignal,
+): Promise<FeatureMemory> {
   return {
     training: trainingDigest(training),
-    half,
+    half: hexOf(createHalf()),
     key: null,
+    ids: await lookUpIds(desk, training.parameters, signal),
     tableDigest,
     share: null,
     openState: INITIAL_LABEL_STATE,

@@ -22,6 +22,7 @@ import { hexOf, keysOf, receiveShare } from './feature-setup.ts';
 import { LabelMemory } from './memory.ts';
 import { openingBefore, standOf } from './openings.ts';
 import { OpenRuns } from './open-runs.ts';
+import { lookUpIds } from './party-ids.ts';
 import { type PartyTable, readTableForRun, type TableContent } from './table.ts';
 
 /** The label party's part in one run. */
@@ -99,7 +100,7 @@ export async function recallLabels(run: LabelRun): Promise<LabelMemory> {
 }
 
 /** Remembers the run from now on; a repetition changes nothing. */
-export async function beginMemory(run: LabelRun): Promise<LabelMemory> {
+export async function beginMemory(run: LabelRun, { signal }: CallTools): Promise<LabelMemory> {
   const known = await run.store.load();
   if (known !== undefined) return recallLabels(run);
   requireFreshName(run.desk, run.training.parameters);
@@ -109,6 +110,7 @@ export async function beginMemory(run: LabelRun): Promise<LabelMemory> {
     half: null,
     pairs: {},
     key: null,
+    ids: await lookUpIds(run.desk, run.training.parameters, signal),
     tableDigest: run.tableDigest,
     share: null,
     openState: INITIAL_LABEL_STATE,
@@ -128,8 +130,8 @@ export async function beginMemory(run: LabelRun): Promise<LabelMemory> {
 }
 
 /** In single-key mode: draws the run's key pair, and says the public key. A repetition says the same. */
-export async function makeKey(run: LabelRun): Promise<string> {
-  const memory = await beginMemory(run);
+export async function makeKey(run: LabelRun, _inputs: readonly string[], tools: CallTools): Promise<string> {
+  const memory = await beginMemory(run, tools);
   if (memory.key !== null) return memory.key;
   const { parameters } = run.training;
   // Whether a key is long enough is for the guards to say, which demonstrations may overrule.
@@ -141,8 +143,8 @@ export async function makeKey(run: LabelRun): Promise<string> {
 }
 
 /** Draws the label party's X25519 key, where it shares seeds with others, and says its public half. */
-export async function labelHalf(run: LabelRun): Promise<string> {
-  const memory = await beginMemory(run);
+export async function labelHalf(run: LabelRun, _inputs: readonly string[], tools: CallTools): Promise<string> {
+  const memory = await beginMemory(run, tools);
   const half = memory.half ?? hexOf(createHalf());
   await run.store.commit({ ...memory, half });
   return halfText(run.training.parameters, run.desk.name, keysOf(half), run.desk.identity);

@@ -30,6 +30,8 @@ const common = {
   pairs: z.record(z.string(), Hex),
   /** The run's public key as it was signed; null until the party has joined. */
   key: z.string().nullable(),
+  /** The parties' Colonies ids when the run began, by party: predictions are for the same ones. */
+  ids: z.record(z.string(), z.string()),
   /** Tells whether the table has changed since the run began. */
   tableDigest: z.string(),
   /** Whether the run has ended here: its secrets are forgotten. */

@@ -63,7 +63,7 @@ export async function restart(
   stands: readonly string[],
   tools: CallTools,
 ): Promise<string> {
-  const { begun } = await beginMemory(run);
+  const { begun } = await beginMemory(run, tools);
   if (!begun) {
     const specs = setupWorkflow(graphOf(run.training));
     return submitOnce(run, { next: `set-up, attempt ${attempt}`, specs, lastNode: 'begin' }, tools);
