@@ -4,24 +4,29 @@ import { printableLine } from '../framework/text.ts';
 
 /** `colonies regression status` */
 export const regressionStatus = defineCommand({
-  describe: 'Show how far a training is',
+  describe: 'Show how far a training is, and whom it waits for',
   positional: { run: { type: 'string', describe: 'name of the run', required: true } },
   options: memberKey,
-  examples: [['regression status june', 'iterations done, and what has failed']],
+  examples: [['regression status june', 'iterations done, whose turn it is, and what has failed']],
   async run({ run, prvkey }, context) {
     const { requireStatus } = await import('../views/regression-run.ts');
     const { statusJson } = await import('../views/regression-follow.ts');
-    const status = await requireStatus(await context.connect('member', { prvkey }), run);
-    const { training, state, iterations, stopped, failures } = status;
+    const { attendedCalls, describeCall, describeStage } = await import('../views/regression-open.ts');
+    const connection = await context.connect('member', { prvkey });
+    const status = await requireStatus(connection, run);
+    const waitsFor = await attendedCalls(connection, status.waitsFor);
+    const { training, state, stage, iterations, stopped, failures } = status;
     const planned = training === undefined ? '' : ` of ${training.parameters.iterations}`;
     const rows: [string, string][] = [
       ['Run', run],
       ['State', state],
       ['Iterations', `${iterations}${planned}${stopped === undefined ? '' : `, ${stopped}`}`],
       ['Mode', training?.parameters.mode ?? 'not agreed on yet'],
+      ...(stage === undefined ? [] : [['Under way', describeStage(stage)] satisfies [string, string]]),
+      ...waitsFor.map((call): [string, string] => ['Waits for', describeCall(call)]),
       ['Open workflows', status.openWorkflows.join(', ')],
       ...failures.map((failure): [string, string] => ['Failed', printableLine(failure)]),
     ];
-    return { json: statusJson(status), show: (out) => out.facts(rows) };
+    return { json: statusJson({ ...status, waitsFor }), show: (out) => out.facts(rows) };
   },
 });

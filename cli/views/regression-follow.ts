@@ -3,14 +3,19 @@ import { EXIT_CODES } from '../command.ts';
 import type { Connection, Context } from '../framework/context.ts';
 import type { Report } from '../framework/report.ts';
 import { printableLine } from '../framework/text.ts';
+import { attendedCalls, describeCall } from './regression-open.ts';
 import { requireStatus, type RunStatus } from './regression-run.ts';
 
 const GLANCE_MS = 500;
 /** Between two workflows of a run nothing is open for a moment. */
 const QUIET_GLANCES = 4;
 
-/** Watches a run to its end, and says how far it is. */
+/** What must have stood still for so long is asked about, and asked about again. */
+const STILL_MS = 15_000;
+
+/** Watches a run to its end, and says how far it is, and which party it waits for is not there. */
 export async function followRun(connection: Connection, run: string, context: Context): Promise<RunStatus> {
+  const noteAbsence = watchAbsence(connection, context);
   let said = -1;
   for (let quiet = 0; ;) {
     const status = await requireStatus(connection, run);
@@ -18,10 +23,29 @@ export async function followRun(connection: Connection, run: string, context: Co
       context.say(`${run}: ${status.iterations} of ${status.training.parameters.iterations} iterations`);
       said = status.iterations;
     }
+    await noteAbsence(status);
     quiet = status.state === 'running' ? 0 : quiet + 1;
     if (status.state === 'finished' || quiet >= QUIET_GLANCES) return status;
     await delay(GLANCE_MS, undefined, { signal: context.io.signal });
   }
+}
+
+/** Says once for each process which party is not there, when a run stands still. */
+function watchAbsence(connection: Connection, context: Context): (status: RunStatus) => Promise<void> {
+  const told = new Set<string>();
+  let still = { turns: '', sinceMs: 0 };
+  return async ({ run, waitsFor }) => {
+    const turns = waitsFor.map(({ node }) => node).join();
+    const nowMs = performance.now();
+    if (turns !== still.turns) still = { turns, sinceMs: nowMs };
+    if (nowMs - still.sinceMs < STILL_MS) return;
+    still.sinceMs = nowMs;
+    for (const call of await attendedCalls(connection, waitsFor)) {
+      if (call.isOnline || told.has(call.node)) continue;
+      told.add(call.node);
+      context.say(`${run}: waits for ${describeCall(call)}`);
+    }
+  };
 }
 
 /** What became of a run. */

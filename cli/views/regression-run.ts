@@ -5,6 +5,7 @@ import { findStop, Stopped } from '../../executors/regression/outputs.ts';
 import { readTraining, type Training } from '../../executors/regression/training.ts';
 import { labelOfRun } from '../../workflows/vertical-regression/builder.ts';
 import type { Connection } from '../framework/context.ts';
+import { type OpenCall, openCalls, type Stage, stageOf } from './regression-open.ts';
 import { stateNumber } from './states.ts';
 
 /** How far a run is, as the processes at the server tell. */
@@ -21,6 +22,10 @@ export interface RunStatus {
   readonly failures: readonly string[];
   /** Workflows in which something waits or runs. */
   readonly openWorkflows: readonly string[];
+  /** Which part of the run is open; undefined where none is. */
+  readonly stage: Stage | undefined;
+  /** The processes whose turn it is. */
+  readonly waitsFor: readonly OpenCall[];
   /** The largest number of an attempt so far. */
   readonly attempt: number;
 }
@@ -53,6 +58,8 @@ export async function findStatus(connection: Connection, run: string): Promise<R
     training: text === undefined ? undefined : readTraining(text),
     failures: ownFailures(failed.filter(isNew)),
     openWorkflows: [...new Set([...waiting, ...running].map(({ workflowId }) => workflowId))],
+    stage: stageOf([...waiting, ...running], all),
+    waitsFor: openCalls(all),
     attempt: Math.max(0, ...all.map(({ spec }) => Number(spec.kwargs['attempt'] ?? 0))),
   };
 }

@@ -134,6 +134,57 @@ test('a name that was used, a party that is not there, and an unknown run are to
   expect((await cli.run(['regression', 'resume', 'twice'])).stderr).toMatch(/got one that is finished/);
 });
 
+test('a training that stands still names whom it waits for, and that nobody of that name is online', async () => {
+  await cli.colony.addExecutor('sleeper');
+  const spec = await requestFile('still', { features: ['x1', 'sleeper'] });
+  expect((await cli.run(['regression', 'submit', '--spec', spec])).code).toBe(0);
+  let status = '';
+  await until(
+    async () => {
+      status = (await cli.run(['regression', 'status', 'still'])).stdout;
+      return status.match(/Waits for/g)?.length === 1 && status.includes('survey-sleeper');
+    },
+    () => status,
+  );
+  expect(status).toMatch(/State\s+running/);
+  expect(status).toMatch(/Under way\s+survey of rows and columns/);
+  expect(status).toMatch(
+    /Waits for\s+sleeper: survey-sleeper, waiting for [\d.]+ m?s; no daemon of type sleeper is online: ask its operator to start it/,
+  );
+  expect(await cli.json(['regression', 'status', 'still'])).toMatchObject({
+    stage: { name: 'survey' },
+    waitsFor: [
+      {
+        node: 'survey-sleeper',
+        functionName: 'regression_survey_columns',
+        party: 'sleeper',
+        state: 'waiting',
+        since: expect.stringMatching(/^\d{4}-/),
+        isOnline: false,
+      },
+    ],
+  });
+  expect((await cli.run(['regression', 'cancel', 'still'])).code).toBe(0);
+  expect(await cli.json(['regression', 'status', 'still'])).toMatchObject({ state: 'cancelled', waitsFor: [] });
+});
+
+test('a training under way names its block and the party whose turn it is', async () => {
+  const spec = await requestFile('turns', { iterations: 16 });
+  expect((await cli.run(['regression', 'submit', '--spec', spec])).code).toBe(0);
+  let status = '';
+  await until(
+    async () => {
+      status = (await cli.run(['regression', 'status', 'turns'])).stdout;
+      return /Under way\s+block of iterations \d+ to \d+/.test(status) && status.includes('Waits for');
+    },
+    () => status,
+  );
+  expect(status).toMatch(
+    /Waits for\s+(y|x1|x2|regression-aggregator): [a-z0-9-]+, (waiting|running)( for [\d.]+ m?s)?\n/,
+  );
+  expect((await cli.run(['regression', 'cancel', 'turns'])).code).toBe(0);
+});
+
 test('a request that is wrong is refused with the field that is wrong', async () => {
   const wrong = async (changes: object): Promise<string> =>
     (await cli.run(['regression', 'submit', '--spec', await requestFile('wrong', changes)])).stderr;
