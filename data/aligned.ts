@@ -108,6 +108,11 @@ function inSharedOrder(
   return { ids: sorted, rowCount: sorted.length, columns };
 }
 
+/** Ids in the order that every party with the same ids arrives at. */
+export function sortIds(ids: readonly string[]): string[] {
+  return Array.from(sortedOrder(ids), (place) => ids[place] ?? '');
+}
+
 function sortedOrder(ids: readonly string[]): Uint32Array {
   const order = Uint32Array.from(ids, (_, index) => index);
   if (ids.every((id) => INTEGER.test(id))) {

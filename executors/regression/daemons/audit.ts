@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { openingBudget } from '../guards.ts';
 import { parametersDigest } from '../parameters.ts';
 import type { OpenRun } from './additive-keys.ts';
+import type { Desk } from './desk.ts';
 
 /**
  * The file in a party's directory that tells its operator what its rows were used for: a JSON object on each line, in the
@@ -29,8 +30,7 @@ export async function recordRun(
   const { run, label, features, model, mode, guards, rows, iterations, retries, keyBits, loss, predictionRows } =
     parameters;
   const isFeature = features.some(({ name }) => name === desk.name);
-  const line = JSON.stringify({
-    time: new Date().toISOString(),
+  await appendAudit(desk, {
     event,
     run,
     parties: { label, features: features.map(({ name }) => name), aggregator },
@@ -49,6 +49,11 @@ export async function recordRun(
     parameters: parametersDigest(parameters),
     table: tableDigest,
   });
+}
+
+/** Adds an entry with the time to a party's list. */
+export async function appendAudit(desk: Pick<Desk, 'root'>, entry: Readonly<Record<string, unknown>>): Promise<void> {
+  const line = JSON.stringify({ time: new Date().toISOString(), ...entry });
   await mkdir(desk.root, { recursive: true, mode: 0o700 });
   await appendFile(join(desk.root, AUDIT_FILE), `${line}\n`, { mode: 0o600, flush: true });
 }

@@ -28,6 +28,7 @@ import { filesOf } from './desk.ts';
 import { type FeatureRun, partyOf, recall } from './feature-run.ts';
 import { writeCoefficients } from './feature-results.ts';
 import type { FeatureMemory } from './memory.ts';
+import { writeModel } from './model.ts';
 import { signedOutput } from './signed-outputs.ts';
 
 /** The iterations as a feature party sees them. Each function may be called again and then says the same. */
@@ -208,6 +209,9 @@ export async function forget(run: FeatureRun): Promise<string> {
   if (run.training.parameters.mode === 'additive') await forgetKeys(run);
   if (memory !== undefined && !memory.finished) {
     await recordRun(run, 'ended', run.tableDigest, { done: memory.feature.iteration });
+    const { progress, predictions } = memory.feature;
+    const stopped = progress?.diverged === true ? 'diverged' : null;
+    writeModel(run, { parties: memory.ids, stopped, heldOutRows: predictions.rows });
     const secrets = { half: null, share: null, group: null, pairs: {}, lossPartial: null };
     const feature = { ...memory.feature, pending: null };
     await run.store.commit({ ...memory, ...secrets, feature, lastOpened: null, openedBefore: null, finished: true });

@@ -20,6 +20,7 @@ import { type CallTools, type Desk, filesOf, requireFreshName } from './desk.ts'
 import { hasEnded, requireAgreedRows, requireSameTraining } from './feature-run.ts';
 import { hexOf, keysOf, receiveShare } from './feature-setup.ts';
 import { LabelMemory } from './memory.ts';
+import { writeModel } from './model.ts';
 import { openingBefore, standOf } from './openings.ts';
 import { OpenRuns } from './open-runs.ts';
 import { lookUpIds } from './party-ids.ts';
@@ -222,6 +223,9 @@ export async function forgetSecrets(run: LabelRun): Promise<void> {
   const memory = await recallLabels(run);
   await recordRun(run, 'ended', run.tableDigest, { done: standOf(memory) });
   if (run.training.parameters.mode === 'additive') await forgetKeys(run);
+  const { ids: parties, stopped } = memory;
+  const heldOutRows = run.labels.heldOut.length;
+  writeModel(run, { parties, stopped, heldOutRows, centre: run.mean });
   const secrets = { half: null, pairs: {}, share: null, primes: null, pendingLoss: null };
   await run.store.commit({ ...memory, ...secrets, labels: [], lastOpened: null, openedBefore: null, finished: true });
   privateKeys.delete(run);

@@ -11,6 +11,8 @@ export interface Peers {
    * @throws TerminalError `NOT_ACCEPTED` when the operator's list lacks the party, `WRONG_PARTY` when the colony has several
    */
   idOf(party: string, signal: AbortSignal): Promise<string>;
+  /** @throws TerminalError `NOT_ACCEPTED` when the operator has listed another id than this one for the party */
+  requireId(party: string, id: string): void;
   /** @throws TerminalError `NOT_ACCEPTED` when the operator has a list and it lacks one of these parties */
   requireListed(parties: readonly string[]): void;
 }
@@ -38,6 +40,11 @@ export function createPeers({ client, colonyName, pinned, log }: PeerSources): P
         told.add(party);
       }
       return id;
+    },
+    requireId(party, id) {
+      const known = pinned.get(party);
+      if (known === undefined || known === id) return;
+      throw refusal('NOT_ACCEPTED', `${party}: expected the id that it had in the training, got another in --peer`);
     },
     requireListed(parties) {
       const stranger = parties.find((party) => !pinned.has(party));

@@ -53,8 +53,8 @@ test('with one feature party a demonstration runs, and its state keeps no secret
   const oracle = await stage.thetasOf('x', 'single');
   expect(oracle).toHaveLength(2);
   expect(oracle[0]?.[0]).toBeCloseTo(31.6, 0);
-  await expectNoSecrets(stage, 'x', 'single', ['state.json', 'thetas.log', 'coefficients.json']);
-  await expectNoSecrets(stage, 'y', 'single', ['state.json', 'loss.csv']);
+  await expectNoSecrets(stage, 'x', 'single', ['state.json', 'thetas.log', 'coefficients.json', 'model.json']);
+  await expectNoSecrets(stage, 'y', 'single', ['state.json', 'loss.csv', 'model.json']);
 });
 
 /** Files of a run that has ended: for their owner only, and without keys, seeds, shares and masks. */

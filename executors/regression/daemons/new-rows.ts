@@ -1,0 +1,83 @@
+import { digestOfIds, sortIds } from '../../../data/aligned.ts';
+import type { Dataset } from '../../../data/dataset.ts';
+import { guardIds } from '../guards.ts';
+import { refusal } from '../refusal.ts';
+import { type PartyTable, readTableForRun } from './table.ts';
+
+/** Where the rows to predict come from; read anew for every prediction. */
+export interface NewRowsSource {
+  /** Of a label party it may lack the labels, or be missing. */
+  readonly dataset: Dataset | undefined;
+  /** The ids of the rows that all parties mean; undefined: all of the source. */
+  readonly ids: readonly string[] | undefined;
+}
+
+/** New rows as a party has them at the moment; private. */
+export interface NewRowsContent {
+  /** Null of a label party without a list: as many as the others have. */
+  readonly rows: number | null;
+  /** In the shared order; undefined where rows meet by position. */
+  readonly ids: readonly string[] | undefined;
+  /** Null where rows meet by position. */
+  readonly idsDigest: string | null;
+  readonly columns: readonly Float64Array[];
+  /** Tells whether the rows have changed between two readings. */
+  readonly digest: string;
+}
+
+/**
+ * A feature party's new rows, with the columns of the training.
+ *
+ * @throws TerminalError `NOT_ACCEPTED` when its operator gave none, `DataError`
+ */
+export async function readNewColumns(
+  party: string,
+  { dataset, ids }: NewRowsSource,
+  { idColumn }: PartyTable,
+  columns: readonly string[],
+  signal: AbortSignal,
+): Promise<NewRowsContent> {
+  if (dataset === undefined) {
+    throw refusal('NOT_ACCEPTED', `${party}: expected new rows to predict, got none; start its daemon with --new-rows`);
+  }
+  const content = await readTableForRun({ dataset, columns, idColumn, commonIds: ids }, signal);
+  return { ...content, rows: content.rowCount };
+}
+
+/**
+ * Which rows the label party means, and their labels where its table has them.
+ *
+ * @throws TerminalError `ROWS_DIFFER` where rows meet by id and it was given none, `DUPLICATE_IDS`, `DataError`
+ */
+export async function readNewLabels(
+  party: string,
+  { dataset, ids }: NewRowsSource,
+  table: PartyTable,
+  signal: AbortSignal,
+): Promise<NewRowsContent> {
+  if (dataset !== undefined) {
+    const columns = await knownTargets(dataset, table, signal);
+    const content = await readTableForRun({ dataset, columns, idColumn: table.idColumn, commonIds: ids }, signal);
+    return { ...content, rows: content.rowCount };
+  }
+  if (table.idColumn === undefined) {
+    return { rows: null, ids: undefined, idsDigest: null, columns: [], digest: 'position' };
+  }
+  if (ids === undefined) {
+    throw refusal(
+      'ROWS_DIFFER',
+      `${party}: expected the ids of the new rows, got none; start its daemon with --new-ids`,
+    );
+  }
+  guardIds(ids);
+  const sorted = sortIds(ids);
+  const idsDigest = digestOfIds(sorted);
+  return { rows: sorted.length, ids: sorted, idsDigest, columns: [], digest: idsDigest };
+}
+
+/** The column with the labels, if the new rows have it. */
+async function knownTargets(dataset: Dataset, table: PartyTable, signal: AbortSignal): Promise<readonly string[]> {
+  const trained = table.columns ?? (await table.dataset.source.columns(undefined, signal));
+  const names = new Set(await dataset.source.columns(undefined, signal));
+  return trained.filter((name) => name !== table.idColumn && names.has(name));
+}
