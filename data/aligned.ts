@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { inSteps, letOthersWork } from '../colony/event-loop.ts';
 import { type Dataset, resolveSelection, type Selection } from './dataset.ts';
 import { DataError, quoteName } from './errors.ts';
+import { sortedOrder } from './sorted-order.ts';
 import type { Cell } from './source.ts';
 
 /** Which columns are read, and how their rows meet those of other parties. */
@@ -39,7 +41,7 @@ export async function readAligned(
   const wanted = idColumn === undefined ? selection.columns : [...selection.columns, idColumn];
   const request = await resolveSelection(dataset, { ...selection, columns: wanted }, undefined, signal);
   const columns = selection.columns.map((name) => new NumberColumn(name));
-  const ids = idColumn === undefined ? undefined : new Ids(idColumn, commonIds);
+  const ids = idColumn === undefined ? undefined : new Ids(idColumn, await setOf(commonIds));
   let rowNumber = 0;
   for await (const rows of dataset.source.read(request, signal)) {
     signal?.throwIfAborted();
@@ -48,16 +50,29 @@ export async function readAligned(
       if (ids?.take(dataset, row[columns.length] ?? null, rowNumber) === false) continue;
       for (const [index, column] of columns.entries()) column.add(dataset, row[index] ?? null, rowNumber);
     }
+    await letOthersWork();
   }
   const values = columns.map((column) => column.finish());
   if (ids === undefined) return { ids: undefined, rowCount: rowNumber, columns: values };
-  return inSharedOrder(dataset, ids.taken, commonIds, values);
+  return inSharedOrder(dataset, ids, values);
+}
+
+/** As `new Set(ids)`, step by step; undefined for none. */
+async function setOf(ids: readonly string[] | undefined): Promise<ReadonlySet<string> | undefined> {
+  if (ids === undefined) return undefined;
+  const set = new Set<string>();
+  await inSteps(ids.length, (from, to) => {
+    for (const id of ids.slice(from, to)) set.add(id);
+  });
+  return set;
 }
 
 /** SHA-256 over the ids, each followed by a line feed, lower-case hexadecimal: equal digests mean equal rows. */
-export function digestOfIds(ids: readonly string[]): string {
+export async function digestOfIds(ids: readonly string[]): Promise<string> {
   const hash = createHash('sha256');
-  for (const id of ids) hash.update(`${id}\n`);
+  await inSteps(ids.length, (from, to) => {
+    hash.update(`${ids.slice(from, to).join('\n')}\n`);
+  });
   return hash.digest('hex');
 }
 
@@ -67,9 +82,14 @@ class Ids {
   readonly #column: string;
   readonly #wanted: ReadonlySet<string> | undefined;
 
-  constructor(column: string, commonIds: readonly string[] | undefined) {
+  constructor(column: string, wanted: ReadonlySet<string> | undefined) {
     this.#column = column;
-    this.#wanted = commonIds === undefined ? undefined : new Set(commonIds);
+    this.#wanted = wanted;
+  }
+
+  /** How many common ids there are; undefined without them. */
+  get wantedCount(): number | undefined {
+    return this.#wanted?.size;
   }
 
   /** Whether the row is used. */
@@ -88,45 +108,81 @@ class Ids {
   }
 }
 
-function inSharedOrder(
+async function inSharedOrder(
   dataset: Dataset,
-  ids: readonly string[],
-  commonIds: readonly string[] | undefined,
+  { taken, wantedCount }: Ids,
   values: readonly Float64Array[],
-): AlignedTable {
-  const order = sortedOrder(ids);
-  const sorted = Array.from(order, (place) => ids[place] ?? '');
-  requireDistinct(dataset, sorted);
-  if (commonIds !== undefined && sorted.length !== new Set(commonIds).size) {
-    const missing = new Set(commonIds).size - sorted.length;
+): Promise<AlignedTable> {
+  const order = await sharedOrder(taken);
+  const sorted = await inOrder(taken, order);
+  await requireDistinct(dataset, sorted);
+  if (wantedCount !== undefined && sorted.length !== wantedCount) {
     throw new DataError(
       'MISSING_ID',
-      `${dataset.source.description}: expected a row for each of the common ids, got none for ${missing} of them; agree on the ids that all parties have`,
+      `${dataset.source.description}: expected a row for each of the common ids, got none for ${wantedCount - sorted.length} of them; agree on the ids that all parties have`,
     );
   }
-  const columns = values.map((column) => Float64Array.from(order, (place) => column[place] ?? Number.NaN));
+  const columns: Float64Array[] = [];
+  for (const column of values) columns.push(await reordered(column, order));
   return { ids: sorted, rowCount: sorted.length, columns };
 }
 
 /** Ids in the order that every party with the same ids arrives at. */
-export function sortIds(ids: readonly string[]): string[] {
-  return Array.from(sortedOrder(ids), (place) => ids[place] ?? '');
+export async function sortIds(ids: readonly string[]): Promise<string[]> {
+  return inOrder(ids, await sharedOrder(ids));
 }
 
-function sortedOrder(ids: readonly string[]): Uint32Array {
-  const order = Uint32Array.from(ids, (_, index) => index);
-  if (ids.every((id) => INTEGER.test(id))) {
-    const numbers = Float64Array.from(ids, Number);
-    return order.sort((left, right) => (numbers[left] ?? 0) - (numbers[right] ?? 0));
+async function inOrder(ids: readonly string[], order: Uint32Array): Promise<string[]> {
+  const sorted: string[] = [];
+  await inSteps(order.length, (from, to) => {
+    for (const place of order.subarray(from, to)) sorted.push(ids[place] ?? '');
+  });
+  return sorted;
+}
+
+async function reordered(column: Float64Array, order: Uint32Array): Promise<Float64Array> {
+  const moved = new Float64Array(order.length);
+  await inSteps(order.length, (from, to) => {
+    for (let place = from; place < to; place += 1) moved[place] = column[order[place] ?? 0] ?? Number.NaN;
+  });
+  return moved;
+}
+
+async function sharedOrder(ids: readonly string[]): Promise<Uint32Array> {
+  const numbers = await integersOf(ids);
+  if (numbers !== undefined) {
+    return sortedOrder(ids.length, (left, right) => (numbers[left] ?? 0) - (numbers[right] ?? 0));
   }
-  const bytes = ids.map((id) => Buffer.from(id));
-  return order.sort((left, right) => Buffer.compare(bytes[left] ?? NO_BYTES, bytes[right] ?? NO_BYTES));
+  const bytes: Buffer[] = [];
+  await inSteps(ids.length, (from, to) => {
+    for (const id of ids.slice(from, to)) bytes.push(Buffer.from(id));
+  });
+  return sortedOrder(ids.length, (left, right) => Buffer.compare(bytes[left] ?? NO_BYTES, bytes[right] ?? NO_BYTES));
 }
 
 const NO_BYTES = Buffer.alloc(0);
 
-function requireDistinct({ source }: Dataset, sorted: readonly string[]): void {
-  const index = sorted.findIndex((id, place) => place > 0 && id === sorted[place - 1]);
+/** The ids as numbers, if all are integers without leading zeros. */
+async function integersOf(ids: readonly string[]): Promise<Float64Array | undefined> {
+  const numbers = new Float64Array(ids.length);
+  let areIntegers = true;
+  await inSteps(ids.length, (from, to) => {
+    for (let row = from; row < to && areIntegers; row += 1) {
+      const id = ids[row] ?? '';
+      areIntegers = INTEGER.test(id);
+      numbers[row] = Number(id);
+    }
+  });
+  return areIntegers ? numbers : undefined;
+}
+
+async function requireDistinct({ source }: Dataset, sorted: readonly string[]): Promise<void> {
+  let index = -1;
+  await inSteps(sorted.length, (from, to) => {
+    for (let place = Math.max(1, from); place < to && index === -1; place += 1) {
+      if (sorted[place] === sorted[place - 1]) index = place;
+    }
+  });
   if (index === -1) return;
   throw new DataError(
     'DUPLICATE_ID',

@@ -75,6 +75,6 @@ describe('a table is refused', () => {
   });
 });
 
-test('the digest of ids is SHA-256 over lines', () => {
-  expect(digestOfIds(['a', 'b'])).toBe(createHash('sha256').update('a\nb\n').digest('hex'));
+test('the digest of ids is SHA-256 over lines', async () => {
+  expect(await digestOfIds(['a', 'b'])).toBe(createHash('sha256').update('a\nb\n').digest('hex'));
 });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { inSteps } from '../../../colony/event-loop.ts';
 import { type AlignedTable, digestOfIds, readAligned } from '../../../data/aligned.ts';
 import type { Dataset } from '../../../data/dataset.ts';
 import { DataError } from '../../../data/errors.ts';
@@ -13,6 +14,9 @@ export interface PartyTable {
   /** The ids that all parties have; undefined: all of the source. */
   readonly commonIds: readonly string[] | undefined;
 }
+
+/** Numbers that are hashed in a step: 512 KiB. */
+const HASHED_AT_ONCE = 65_536;
 
 /** What a table holds at the moment; private. */
 export interface TableContent extends AlignedTable {
@@ -30,9 +34,11 @@ export async function readTable(
 ): Promise<TableContent> {
   const names = columns ?? (await dataset.source.columns(undefined, signal)).filter((name) => name !== idColumn);
   const table = await readAligned(dataset, { columns: names, idColumn, commonIds }, signal);
-  const idsDigest = table.ids === undefined ? null : digestOfIds(table.ids);
+  const idsDigest = table.ids === undefined ? null : await digestOfIds(table.ids);
   const hash = createHash('sha256').update(JSON.stringify([names, idsDigest, table.rowCount]));
-  for (const column of table.columns) hash.update(column);
+  for (const column of table.columns) {
+    await inSteps(column.length, (from, to) => hash.update(column.subarray(from, to)), HASHED_AT_ONCE);
+  }
   return { ...table, names, idsDigest, digest: hash.digest('hex') };
 }
 
