@@ -1,5 +1,6 @@
+import { letOthersWork } from '../../colony/event-loop.ts';
 import { additivePlan } from './additive/precision.ts';
-import { batchCount, batchRange, gradientPacking } from './batches.ts';
+import { batchCount, batchRange, CHUNK_ROWS, gradientPacking } from './batches.ts';
 import { requireBounded } from './mantissas.ts';
 import { columnsOf, totalColumns } from './parameters.ts';
 import type { RunParameters } from './parameters.ts';
@@ -89,7 +90,7 @@ function* findInParameters(parameters: RunParameters): Generator<Finding> {
 }
 
 /**
- * Checks a feature party's own prepared columns; no other party sees them.
+ * Checks a feature party's own prepared columns, which no other party sees, while the event loop turns.
  *
  * @param columns without the intercept's column of ones
  * @param names of the columns, for messages
@@ -97,21 +98,27 @@ function* findInParameters(parameters: RunParameters): Generator<Finding> {
  * @throws TerminalError `WRONG_COUNT`, `NOT_FINITE`, `MAGNITUDE_EXCEEDED`, `CONSTANT_COLUMN`, `INDICATOR_COLUMN` or
  *   `RANK_DEFICIENT`, naming the column but no value and no row
  */
-export function guardColumns(
+export async function guardColumns(
   parameters: RunParameters,
   names: readonly string[],
   columns: readonly Float64Array[],
-): readonly Finding[] {
+): Promise<readonly Finding[]> {
   const labelOf = (index: number): string => `column ${names[index] ?? index}`;
   for (const [index, column] of columns.entries()) {
     if (column.length !== parameters.rows) {
       throw refusal('WRONG_COUNT', `${labelOf(index)}: expected ${parameters.rows} rows, got ${column.length}`);
     }
     requireFiniteScores(parameters, column, labelOf(index));
+    await letOthersWork();
   }
-  const support = columns.flatMap((column, index) => [...findInSupport(parameters, column, labelOf(index))]);
+  const support: Finding[] = [];
+  for (const [index, column] of columns.entries()) {
+    support.push(...findInSupport(parameters, column, labelOf(index)));
+    await letOthersWork();
+  }
   if (support.some(({ code }) => code === 'CONSTANT_COLUMN')) return judge(parameters, support);
-  return judge(parameters, [...support, ...findInRank(columns, labelOf)]);
+  const dependent = await dependentColumns(await correlations(columns));
+  return judge(parameters, [...support, ...dependent.map((index) => dependentFinding(labelOf(index)))]);
 }
 
 /** A constant column has scores of 0/0, which its own guard names better. */
@@ -144,8 +151,32 @@ function constantMessage(label: string): string {
   return `${label}: expected different values, got one value in all rows; drop it`;
 }
 
-/** How often the most frequent value occurs. */
+/** Up to so many numbers are sorted to find the most frequent one. */
+const FEW = 64;
+
+/**
+ * How often the most frequent value occurs. Of a long column in which none fills more than half of the rows, it is some
+ * number up to half of their number: far from all of them, which is what matters here.
+ */
 function modeCount(column: Float64Array): number {
+  if (column.length <= FEW) return sortedModeCount(column);
+  const candidate = majorityCandidate(column);
+  let count = 0;
+  for (const value of column) if (value === candidate) count += 1;
+  return count;
+}
+
+/** The only value that more than half of a column can have (Boyer and Moore 1981): one pass, no sorting. */
+function majorityCandidate(column: Float64Array): number {
+  let [candidate, lead] = [Number.NaN, 0];
+  for (const value of column) {
+    if (lead === 0) candidate = value;
+    lead += value === candidate ? 1 : -1;
+  }
+  return candidate;
+}
+
+function sortedModeCount(column: Float64Array): number {
   const sorted = Float64Array.from(column).sort();
   let longest = 0;
   for (let start = 0; start < sorted.length;) {
@@ -157,37 +188,58 @@ function modeCount(column: Float64Array): number {
   return longest;
 }
 
-function* findInRank(columns: readonly Float64Array[], labelOf: (index: number) => string): Generator<Finding> {
-  for (const index of dependentColumns(correlations(columns))) {
-    yield found(
-      'RANK_DEFICIENT',
-      `${labelOf(index)}: expected columns of which none follows from the others, got one that does; drop it`,
-    );
+function dependentFinding(label: string): Finding {
+  return found(
+    'RANK_DEFICIENT',
+    `${label}: expected columns of which none follows from the others, got one that does; drop it`,
+  );
+}
+
+/** Correlations of all pairs of columns, in the upper triangle. */
+async function correlations(columns: readonly Float64Array[]): Promise<number[][]> {
+  const centred: Float64Array[] = [];
+  for (const column of columns) {
+    centred.push(centre(column));
+    await letOthersWork();
   }
+  const rows = columns[0]?.length ?? 0;
+  const sums = centred.map(() => centred.map(() => 0));
+  // All pairs for some rows at a time: the numbers stay in the processor's cache.
+  for (let from = 0; from < rows; from += CHUNK_ROWS) {
+    const to = Math.min(rows, from + CHUNK_ROWS);
+    for (const [index, row] of sums.entries()) {
+      const left = centred[index] ?? NO_NUMBERS;
+      for (let other = index; other < row.length; other += 1) {
+        row[other] = dotOnto(row[other] ?? 0, left, centred[other] ?? NO_NUMBERS, from, to);
+      }
+      await letOthersWork();
+    }
+  }
+  return sums;
 }
 
-/** Correlations of centred columns. */
-function correlations(columns: readonly Float64Array[]): number[][] {
-  const centred = columns.map((column) => {
-    let sum = 0;
-    for (const value of column) sum += value;
-    const mean = sum / column.length;
-    let squares = 0;
-    for (const value of column) squares += (value - mean) ** 2;
-    const length = Math.sqrt(squares);
-    return column.map((value) => (value - mean) / length);
-  });
-  return centred.map((left, row) => centred.map((right, column) => (column < row ? 0 : dot(left, right))));
-}
+const NO_NUMBERS = new Float64Array(0);
 
-function dot(left: Float64Array, right: Float64Array): number {
+/** A column moved to mean 0 and scaled to length 1. */
+function centre(column: Float64Array): Float64Array {
   let sum = 0;
-  for (let row = 0; row < left.length; row += 1) sum += (left[row] ?? 0) * (right[row] ?? 0);
-  return sum;
+  for (const value of column) sum += value;
+  const mean = sum / column.length;
+  let squares = 0;
+  for (const value of column) squares += (value - mean) ** 2;
+  const length = Math.sqrt(squares);
+  return column.map((value) => (value - mean) / length);
+}
+
+/** `sum` and the products of two columns in a range of rows. */
+function dotOnto(sum: number, left: Float64Array, right: Float64Array, from: number, to: number): number {
+  let total = sum;
+  for (let row = from; row < to; row += 1) total += (left[row] ?? 0) * (right[row] ?? 0);
+  return total;
 }
 
 /** The columns that elimination leaves nothing of, by Cholesky's method on the upper triangle. */
-function dependentColumns(upper: number[][]): number[] {
+async function dependentColumns(upper: number[][]): Promise<number[]> {
   const dependent: number[] = [];
   for (const [pivot, row] of upper.entries()) {
     const size = row[pivot] ?? 0;
@@ -202,6 +254,7 @@ function dependentColumns(upper: number[][]): number[] {
         target[column] = (target[column] ?? 0) - factor * (row[column] ?? 0);
       }
     }
+    await letOthersWork();
   }
   return dependent;
 }

@@ -17,6 +17,8 @@ test('the order is that of a stable sort, however many runs are merged', async (
   );
 });
 
+const bytes = (id: string): Buffer => Buffer.from(id);
+
 test('ids of any kind are sorted and hashed while the event loop turns', async () => {
   const count = 200_000;
   const numbers = Array.from({ length: count }, (_, place) => String((place * 7919) % count));
@@ -29,7 +31,6 @@ test('ids of any kind are sorted and hashed while the event loop turns', async (
     });
     expect(turns).toBeGreaterThan(4);
     expect(seen.sorted).toHaveLength(count);
-    const bytes = (id: string): Buffer => Buffer.from(id);
     const wanted =
       ids === numbers
         ? ids.toSorted((left, right) => Number(left) - Number(right))

@@ -56,7 +56,7 @@ export class FeatureRuns {
       divided.map(({ train }) => train),
     );
     const own = prepared.columns.slice(prepared.columns.length - content.names.length);
-    for (const finding of [...guardParameters(parameters), ...guardColumns(parameters, content.names, own)]) {
+    for (const finding of [...guardParameters(parameters), ...(await guardColumns(parameters, content.names, own))]) {
       log.warn({ code: finding.code, run: parameters.run }, `${finding.message} (a demonstration goes on)`);
     }
     const path = filesOf(this.#desk, parameters).pathOf('state.json');

@@ -3,7 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { encodeFixedPoint } from '../../../crypto/paillier/index.ts';
 import { additivePlan } from '../../../executors/regression/additive/precision.ts';
 import { batchCount, batchRange, gradientPacking } from '../../../executors/regression/batches.ts';
-import { guardColumns, guardIds, guardLabels, guardParameters } from '../../../executors/regression/guards.ts';
+import {
+  type Finding,
+  guardColumns,
+  guardIds,
+  guardLabels,
+  guardParameters,
+} from '../../../executors/regression/guards.ts';
 import { requireBounded, toMantissas } from '../../../executors/regression/mantissas.ts';
 import { parametersDigest, readParameters } from '../../../executors/regression/parameters.ts';
 import { planRun } from '../../../executors/regression/plan.ts';
@@ -13,6 +19,7 @@ import {
   prepareLabels,
   requireClasses,
 } from '../../../executors/regression/scaling.ts';
+import { turnsDuring } from '../../support/event-loop.ts';
 import { at, columnOf, readTable, readVectors } from '../../support/regression.ts';
 import * as z from 'zod';
 
@@ -92,42 +99,71 @@ function indicator(ones: number): Float64Array {
   return Float64Array.from({ length: ROWS }, (_, row) => (row < ones ? 1 : 0));
 }
 
-function guard(columns: Float64Array[], changes: Record<string, unknown> = {}): unknown {
+function guard(columns: Float64Array[], changes: Record<string, unknown> = {}): Promise<readonly Finding[]> {
   return guardColumns(parametersWith(changes), ['a', 'b', 'c'], columns);
 }
 
 describe('guards of columns', () => {
-  test('a column with few rows off its mode is refused, with ten it passes', () => {
-    expect(() => guard([noise(1), indicator(9)])).toThrow(refused('INDICATOR_COLUMN'));
-    expect(() => guard([noise(1), indicator(1)])).toThrow(/column b: expected at least 10 rows/);
-    expect(guard([noise(1), indicator(10)])).toEqual([]);
-    expect(() => guard([noise(1), indicator(430)], { batchRows: 110 })).toThrow(refused('INDICATOR_COLUMN'));
-    expect(guard([indicator(1)], { guards: 'demonstration' })).toHaveLength(1);
+  test('a column with few rows off its mode is refused, with ten it passes', async () => {
+    await expect(guard([noise(1), indicator(9)])).rejects.toThrow(refused('INDICATOR_COLUMN'));
+    await expect(guard([noise(1), indicator(1)])).rejects.toThrow(/column b: expected at least 10 rows/);
+    expect(await guard([noise(1), indicator(10)])).toEqual([]);
+    await expect(guard([noise(1), indicator(430)], { batchRows: 110 })).rejects.toThrow(refused('INDICATOR_COLUMN'));
+    expect(await guard([indicator(1)], { guards: 'demonstration' })).toHaveLength(1);
   });
 
-  test('a constant column is refused, scaled or not', () => {
+  test('a constant column is refused, scaled or not', async () => {
     const constant = new Float64Array(ROWS).fill(3);
-    expect(() => guard([noise(1), constant])).toThrow(refused('CONSTANT_COLUMN'));
+    await expect(guard([noise(1), constant])).rejects.toThrow(refused('CONSTANT_COLUMN'));
     const scaled = prepareColumns(parametersWith(), 'x1', [constant]);
-    expect(() => guard([at(scaled.columns, 0)])).toThrow(refused('CONSTANT_COLUMN'));
+    await expect(guard([at(scaled.columns, 0)])).rejects.toThrow(refused('CONSTANT_COLUMN'));
   });
 
-  test('a column that follows from others is refused', () => {
+  test('a column that follows from others is refused', async () => {
     const sum = noise(1).map((value, row) => 2 * value - (noise(2)[row] ?? 0) + 5);
-    expect(() => guard([noise(1), noise(2), sum])).toThrow(/column c: expected columns of which none follows/);
-    expect(() => guard([noise(1), noise(1)])).toThrow(refused('RANK_DEFICIENT'));
-    expect(guard([noise(1), noise(2), noise(3)])).toEqual([]);
+    await expect(guard([noise(1), noise(2), sum])).rejects.toThrow(/column c: expected columns of which none follows/);
+    await expect(guard([noise(1), noise(1)])).rejects.toThrow(refused('RANK_DEFICIENT'));
+    expect(await guard([noise(1), noise(2), noise(3)])).toEqual([]);
   });
 
-  test('values that are not finite, too large or too few are refused without showing them', () => {
+  test('values that are not finite, too large or too few are refused without showing them', async () => {
     const broken = noise(1);
     broken[7] = Number.NaN;
-    expect(() => guard([broken])).toThrow(refused('NOT_FINITE'));
+    await expect(guard([broken])).rejects.toThrow(refused('NOT_FINITE'));
     broken[7] = 12_345;
-    expect(() => guard([broken])).toThrow(refused('MAGNITUDE_EXCEEDED'));
-    expect(() => guard([broken])).not.toThrow(/12345|row 7/);
-    expect(() => guard([noise(1).subarray(1)])).toThrow(refused('WRONG_COUNT'));
+    await expect(guard([broken])).rejects.toThrow(refused('MAGNITUDE_EXCEEDED'));
+    await expect(guard([broken])).rejects.not.toThrow(/12345|row 7/);
+    await expect(guard([noise(1).subarray(1)])).rejects.toThrow(refused('WRONG_COUNT'));
   });
+});
+
+test('rare values are found as by counting every value', async () => {
+  const cells = fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 30, maxLength: 120 });
+  await fc.assert(
+    fc.asyncProperty(cells, fc.integer({ min: 0, max: 25 }), async (some, kept) => {
+      // Most rows have one value, so that the numbers of others are about ten.
+      const column = Float64Array.from(some, (cell, row) => ((row * 7) % some.length < kept ? cell : 1));
+      const counts = [0, 1, 2].map((value) => column.filter((cell) => cell === value).length);
+      const offMode = column.length - Math.max(...counts);
+      const parameters = parametersWith({ rows: column.length, guards: 'demonstration' });
+      const codes = (await guardColumns(parameters, ['a'], [column])).map(({ code }) => code);
+      expect(codes).toEqual(offMode === 0 ? ['CONSTANT_COLUMN'] : offMode < 10 ? ['INDICATOR_COLUMN'] : []);
+    }),
+    { seed: 1, numRuns: 300 },
+  );
+});
+
+test('the guards of a large table leave the event loop to others', async () => {
+  const rows = 200_000;
+  const columns = Array.from({ length: 8 }, (_, seed) =>
+    Float64Array.from({ length: rows }, (__, row) => Math.sin((seed + 1) * row * row)),
+  );
+  let findings: readonly Finding[] | undefined;
+  const turns = await turnsDuring(async () => {
+    findings = await guardColumns(parametersWith({ rows }), [], columns);
+  });
+  expect(findings).toEqual([]);
+  expect(turns).toBeGreaterThan(5);
 });
 
 test('ids that come twice are refused by number, not by name', () => {
