@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createColoniesClient } from '../../colony/client.ts';
 import { developmentDirectory } from '../../colony/development-colony.ts';
@@ -8,18 +7,20 @@ import type { ExecutorDefinition } from '../../colony/executor.ts';
 import { generateIdentity, type Identity, readIdentity } from '../../colony/identity.ts';
 import { readPrivateFile, writePrivateFile } from '../../colony/private-files.ts';
 import { startWorker, type Worker } from '../../colony/worker.ts';
-import { parseDataConfig } from '../../data/config.ts';
-import { type Dataset, loadDataset, openDataset } from '../../data/dataset.ts';
 import { DataError } from '../../data/errors.ts';
 import { type DaemonOptions, workerOptions } from '../daemon-options.ts';
 import { defineAggregator } from './aggregator.ts';
 import type { Desk } from './daemons/desk.ts';
 import { KnownKeys } from './daemons/known-keys.ts';
+import { NO_NEW_ROWS, type NewRowsSource, readNewColumns, readNewLabels } from './daemons/new-rows.ts';
 import { createPeers } from './daemons/peers.ts';
 import { type PartyTable, readTable, type TableContent } from './daemons/table.ts';
 import { defineFeatureParty } from './feature-party.ts';
 import { defineLabelParty } from './label-party.ts';
+import { openNewRows, openTable, type PartyDataOptions } from './party-data.ts';
 import { lockDirectory } from './party-lock.ts';
+
+export type { PartyDataOptions } from './party-data.ts';
 
 /** How a daemon of a regression is started. Its executor type is its party's name. */
 export interface RegressionOptions extends Omit<DaemonOptions, 'identityFile' | 'executorType'> {
@@ -36,28 +37,26 @@ export interface RegressionOptions extends Omit<DaemonOptions, 'identityFile' | 
   readonly env?: NodeJS.ProcessEnv | undefined;
 }
 
-/** Where a party's rows come from. */
-export interface PartyDataOptions {
-  /** A CSV or Parquet file, or a configuration with any source (`.json`). */
-  readonly source: string;
-  /** Columns to train with, or the one with the labels; undefined: all but the id column. */
-  readonly columns?: readonly string[] | undefined;
-  readonly idColumn?: string | undefined;
-  /** A file with one common id on each line. */
-  readonly idsFile?: string | undefined;
-}
-
 /** Starts the daemon of a party that holds columns. @throws UserError, DataError */
 export function startFeatureParty(options: RegressionOptions, data: PartyDataOptions): Promise<Worker> {
-  return startAtDesk(options, (desk) => withTable(options, data, (table) => defineFeatureParty(desk, table)));
+  return startAtDesk(options, (desk) =>
+    withTable(options, data, async (table, newRows, content) => {
+      if (content !== undefined && newRows.dataset !== undefined) {
+        await readNewColumns(desk.name, newRows, table, content.names, AT_START);
+      }
+      return defineFeatureParty(desk, table, newRows);
+    }),
+  );
 }
 
 /** Starts the daemon of the party that holds the labels. @throws UserError, DataError */
 export function startLabelParty(options: RegressionOptions, data: PartyDataOptions): Promise<Worker> {
   return startAtDesk(options, (desk) =>
-    withTable(options, data, (table, content) => {
+    withTable(options, data, async (table, newRows, content) => {
       if (content !== undefined) requireOneTarget(content);
-      return defineLabelParty(desk, table);
+      if (content !== undefined && newRows.dataset !== undefined)
+        await readNewLabels(desk.name, newRows, table, AT_START);
+      return defineLabelParty(desk, table, newRows);
     }),
   );
 }
@@ -66,6 +65,9 @@ export function startLabelParty(options: RegressionOptions, data: PartyDataOptio
 export function startAggregator(options: RegressionOptions): Promise<Worker> {
   return startAtDesk(options, async (desk) => ({ definition: defineAggregator(desk), close: async () => {} }));
 }
+
+/** Nothing stops a daemon before it has started. */
+const AT_START = new AbortController().signal;
 
 /** What a daemon runs, and what is closed after it. */
 interface Runnable {
@@ -99,19 +101,25 @@ async function startAtDesk(options: RegressionOptions, prepare: (desk: Desk) => 
 async function withTable(
   { log }: RegressionOptions,
   data: PartyDataOptions,
-  define: (table: PartyTable, content: TableContent | undefined) => ExecutorDefinition,
+  define: (table: PartyTable, newRows: NewRowsSource, content: TableContent | undefined) => Promise<ExecutorDefinition>,
 ): Promise<Runnable> {
   const table = await openTable(data);
   const { source } = table.dataset;
+  let newRows = NO_NEW_ROWS;
+  const close = async (): Promise<void> => {
+    await source.close();
+    await newRows.dataset?.source.close();
+  };
   try {
-    const content = await readTable(table, new AbortController().signal).catch((error: unknown) => {
+    newRows = await openNewRows(data);
+    const content = await readTable(table, AT_START).catch((error: unknown) => {
       if (!(error instanceof DataError) || !error.retryable) throw error;
       log.warn({ code: error.code }, `${error.message}; the table is not checked`);
     });
     log.info({ source: source.description, rows: content?.rowCount }, 'opened the data source');
-    return { definition: define(table, content ?? undefined), close: () => source.close() };
+    return { definition: await define(table, newRows, content ?? undefined), close };
   } catch (error) {
-    await source.close();
+    await close();
     if (error instanceof DataError && error.operatorNote !== undefined)
       log.warn({ code: error.code }, error.operatorNote);
     throw error;
@@ -167,25 +175,4 @@ function keepIdentity(path: string): Identity {
   const identity = generateIdentity();
   writePrivateFile(path, `${identity.privateKey}\n`);
   return identity;
-}
-
-async function openTable({ source, columns, idColumn, idsFile }: PartyDataOptions): Promise<PartyTable> {
-  const dataset = await openSourceFile(source);
-  return { dataset, columns, idColumn, commonIds: idsFile === undefined ? undefined : await readIds(idsFile) };
-}
-
-async function openSourceFile(path: string): Promise<Dataset> {
-  if (path.endsWith('.json')) return loadDataset(path);
-  const kind = path.endsWith('.parquet') ? 'parquet' : 'csv';
-  const config = { source: { kind, path }, columns: '*' };
-  return openDataset(parseDataConfig(config, { name: path, baseDirectory: process.cwd() }));
-}
-
-async function readIds(path: string): Promise<string[]> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new UserError(`${path}: expected a readable file with one id on each line`, { cause: error });
-  });
-  const ids = text.split(/\r?\n/u).flatMap((line) => (line.trim() === '' ? [] : [line.trim()]));
-  if (ids.length > 0) return ids;
-  throw new UserError(`${path}: expected one id on each line, got none`);
 }

@@ -7,6 +7,8 @@ import { finish, forget, forward, gradient, predict } from './daemons/feature-ro
 import { FeatureRuns } from './daemons/feature-run.ts';
 import { halfOf, join, seedsOf } from './daemons/feature-setup.ts';
 import { functionsOf, ofRequest } from './daemons/functions.ts';
+import { NO_NEW_ROWS, type NewRowsSource } from './daemons/new-rows.ts';
+import { featurePredictions } from './daemons/prediction-functions.ts';
 import { type PartyTable, readTableForRun } from './daemons/table.ts';
 import { encodeMessage } from './messages.ts';
 import { refusal } from './refusal.ts';
@@ -19,7 +21,7 @@ import { Survey, type TrainingRequest } from './training.ts';
  * anything of its columns beyond that (decisional composite residuosity, and pads from the other feature parties' seeds
  * against the holder of the key). Parties are semi-honest; `leakage.ts` states each mode's bounds in plain words.
  */
-export function defineFeatureParty(desk: Desk, table: PartyTable) {
+export function defineFeatureParty(desk: Desk, table: PartyTable, newRows: NewRowsSource = NO_NEW_ROWS) {
   const turns = new Turns();
   const runs = new FeatureRuns(desk, table);
   const { ofTraining, ofIteration, ofRound } = functionsOf(turns, (training, tools) => {
@@ -52,6 +54,7 @@ export function defineFeatureParty(desk: Desk, table: PartyTable) {
       regression_mask: ofRound('Masks predictions of own columns', mask),
       regression_multiply: ofRound("Multiplies an own share with the other parties' rows", multiplyAsFeature),
       regression_finish_masked: ofIteration('Does the last step and keeps own coefficients', finishMasked),
+      ...featurePredictions(desk, turns, { source: newRows, table }),
       regression_predict_masked: ofIteration('Masks own part of predictions for rows held out', predictMasked),
     },
   });

@@ -6,6 +6,8 @@ import { functionsOf, ofRequest } from './daemons/functions.ts';
 import { openGradients, powers, report } from './daemons/label-rounds.ts';
 import { joinAsHolder, labelHalf, LabelRuns, makeKey, resumeLabels } from './daemons/label-run.ts';
 import { begin, proceed, restart, start } from './daemons/sequence.ts';
+import { NO_NEW_ROWS, type NewRowsSource } from './daemons/new-rows.ts';
+import { labelPredictions } from './daemons/prediction-functions.ts';
 import { type PartyTable, readTableForRun } from './daemons/table.ts';
 import { encodeMessage } from './messages.ts';
 import { refusal } from './refusal.ts';
@@ -19,7 +21,7 @@ import { Survey, type TrainingRequest } from './training.ts';
  * Leakage: in single-key mode it holds the key and decrypts masked gradients only, which are uniform modulo n; together
  * with one feature party it could learn residuals. In threshold mode it holds one share. `leakage.ts` states the bounds.
  */
-export function defineLabelParty(desk: Desk, table: PartyTable) {
+export function defineLabelParty(desk: Desk, table: PartyTable, newRows: NewRowsSource = NO_NEW_ROWS) {
   const turns = new Turns();
   const runs = new LabelRuns(desk, table);
   const { ofTraining, ofIteration, ofTurn, ofRound } = functionsOf(turns, (training, tools) => {
@@ -51,6 +53,7 @@ export function defineLabelParty(desk: Desk, table: PartyTable) {
       regression_resume_sums: ofIteration('Says again which sums were kept last', resumeSums),
       regression_multiply: ofRound("Multiplies an own share with all parties' rows", multiplyAsLabel),
       regression_keep_sums: ofRound('Keeps the sums of encrypted gradients', keepSums),
+      ...labelPredictions(desk, turns, { source: newRows, table }),
       regression_report_masked: ofIteration('Keeps loss and metrics of a run', reportMasked),
     },
   });

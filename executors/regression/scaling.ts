@@ -53,9 +53,23 @@ export function prepareNewRows(
   prepared: PreparedColumns,
   columns: readonly Float64Array[],
 ): readonly Float64Array[] {
-  const scaled = scaleColumns(parameters, prepared.scales, columns);
-  const hasIntercept = prepared.columns.length > prepared.scales.length;
-  return hasIntercept ? [new Float64Array(columns[0]?.length ?? 0).fill(1), ...scaled] : scaled;
+  const hasOnes = prepared.columns.length > prepared.scales.length;
+  return scaleNewRows(parameters, prepared.scales, columns, hasOnes);
+}
+
+/**
+ * The same when only the scales are known.
+ *
+ * @param hasOnes whether a column of ones comes first
+ */
+export function scaleNewRows(
+  parameters: RunParameters,
+  scales: readonly ColumnScale[],
+  columns: readonly Float64Array[],
+  hasOnes: boolean,
+): readonly Float64Array[] {
+  const scaled = scaleColumns(parameters, scales, columns);
+  return hasOnes ? [new Float64Array(columns[0]?.length ?? 0).fill(1), ...scaled] : scaled;
 }
 
 function scaleOf({ scaling }: RunParameters, column: Float64Array): ColumnScale {

@@ -77,7 +77,7 @@ export function forgetNodes({ features }: Cast, kwargs: NodePlan['kwargs']): Nod
 }
 
 /** The processes as a workflow submits them. */
-export function specsOf({ run }: Cast, nodes: readonly NodePlan[]): FunctionSpec[] {
+export function specsOf({ run }: Pick<Cast, 'run'>, nodes: readonly NodePlan[]): FunctionSpec[] {
   return nodes.map(({ name, functionName, executorType, dependencies = [], kwargs }) => ({
     nodeName: name,
     functionName,

@@ -23,7 +23,7 @@ interface ColumnCoefficient {
 }
 
 /** The file of a feature party's coefficients, in the run's directory. */
-const COEFFICIENTS_FILE = 'coefficients.json';
+export const COEFFICIENTS_FILE = 'coefficients.json';
 
 /** Writes this party's coefficients into its directory of the run, readable by its owner only. */
 export function writeCoefficients(run: FeatureRun, theta: readonly number[]): void {

@@ -215,8 +215,8 @@ async function judge(
   publishMetrics(run, scores);
 }
 
-/** The file of the predictions for the rows held out: `row,label,prediction` lines; log-odds of a logistic model. */
-const PREDICTIONS_FILE = 'predictions.csv';
+/** The file of predictions. For the rows held out: `row,label,prediction` lines; log-odds of a logistic model. */
+export const PREDICTIONS_FILE = 'predictions.csv';
 
 /** Writes down the predictions for the rows held out, and how good they are. @throws TerminalError `WRONG_COUNT` */
 export function publishMetrics(run: LabelRun, scores: Float64Array): void {
@@ -230,7 +230,7 @@ export function publishMetrics(run: LabelRun, scores: Float64Array): void {
   files.publish(METRICS_FILE, `${JSON.stringify({ run: parameters.run, rows, ...metrics }, null, 2)}\n`);
 }
 
-/** RFC 4180. */
-function csvField(text: string): string {
+/** A cell of a CSV file (RFC 4180). */
+export function csvField(text: string): string {
   return /[",\r\n]/u.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -78,8 +78,8 @@ export async function readNewLabels(
     );
   }
   guardIds(commonIds);
-  const ids = sortIds(commonIds);
-  const idsDigest = digestOfIds(ids);
+  const ids = await sortIds(commonIds);
+  const idsDigest = await digestOfIds(ids);
   return { rows: ids.length, ids, idsDigest, columns: [], digest: idsDigest };
 }
 

@@ -1,9 +1,11 @@
 import { createHash, hkdfSync, timingSafeEqual } from 'node:crypto';
-import type { MaskedMessage } from '../additive/messages.ts';
-import type { PairSeeds } from '../additive/pads.ts';
+import { expectMaskedPrediction } from '../additive/expectations.ts';
+import { maskedHeader, type MaskedMessage } from '../additive/messages.ts';
+import { type PairSeeds, ringOf } from '../additive/pads.ts';
 import { additivePredictionRound, maskPredictions } from '../additive/scores.ts';
 import { type HalfKeys, pairSeed } from '../agreement.ts';
 import { contextOf, type Place, requireContext } from '../contexts.ts';
+import type { ByteChunks } from '../messages.ts';
 import { partiesOf } from '../parameters.ts';
 import { refusal } from '../refusal.ts';
 import type { RoundOptions } from '../rounds/aggregate.ts';
@@ -81,20 +83,35 @@ export function confirmRound(
  * @param theta coefficients, in the order of the columns
  * @param columns prepared with the scales of the training
  * @param confirmations of all parties: nothing leaves before all mean the same rows
+ * @returns the masked numbers, for {@link newRowsMessage}
  * @throws TerminalError `ONE_PARTY`, `ROWS_DIFFER`, `NOT_FINITE`, `MAGNITUDE_EXCEEDED`, or as {@link confirmRound}
  */
-export function newRowsRound(
+export async function newRowsRound(
   party: Omit<Predictor, 'half'>,
   seeds: SharedSeeds,
   theta: readonly number[],
   columns: NewRows,
   confirmations: readonly ConfirmationMessage[],
-): MaskedMessage {
+): Promise<Uint8Array> {
   const { parameters, name } = party;
   requireSeveral(parameters);
   requireConfirmed(party, seeds, partiesOf(parameters), confirmations);
   const pairSeeds = orderedSeeds(parameters, name, seeds);
-  return maskPredictions({ parameters, name, pairSeeds }, TURN, ownPredictions(parameters, theta, columns));
+  const predictions = ownPredictions(parameters, theta, columns);
+  return bytesOf(maskPredictions({ parameters, name, pairSeeds }, TURN, predictions).chunks);
+}
+
+async function bytesOf(chunks: ByteChunks): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of chunks) parts.push(part);
+  return Buffer.concat(parts);
+}
+
+/** What a feature party's masked numbers travel as. */
+export function newRowsMessage(parameters: PredictionParameters, party: string, numbers: Uint8Array): MaskedMessage {
+  const { bits, ...expected } = expectMaskedPrediction(parameters, TURN, party, 1);
+  const count = numbers.length / ringOf(bits).bytes;
+  return { header: maskedHeader(parameters, { ...expected, bits, count }), chunks: [numbers] };
 }
 
 /**

@@ -1,0 +1,164 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import * as z from 'zod';
+import { at, columnOf, distance, readTable, readVectors } from '../../support/regression.ts';
+import { DIABETES_LABELS, DIABETES_ORACLE, divideAmong } from '../../support/regression-oracles.ts';
+import { openRegressionStage, type RegressionStage } from '../../support/regression-daemons.ts';
+import { predict, predictionsOf } from '../../support/regression-predictions.ts';
+
+// Daemons take turns at whatever processors there are.
+vi.setConfig({ testTimeout: 120_000 });
+
+const diabetes = readTable('diabetes.csv');
+const NAMES = DIABETES_ORACLE.columns;
+const NEW_ROWS = 7;
+
+/** New rows that are none of the table: numbers between those of two of its rows. */
+function newRows(column: Float64Array): number[] {
+  return Array.from({ length: NEW_ROWS }, (_, row) => 0.3 * (column[row] ?? 0) + 0.7 * (column[3 * row + 50] ?? 0));
+}
+
+function scoreOf(column: Float64Array, value: number): number {
+  const mean = column.reduce((sum, other) => sum + other, 0) / column.length;
+  const variance = column.reduce((sum, other) => sum + (other - mean) ** 2, 0) / column.length;
+  return (value - mean) / Math.sqrt(variance);
+}
+
+async function startDiabetes(stage: RegressionStage, parties: number): Promise<string[]> {
+  const names = Array.from({ length: parties }, (_, index) => `x${index + 1}`);
+  const blocks = divideAmong(NAMES, parties);
+  await Promise.all([
+    ...names.map(async (name, index) => {
+      const block = at(blocks, index);
+      const source = await stage.writeTable(
+        `${name}.csv`,
+        new Map(block.map((column) => [column, columnOf(diabetes, column)])),
+      );
+      // Columns are found by their names, wherever they stand, and others are left alone.
+      const columns = block
+        .toReversed()
+        .map((column): [string, number[]] => [column, newRows(columnOf(diabetes, column))]);
+      const fresh = new Map([...columns, ['other', Array.from({ length: NEW_ROWS }, (_, row) => row)]]);
+      return stage.startFeature(name, {
+        source,
+        columns: block,
+        newRows: await stage.writeTable(`${name}-new.csv`, fresh),
+      });
+    }),
+    stage
+      .writeTable('y.csv', new Map([['progression', DIABETES_LABELS]]))
+      .then((source) => stage.startLabel('y', { source })),
+    stage.startAggregator(),
+  ]);
+  return names;
+}
+
+const REQUEST = {
+  label: 'y',
+  model: 'linear',
+  intercept: 'centred',
+  alpha: 0.1,
+  keyBits: 768,
+  guards: 'demonstration',
+  iterations: 2,
+};
+
+test.each([
+  ['single-key', 3],
+  ['threshold', 2],
+  ['additive', 2],
+] as const)(
+  'after a training in mode %s new rows are predicted as the oracle does in the clear',
+  async (mode, parties) => {
+    await using stage = await openRegressionStage();
+    const features = await startDiabetes(stage, parties);
+    await stage.train({ ...REQUEST, run: 'trained', mode, features });
+    await predict(stage, 'trained', 'fresh');
+    const theta = DIABETES_ORACLE['gd_alpha0.1']['2']?.theta ?? [];
+    const columns = NAMES.map((name) => columnOf(diabetes, name));
+    const expected = Array.from({ length: NEW_ROWS }, (_, row) =>
+      columns.reduce(
+        (sum, column, index) => sum + at(theta, index) * scoreOf(column, at(newRows(column), row)),
+        DIABETES_ORACLE.target_mean,
+      ),
+    );
+    const [title, ...lines] = await predictionsOf(stage, 'y', 'fresh');
+    expect(title).toEqual(['row', 'prediction']);
+    expect(lines.map(([row]) => row)).toEqual(['0', '1', '2', '3', '4', '5', '6']);
+    const predictions = lines.map(([, prediction]) => Number(prediction));
+    expect(distance(predictions, expected)).toBeLessThan(1e-6);
+  },
+);
+
+const Breast = z.object({
+  columns: z.array(z.string()),
+  runs: z.record(z.string(), z.object({ snapshots: z.record(z.string(), z.array(z.number())) }).or(z.unknown())),
+});
+const Snapshots = z.object({ snapshots: z.record(z.string(), z.array(z.number())) });
+const Metrics = z.object({ run: z.string(), trained: z.string(), rows: z.number(), accuracy: z.number() });
+
+test('new rows of a logistic model meet by id, and give log-odds, probabilities, and where labels are known, metrics', async () => {
+  const breast = Breast.parse(readVectors('logistic_breast.json'));
+  const table = readTable('breast_cancer.csv');
+  const ids = Array.from(columnOf(table, 'id'));
+  const isTraining = ids.map((id) => id % 5 !== 0);
+  const pick = (name: string, rows: readonly boolean[]): number[] =>
+    Array.from(columnOf(table, name)).filter((_, row) => rows[row]);
+  const later = ids.map((_, row) => isTraining[row] === false && row < 60);
+  await using stage = await openRegressionStage();
+  const wanted = ids.filter((_, row) => later[row]);
+  const newIdsFile = join(stage.directory, 'new-ids.txt');
+  // Each party may have the ids in an order of its own, and rows that others lack.
+  await writeFile(newIdsFile, wanted.toReversed().join('\n'));
+  const tableOf = (name: string, columns: readonly string[], rows: readonly boolean[]): Promise<string> =>
+    stage.writeTable(name, new Map(['id', ...columns].map((column) => [column, pick(column, rows)])));
+  const dataOf = async (party: string, columns: readonly string[]) => ({
+    source: await tableOf(`${party}.csv`, columns, isTraining),
+    newRows: await tableOf(
+      `${party}-new.csv`,
+      columns,
+      isTraining.map((value) => !value),
+    ),
+    idColumn: 'id',
+    newIdsFile,
+  });
+  await Promise.all([
+    stage.startFeature('x1', await dataOf('x1', breast.columns.slice(0, 12))),
+    stage.startFeature('x2', await dataOf('x2', breast.columns.slice(12))),
+    stage.startLabel('y', await dataOf('y', ['benign'])),
+    stage.startAggregator(),
+  ]);
+  const request = { label: 'y', features: ['x1', 'x2'], model: 'logistic', intercept: 'column', lambda: 0.01 };
+  await stage.train({ ...request, run: 'taylor', alpha: 0.1, iterations: 2, keyBits: 512, guards: 'demonstration' });
+  await predict(stage, 'taylor', 'ward');
+  const theta = Snapshots.parse(breast.runs['taylor1|alpha=0.1|T=100|lambda=0.01']).snapshots['2'] ?? [];
+  const odds = wanted.map((_, row) =>
+    breast.columns.reduce(
+      (sum, name, index) => {
+        const column = Float64Array.from(pick(name, isTraining));
+        return sum + at(theta, index + 1) * scoreOf(column, at(pick(name, later), row));
+      },
+      at(theta, 0),
+    ),
+  );
+  const [title, ...lines] = await predictionsOf(stage, 'y', 'ward');
+  expect(title).toEqual(['row', 'label', 'log_odds', 'probability']);
+  expect(lines.map(([id]) => Number(id))).toEqual(wanted);
+  const numbers = lines.map((cells) => cells.map(Number));
+  expect(numbers.map((cells) => cells[1])).toEqual(pick('benign', later));
+  expect(
+    distance(
+      numbers.map((cells) => at(cells, 2)),
+      odds,
+    ),
+  ).toBeLessThan(1e-6);
+  expect(
+    distance(
+      numbers.map((cells) => at(cells, 3)),
+      odds.map((value) => 1 / (1 + Math.exp(-value))),
+    ),
+  ).toBeLessThan(1e-6);
+  const metrics = Metrics.parse(JSON.parse(await stage.fileOf('y', 'ward', 'metrics.json')));
+  expect(metrics).toMatchObject({ run: 'ward', trained: 'taylor', rows: wanted.length });
+});
