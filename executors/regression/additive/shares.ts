@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { letOthersWork } from '../../../colony/event-loop.ts';
 import { rowsOfIteration } from '../batches.ts';
 import { contextOf } from '../contexts.ts';
 import type { Turn } from '../contexts.ts';
@@ -42,6 +43,7 @@ export async function labelSharesRound(
   for (const { from, rows } of chunksOf(to - first)) {
     const labels = toMantissas(party.base.subarray(first + from, first + from + rows), shareScaleBits);
     shares.set(integersOf(labels, shareBytes), from * shareBytes);
+    await letOthersWork();
   }
   const expected = parameters.features.map(({ name }) => expectMaskedForward(parameters, turn, name));
   await addMessages(parameters, shares, expected, forwards, options);

@@ -1,3 +1,4 @@
+import { letOthersWork } from '../../../colony/event-loop.ts';
 import { decryptVector, unpackValues } from '../../../crypto/paillier/index.ts';
 import { decodeFixedPoint } from '../../../crypto/paillier/index.ts';
 import { CHUNK_ROWS, rowsOfIteration } from '../batches.ts';
@@ -37,7 +38,7 @@ export async function additiveStepRound(
   requireTurn(state, turn);
   const { parameters } = party;
   const slots = await openSlots(party, turn, sum, options);
-  const own = ownProducts(party, turn);
+  const own = await ownProducts(party, turn);
   const { shareBits } = additivePlan(parameters);
   const scale = gradientScaleBits(parameters);
   const sums = Float64Array.from(slots, (slot, column) =>
@@ -74,7 +75,7 @@ export async function openSlots(
 }
 
 /** Σ_i x̂_ic·(−Z_i) of every column, in plain. */
-function ownProducts(party: AdditiveParty, turn: Turn): bigint[] {
+async function ownProducts(party: AdditiveParty, turn: Turn): Promise<bigint[]> {
   const { parameters, columns } = party;
   const { shareBytes, columnScaleBits } = additivePlan(parameters);
   const { from: first, to } = rowsOfIteration(parameters, turn.iteration);
@@ -86,6 +87,7 @@ function ownProducts(party: AdditiveParty, turn: Turn): bigint[] {
     for (const [index, column] of columns.entries()) {
       const mantissas = toMantissas(column.subarray(from, end), columnScaleBits);
       sums[index] = (sums[index] ?? 0n) + dotIntegers(mantissas, some, shareBytes);
+      await letOthersWork();
     }
   }
   return sums;
