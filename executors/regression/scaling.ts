@@ -1,3 +1,4 @@
+import { letOthersWork } from '../../colony/event-loop.ts';
 import { totalColumns } from './parameters.ts';
 import type { RunParameters } from './parameters.ts';
 import { refusal } from './refusal.ts';
@@ -25,18 +26,25 @@ export interface PreparedColumns {
 
 /**
  * Scales a party's own columns as the run's parameters say, and adds the intercept's column of ones where it is this
- * party's.
+ * party's. Between columns others get the event loop.
  *
  * @param party the first feature party owns the intercept
  * @param columns raw numbers, one for each aligned row
  */
-export function prepareColumns(
+export async function prepareColumns(
   parameters: RunParameters,
   party: string,
   columns: readonly Float64Array[],
-): PreparedColumns {
-  const scales = columns.map((column) => scaleOf(parameters, column));
-  const scaled = scaleColumns(parameters, scales, columns);
+): Promise<PreparedColumns> {
+  const scales: ColumnScale[] = [];
+  const scaled: Float64Array[] = [];
+  for (const column of columns) {
+    const scale = scaleOf(parameters, column);
+    await letOthersWork();
+    scales.push(scale);
+    scaled.push(scaleColumn(parameters, scale, column));
+    await letOthersWork();
+  }
   const ownsIntercept = parameters.intercept === 'column' && parameters.features[0]?.name === party;
   if (!ownsIntercept) return { columns: scaled, penalised: scaled.map(() => true), scales };
   const ones = new Float64Array(columns[0]?.length ?? 0).fill(1);
@@ -68,31 +76,26 @@ export function scaleNewRows(
   columns: readonly Float64Array[],
   hasOnes: boolean,
 ): readonly Float64Array[] {
-  const scaled = scaleColumns(parameters, scales, columns);
+  const scaled = columns.map((column, index) => scaleColumn(parameters, scales[index] ?? UNSCALED, column));
   return hasOnes ? [new Float64Array(columns[0]?.length ?? 0).fill(1), ...scaled] : scaled;
 }
 
 function scaleOf({ scaling }: RunParameters, column: Float64Array): ColumnScale {
-  if (scaling === 'none') return { mean: 0, deviation: 1 };
+  if (scaling === 'none') return UNSCALED;
   const mean = meanOf(column);
   let squares = 0;
   for (const value of column) squares += (value - mean) ** 2;
   return { mean, deviation: Math.sqrt(squares / column.length) };
 }
 
-function scaleColumns(
-  parameters: RunParameters,
-  scales: readonly ColumnScale[],
-  columns: readonly Float64Array[],
-): Float64Array[] {
-  return columns.map((column, index) => {
-    const { mean, deviation } = scales[index] ?? { mean: 0, deviation: 1 };
-    if (parameters.scaling === 'none') return Float64Array.from(column);
-    const scores = column.map((value) => (value - mean) / deviation);
-    if (parameters.scaling === 'standard') return scores;
-    const divisor = Math.sqrt(totalColumns(parameters));
-    return scores.map((score) => Math.min(CUT, Math.max(-CUT, score)) / divisor);
-  });
+const UNSCALED: ColumnScale = { mean: 0, deviation: 1 };
+
+function scaleColumn(parameters: RunParameters, { mean, deviation }: ColumnScale, column: Float64Array): Float64Array {
+  if (parameters.scaling === 'none') return Float64Array.from(column);
+  const scores = column.map((value) => (value - mean) / deviation);
+  if (parameters.scaling === 'standard') return scores;
+  const divisor = Math.sqrt(totalColumns(parameters));
+  return scores.map((score) => Math.min(CUT, Math.max(-CUT, score)) / divisor);
 }
 
 /** The mean of a column, by two passes: the second takes out what rounding left. */

@@ -189,11 +189,15 @@ export function heldOutRows(totalRows: number, holdoutEvery: number): number {
 
 /** Divides a column into the rows to train with and those held out. */
 export function divideRows(column: Float64Array, holdoutEvery: number): { train: Float64Array; heldOut: Float64Array } {
-  if (holdoutEvery === 0) return { train: column, heldOut: new Float64Array(0) };
-  return {
-    train: column.filter((_, row) => row % holdoutEvery !== 0),
-    heldOut: column.filter((_, row) => row % holdoutEvery === 0),
-  };
+  const heldOut = new Float64Array(heldOutRows(column.length, holdoutEvery));
+  if (holdoutEvery === 0) return { train: column, heldOut };
+  const train = new Float64Array(column.length - heldOut.length);
+  let [kept, held] = [0, 0];
+  for (const [row, value] of column.entries()) {
+    if (row % holdoutEvery === 0) heldOut[held++] = value;
+    else train[kept++] = value;
+  }
+  return { train, heldOut };
 }
 
 /** What the workflows of a training are built from. */

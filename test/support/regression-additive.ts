@@ -77,7 +77,9 @@ export async function startAdditive({
     mode: 'additive',
     ...wire,
   });
-  const prepared = blocks.map((columns, index) => prepareColumns(parameters, `x${index + 1}`, columns));
+  const prepared = await Promise.all(
+    blocks.map((columns, index) => prepareColumns(parameters, `x${index + 1}`, columns)),
+  );
   const features = prepared.map(({ columns, penalised }, place) => ({
     parameters,
     columns,

@@ -116,7 +116,9 @@ export async function startRun({ parameters: wire, keys, blocks, labels }: TestR
   const isThreshold = parameters.mode === 'threshold';
   const names = parameters.features.map(({ name }) => name);
   const label = { parameters, publicKey, ...prepareLabels(parameters, labels), ...(isThreshold ? {} : { privateKey }) };
-  const prepared = blocks.map((columns, index) => prepareColumns(parameters, names[index] ?? '', columns));
+  const prepared = await Promise.all(
+    blocks.map((columns, index) => prepareColumns(parameters, names[index] ?? '', columns)),
+  );
   const features = prepared.map(({ columns, penalised }, place) => ({
     parameters,
     publicKey,

@@ -1,4 +1,5 @@
 import type { PublicKey } from 'paillier-bigint';
+import { letOthersWork } from '../../../colony/event-loop.ts';
 import { padSeeds } from '../agreement.ts';
 import { guardColumns, guardParameters } from '../guards.ts';
 import type { FeatureParty } from '../parties.ts';
@@ -49,8 +50,12 @@ export class FeatureRuns {
     const { parameters, holdoutEvery } = training;
     const content = await readTableForRun(this.#table, signal);
     requireAgreedRows(training, content);
-    const divided = content.columns.map((column) => divideRows(column, holdoutEvery));
-    const prepared = prepareColumns(
+    const divided: ReturnType<typeof divideRows>[] = [];
+    for (const column of content.columns) {
+      divided.push(divideRows(column, holdoutEvery));
+      await letOthersWork();
+    }
+    const prepared = await prepareColumns(
       parameters,
       this.#desk.name,
       divided.map(({ train }) => train),

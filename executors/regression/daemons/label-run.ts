@@ -1,5 +1,6 @@
 import type { PrivateKey, PublicKey } from 'paillier-bigint';
 import type { BlobStore } from '../../../colony/blobs.ts';
+import { letOthersWork } from '../../../colony/event-loop.ts';
 import { findReference } from '../../../colony/vector-text.ts';
 import { generateKeyPair, privateKeyFromPrimes } from '../../../crypto/paillier/index.ts';
 import { primesOf } from '../../../crypto/paillier/keys.ts';
@@ -68,6 +69,7 @@ export class LabelRuns {
     // Before they are divided, so that the row that is named is that of the operator's table.
     requireClasses(parameters, column);
     const labels = divideRows(column, holdoutEvery);
+    await letOthersWork();
     const labelsOfTraining = { train: labels.train, heldOut: labels.heldOut };
     const { base, mean } = prepareLabels(parameters, labels.train);
     guardParameters(parameters);

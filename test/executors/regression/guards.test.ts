@@ -115,7 +115,7 @@ describe('guards of columns', () => {
   test('a constant column is refused, scaled or not', async () => {
     const constant = new Float64Array(ROWS).fill(3);
     await expect(guard([noise(1), constant])).rejects.toThrow(refused('CONSTANT_COLUMN'));
-    const scaled = prepareColumns(parametersWith(), 'x1', [constant]);
+    const scaled = await prepareColumns(parametersWith(), 'x1', [constant]);
     await expect(guard([at(scaled.columns, 0)])).rejects.toThrow(refused('CONSTANT_COLUMN'));
   });
 
@@ -153,17 +153,18 @@ test('rare values are found as by counting every value', async () => {
   );
 });
 
-test('the guards of a large table leave the event loop to others', async () => {
+test('guarding and scaling a large table leave the event loop to others', async () => {
   const rows = 200_000;
   const columns = Array.from({ length: 8 }, (_, seed) =>
     Float64Array.from({ length: rows }, (__, row) => Math.sin((seed + 1) * row * row)),
   );
   let findings: readonly Finding[] | undefined;
-  const turns = await turnsDuring(async () => {
+  const guarding = await turnsDuring(async () => {
     findings = await guardColumns(parametersWith({ rows }), [], columns);
   });
   expect(findings).toEqual([]);
-  expect(turns).toBeGreaterThan(5);
+  expect(guarding).toBeGreaterThan(5);
+  expect(await turnsDuring(() => prepareColumns(parametersWith({ rows }), 'x1', columns))).toBeGreaterThan(3);
 });
 
 test('ids that come twice are refused by number, not by name', () => {
@@ -196,12 +197,12 @@ test('a label that is no class is named by its row, not by its value', () => {
   requireClasses({ model: 'linear' }, Float64Array.of(0.5));
 });
 
-test('scores and their units agree with an independent tool', () => {
+test('scores and their units agree with an independent tool', async () => {
   const Oracle = z.object({ columns: z.array(z.string()), std: z.array(z.number()), target_mean: z.number() });
   const oracle = Oracle.parse(readVectors('linear_diabetes.json'));
   const table = readTable('diabetes.csv');
   const parameters = parametersWith({ intercept: 'centred' });
-  const prepared = prepareColumns(
+  const prepared = await prepareColumns(
     parameters,
     'x1',
     oracle.columns.map((name) => columnOf(table, name)),
