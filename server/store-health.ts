@@ -89,7 +89,8 @@ function codeOf(thrown: unknown): string {
 async function findShortage(path: string): Promise<string | undefined> {
   if (path === ':memory:') return undefined;
   const { bavail, bsize } = await statfs(dirname(path));
-  return bavail * bsize < LEAST_FREE_BYTES ? `its disk is nearly full, ${bavail * bsize} bytes are left` : undefined;
+  // Without figures: everybody may ask.
+  return bavail * bsize < LEAST_FREE_BYTES ? 'its disk is nearly full' : undefined;
 }
 
 /** A commit that changes nothing, but goes to the disk. */

@@ -131,12 +131,36 @@ describe('GET /metrics', () => {
     expect(status).toBe(403);
   });
 
+  test('is not for whoever asks this machine by another name, as a page does whose name was made to lead here', async () => {
+    await using colony = await startTestColony(quick);
+    const ask = (headers: Record<string, string>) => get(colony.address, '/metrics', headers);
+    const { port } = colony.server;
+    for (const host of [`localhost:${port}`, 'LOCALHOST', '127.0.0.1', `127.1.2.3:${port}`, `[::1]:${port}`, '[::1]']) {
+      expect({ host, status: (await ask({ host })).status }).toEqual({ host, status: 200 });
+    }
+    const foreign = [
+      `evil.example:${port}`,
+      'localhost.evil.example',
+      '127.0.0.1.evil.example',
+      '192.0.2.1',
+      '::1',
+      '[::2]',
+    ];
+    for (const host of foreign) expect({ host, status: (await ask({ host })).status }).toEqual({ host, status: 403 });
+    const refused = await ask({ host: 'evil.example' });
+    expect(refused.text).toMatch(/^403 \/metrics: .*SEALED_COLONIES_METRICS_TOKEN=<token>/u);
+    for (const name of ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip']) {
+      expect({ name, status: (await ask({ [name]: 'x' })).status }).toEqual({ name, status: 403 });
+    }
+  });
+
   test('with a token is for whoever shows it', async () => {
     await using colony = await startTestColony({ ...quick, metricsToken: 'a long word' });
     const ask = async (headers: Record<string, string>) => (await get(colony.address, '/metrics', headers)).status;
     expect(await ask({})).toBe(403);
     expect(await ask({ authorization: 'Bearer another word' })).toBe(403);
     expect(await ask({ authorization: 'Bearer a long word' })).toBe(200);
+    expect(await ask({ authorization: 'Bearer a long word', host: 'metrics.example' })).toBe(200);
     expect(await ask({ authorization: 'Bearer a long word', 'x-forwarded-for': '192.0.2.1' })).toBe(200);
   });
 });
