@@ -171,6 +171,7 @@ export const COMMANDS: Group = {
       commands: {
         cancel: async () => (await import('./regression/cancel.ts')).regressionCancel,
         plan: async () => (await import('./regression/plan.ts')).regressionPlan,
+        predict: async () => (await import('./regression/predict.ts')).regressionPredict,
         report: async () => (await import('./regression/report.ts')).regressionReport,
         resume: async () => (await import('./regression/resume.ts')).regressionResume,
         status: async () => (await import('./regression/status.ts')).regressionStatus,

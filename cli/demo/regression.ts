@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { Context } from '../framework/context.ts';
@@ -16,6 +17,12 @@ const Party = z.looseObject({
 });
 const Results = z.looseObject({ parties: z.array(Party) });
 
+const Predicted = z.looseObject({
+  parties: z.array(z.looseObject({ predictions: z.looseObject({ rows: z.array(z.array(z.string())) }).optional() })),
+});
+/** What a prediction of the data's own law may be off by: coefficients have the noise of 100 rows. */
+const PREDICTION_TOLERANCE = 5;
+
 /** Three parties train y = 31·x1 − 5.5·x2; each holds one column, and none shows it. */
 export async function showRegression(
   stage: Stage,
@@ -26,9 +33,10 @@ export async function showRegression(
   say('starting the embedded server, the parties x1, x2 and y, and the aggregator, each as a process of its own');
   await stage.startServer();
   const source = (party: string): string => join(FOLDER, 'parties', `${party}.csv`);
+  const newRows = (party: string): string => join(FOLDER, 'new-rows', `${party}.csv`);
   await stage.startExecutors([
-    { executorType: 'x1', words: ['regression-feature', 'x1', '--source', source('x1')] },
-    { executorType: 'x2', words: ['regression-feature', 'x2', '--source', source('x2')] },
+    { executorType: 'x1', words: ['regression-feature', 'x1', '--source', source('x1'), '--new-rows', newRows('x1')] },
+    { executorType: 'x2', words: ['regression-feature', 'x2', '--source', source('x2'), '--new-rows', newRows('x2')] },
     { executorType: 'y', words: ['regression-label', 'y', '--source', source('y')] },
     { executorType: 'regression-aggregator', words: ['regression-aggregator'] },
   ]);
@@ -40,12 +48,40 @@ export async function showRegression(
     (coefficients?.columns ?? []).map(({ name, theta }) => ({ party, name, theta })),
   );
   for (const { name, theta } of rows) requireNear(name, theta);
-  if (!context.flags.json) {
-    context.io.stdout.write(`${await stage.run(['regression', 'report', 'seed'])}\n`);
-    showWhoLearnedWhat(context);
-  }
+  if (!context.flags.json) context.io.stdout.write(`${await stage.run(['regression', 'report', 'seed'])}\n`);
   say('the coefficients are those that the data was made with, up to its noise');
-  return { parties };
+  const predictions = await predictNewRows(stage, say, context);
+  if (!context.flags.json) showWhoLearnedWhat(context);
+  return { parties, predictions };
+}
+
+/** What became of rows that came later; compared with what the data was made with. */
+async function predictNewRows(stage: Stage, say: (message: string) => void, context: Context): Promise<string[][]> {
+  say('predicting five new rows jointly: workflows/vertical-regression/new-rows');
+  await stage.run(['regression', 'predict', '--run', 'seed', '--name', 'later', '--wait']);
+  const { parties } = Predicted.parse(JSON.parse(await stage.run(['regression', 'report', 'later', '--json'])));
+  const rows = parties.flatMap(({ predictions }) => predictions?.rows ?? []);
+  const [x1, x2] = [await columnOf('x1'), await columnOf('x2')];
+  const truths = x1.map((value, row) => TRUTH.x1 * value + TRUTH.x2 * (x2[row] ?? Number.NaN));
+  const isNear = (row: number): boolean => Math.abs(Number(rows[row]?.[1]) - (truths[row] ?? 0)) < PREDICTION_TOLERANCE;
+  if (rows.length !== truths.length || !rows.every((_, row) => isNear(row))) {
+    throw new Error(`demo: expected ${truths.length} predictions near those of the data's law, got others`);
+  }
+  if (!context.flags.json) {
+    const shown = rows.map(([row = '', prediction], index) => [
+      row,
+      Number(prediction).toFixed(2),
+      String(truths[index]),
+    ]);
+    const columns = [{ title: 'new row' }, { title: 'prediction, which y alone learns' }, { title: '31·x1 − 5.5·x2' }];
+    context.print({ json: shown, show: (terminal) => terminal.table(columns, shown) });
+  }
+  return rows;
+}
+
+async function columnOf(party: string): Promise<number[]> {
+  const text = await readFile(join(FOLDER, 'new-rows', `${party}.csv`), 'utf8');
+  return text.trimEnd().split('\n').slice(1).map(Number);
 }
 
 function requireNear(name: string, theta: number): void {
@@ -57,7 +93,7 @@ function requireNear(name: string, theta: number): void {
 function showWhoLearnedWhat(context: Context): void {
   const rows = [
     ['x1 and x2', 'their own coefficient', "the other's column, the labels, any residual"],
-    ['y', 'the loss of every iteration', 'any feature, any coefficient, any prediction'],
+    ['y', 'the loss of every iteration, and predictions of new rows', 'any feature, any coefficient'],
     ['aggregator and server', 'who took part, when, ciphertexts', 'any number, any key'],
   ];
   context.print({

@@ -10,7 +10,7 @@ const CURVE_TITLE = 'loss before each iteration';
 
 /** `colonies regression report` */
 export const regressionReport = defineCommand({
-  describe: "Show what this machine's parties have got from a training: coefficients, loss curve, metrics",
+  describe: "Show what this machine's parties have got from a run: coefficients, loss curve, metrics, predictions",
   details: [
     'Reads the directories of the parties whose daemons run here, and asks no server: each party sees its own results only.',
     'With --svg it writes the loss curve, which the party with the labels has, as a picture.',
@@ -30,6 +30,7 @@ export const regressionReport = defineCommand({
   ],
   async run({ run, party, directory, svg }, { io, say }): Promise<Report> {
     const { findResults } = await import('../views/regression-results.ts');
+    const { showPredictions } = await import('../views/regression-predictions.ts');
     const { drawCurve, curveSvg } = await import('../views/regression-chart.ts');
     const results = await findResults(
       run,
@@ -47,13 +48,14 @@ export const regressionReport = defineCommand({
     return {
       json: { run, parties: results },
       show(out) {
-        for (const { party: name, coefficients, metrics, ...own } of results) {
+        for (const { party: name, coefficients, metrics, predictions, ...own } of results) {
           out.line(`${name}:`);
           if (coefficients !== undefined) {
             out.table([{ title: 'COLUMN' }, { title: 'THETA' }, { title: 'PER UNIT' }], rowsOf(coefficients));
           }
           if (own.losses.length > 0) out.line(drawCurve(CURVE_TITLE, curveOf(own)));
           if (metrics !== undefined) out.facts(metricRows(metrics));
+          if (predictions !== undefined) showPredictions(out, predictions);
         }
       },
     };
@@ -86,7 +88,8 @@ const METRIC_NAMES: Readonly<Record<string, string>> = {
 };
 
 function metricRows(metrics: NonNullable<PartyResults['metrics']>): [string, string][] {
-  return Object.entries(METRIC_NAMES).flatMap(([key, name]): [string, string][] => {
+  const names = metrics['trained'] === undefined ? METRIC_NAMES : { ...METRIC_NAMES, rows: 'New rows' };
+  return Object.entries(names).flatMap(([key, name]): [string, string][] => {
     const value = metrics[key];
     if (value === undefined) return [];
     return [[name, typeof value === 'number' ? formatNumber(value) : (value ?? 'undefined for these rows')]];

@@ -22,6 +22,11 @@ export const regressionResume = defineCommand({
     if (status.state === 'running' || status.state === 'finished') {
       throw new UserError(`run ${run}: expected one that failed or was cancelled, got one that is ${status.state}`);
     }
+    if (status.predictsWith !== undefined) {
+      throw new UserError(
+        `run ${run}: expected a training, got a prediction, which has one attempt; ask again under another name`,
+      );
+    }
     if (status.training === undefined) {
       throw new UserError(`run ${run}: expected a set-up to go on from, got none; submit the request under a new name`);
     }

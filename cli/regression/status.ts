@@ -4,7 +4,7 @@ import { printableLine } from '../framework/text.ts';
 
 /** `colonies regression status` */
 export const regressionStatus = defineCommand({
-  describe: 'Show how far a training is, and whom it waits for',
+  describe: 'Show how far a training or a prediction is, and whom it waits for',
   positional: { run: { type: 'string', describe: 'name of the run', required: true } },
   options: memberKey,
   examples: [['regression status june', 'iterations done, whose turn it is, and what has failed']],
@@ -15,14 +15,17 @@ export const regressionStatus = defineCommand({
     const connection = await context.connect('member', { prvkey });
     const status = await requireStatus(connection, run);
     const waitsFor = await attendedCalls(connection, status.waitsFor);
-    const { training, state, stage, iterations, stopped, failures } = status;
+    const { training, predictsWith, state, stage, iterations, stopped, failures } = status;
     const planned = training === undefined ? '' : ` of ${training.parameters.iterations}`;
-    const rows: [string, string][] = [
-      ['Run', run],
-      ['State', state],
+    const progress: [string, string][] = [
       ['Iterations', `${iterations}${planned}${stopped === undefined ? '' : `, ${stopped}`}`],
       ['Mode', training?.parameters.mode ?? 'not agreed on yet'],
       ...(stage === undefined ? [] : [['Under way', describeStage(stage)] satisfies [string, string]]),
+    ];
+    const rows: [string, string][] = [
+      ['Run', run],
+      ['State', state],
+      ...(predictsWith === undefined ? progress : [['Predicts with', predictsWith] satisfies [string, string]]),
       ...waitsFor.map((call): [string, string] => ['Waits for', describeCall(call)]),
       ['Open workflows', status.openWorkflows.join(', ')],
       ...failures.map((failure): [string, string] => ['Failed', printableLine(failure)]),

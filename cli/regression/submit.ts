@@ -25,7 +25,7 @@ export const regressionSubmit = defineCommand({
     ['regression submit --spec request.json --run june', 'the same request under another name'],
   ],
   async run({ spec: file, run: name, wait, ...keys }, context): Promise<Report> {
-    const { loadRequest } = await import('../views/regression-request.ts');
+    const { loadRequest, requireDaemons } = await import('../views/regression-request.ts');
     const { surveyWorkflow } = await import('../../workflows/vertical-regression/builder.ts');
     const request = loadRequest(await readJsonText(context.io, file), file, name);
     const connection = await context.connect('member', keys, { bridgeMs: wait ? PATIENT_BRIDGE_MS : 0 });
@@ -45,17 +45,6 @@ export const regressionSubmit = defineCommand({
     return endReport(await followRun(connection, request.run, context));
   },
 });
-
-/** A party that nobody has started would be waited for without an end. @throws UserError */
-async function requireDaemons({ client, colonyName }: Connection, parties: readonly string[]): Promise<void> {
-  const executors = await client.getExecutors({ colonyName });
-  const known = new Set(executors.flatMap(({ executorType, state }) => (state === 'approved' ? [executorType] : [])));
-  const absent = parties.filter((party) => !known.has(party));
-  if (absent.length === 0) return;
-  throw new UserError(
-    `parties: expected an approved executor for each, got none of type ${absent.join(', ')}; start their daemons with "colonies executor start regression-…", or mend the names`,
-  );
-}
 
 /** The pads of a run must never meet two trainings. @throws UserError */
 async function requireFreshRun(connection: Connection, run: string): Promise<void> {

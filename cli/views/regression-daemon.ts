@@ -52,6 +52,11 @@ export const partyDataOptions = {
   },
   'id-column': { type: 'string', describe: 'column by which rows meet those of the others (default: their position)' },
   ids: { type: 'string', describe: 'file with the ids that all parties have, one on each line (default: all ids)' },
+  'new-rows': {
+    type: 'string',
+    describe: 'rows to predict with models that were trained before, in a file of the same kinds; read anew each time',
+  },
+  'new-ids': { type: 'string', describe: 'file with the ids of the rows to predict, one on each line (default: all)' },
 } as const;
 
 /** Their values. */
@@ -94,15 +99,27 @@ export function regressionOptions(
 }
 
 /** Where a party's rows come from, as its options say. */
+interface DataArguments {
+  readonly source: string;
+  readonly idColumn: string | undefined;
+  readonly ids: string | undefined;
+  readonly newRows: string | undefined;
+  readonly newIds: string | undefined;
+}
+
+/** Where a party's rows come from, as a daemon wants it. */
 export function partyData(
-  args: { readonly source: string; readonly idColumn: string | undefined; readonly ids: string | undefined },
+  { source, idColumn, ids, newRows, newIds }: DataArguments,
   columns: readonly string[] | undefined,
   { io }: Context,
 ) {
+  const pathOf = (path: string | undefined): string | undefined => (path === undefined ? path : resolve(io.cwd, path));
   return {
-    source: resolve(io.cwd, args.source),
+    source: resolve(io.cwd, source),
     columns,
-    idColumn: args.idColumn,
-    idsFile: args.ids === undefined ? undefined : resolve(io.cwd, args.ids),
+    idColumn,
+    idsFile: pathOf(ids),
+    newRows: pathOf(newRows),
+    newIdsFile: pathOf(newIds),
   };
 }

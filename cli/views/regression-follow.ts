@@ -50,18 +50,23 @@ function watchAbsence(connection: Connection, context: Context): (status: RunSta
 
 /** What became of a run. */
 export function endReport(status: RunStatus): Report {
-  const { run, state, iterations, stopped, failures } = status;
+  const { run, state, iterations, stopped, failures, predictsWith } = status;
+  const ended =
+    predictsWith === undefined
+      ? `Training ${run} has ended after ${iterations} iterations; each party reads its own results with:`
+      : `Prediction ${run} has ended; the party with the labels, and nobody else, reads it with:`;
   const isUseful = state === 'finished' && stopped !== 'diverged';
   return {
     json: statusJson(status),
     show(out, talk) {
       if (isUseful) {
-        talk.line(`Training ${run} has ended after ${iterations} iterations; each party reads its own results with:`);
+        talk.line(ended);
         out.line(`colonies regression report ${run}`);
         return;
       }
       const why = stopped === 'diverged' ? 'diverged; choose a smaller alpha, or scale the columns' : state;
-      talk.line([`Training ${run}: ${why}`, ...failures.map((failure) => `  ${printableLine(failure)}`)].join('\n'));
+      const what = predictsWith === undefined ? 'Training' : 'Prediction';
+      talk.line([`${what} ${run}: ${why}`, ...failures.map((failure) => `  ${printableLine(failure)}`)].join('\n'));
     },
     exitCode: isUseful ? EXIT_CODES.success : EXIT_CODES.failedWork,
   };

@@ -2,6 +2,21 @@ import { UserError } from '../../colony/errors.ts';
 import { readTrainingRequest, type TrainingRequest } from '../../executors/regression/training.ts';
 import { isObject } from '../../workflows/function-spec.ts';
 import { parseJson } from '../../colony/json-text.ts';
+import type { Connection } from '../framework/context.ts';
+
+/** A party that nobody has started would be waited for without an end. @throws UserError */
+export async function requireDaemons(
+  { client, colonyName }: Pick<Connection, 'client' | 'colonyName'>,
+  parties: readonly string[],
+): Promise<void> {
+  const executors = await client.getExecutors({ colonyName });
+  const known = new Set(executors.flatMap(({ executorType, state }) => (state === 'approved' ? [executorType] : [])));
+  const absent = parties.filter((party) => !known.has(party));
+  if (absent.length === 0) return;
+  throw new UserError(
+    `parties: expected an approved executor for each, got none of type ${absent.join(', ')}; start their daemons with "colonies executor start regression-…", or mend the names`,
+  );
+}
 
 /**
  * Reads a request from the text of a file.

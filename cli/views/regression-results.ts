@@ -4,11 +4,14 @@ import * as z from 'zod';
 import { developmentDirectory } from '../../colony/development-colony.ts';
 import { UserError } from '../../colony/errors.ts';
 import { parseJson } from '../../colony/json-text.ts';
+import { Training } from '../../executors/regression/training.ts';
+import { type Predictions, readPredictions } from './regression-predictions.ts';
 
 const Coefficients = z.looseObject({
   intercept: z.number().optional(),
   columns: z.array(z.looseObject({ name: z.string(), theta: z.number(), perUnit: z.number().optional() })),
 });
+const Model = z.looseObject({ training: Training });
 const Metrics = z.record(z.string(), z.union([z.string(), z.number(), z.null()]));
 
 /** What one party has got from a run. */
@@ -21,6 +24,8 @@ export interface PartyResults {
   /** The iterations that the losses belong to: where a run was resumed, one may be missing. */
   readonly lossIterations: readonly number[];
   readonly metrics: z.output<typeof Metrics> | undefined;
+  /** For rows held out, or of a prediction for new rows; only the party with the labels has them. */
+  readonly predictions: Predictions | undefined;
 }
 
 /**
@@ -55,7 +60,23 @@ async function readResults(party: string, directory: string): Promise<PartyResul
   const curve = await readFile(join(directory, 'loss.csv'), 'utf8').catch(() => '');
   const lines = curve.trimEnd().split('\n').slice(1);
   const [lossIterations, losses] = [0, 1].map((field) => lines.map((line) => Number(line.split(',')[field])));
-  return { party, directory, coefficients, losses: losses ?? [], lossIterations: lossIterations ?? [], metrics };
+  const predictions = await readPredictions(directory);
+  const curves = { losses: losses ?? [], lossIterations: lossIterations ?? [] };
+  return { party, directory, coefficients, ...curves, metrics, predictions };
+}
+
+/** What was trained under a name, as a party of this machine keeps it; undefined where none does. @throws UserError */
+export async function findModel(
+  run: string,
+  directory: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<Training | undefined> {
+  const results = await findResults(run, undefined, directory, env).catch(() => []);
+  for (const { directory: home } of results) {
+    const model = await readOptional(join(home, 'model.json'), Model);
+    if (model !== undefined) return model.training;
+  }
+  return undefined;
 }
 
 async function readOptional<Schema extends z.ZodType>(

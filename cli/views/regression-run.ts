@@ -2,6 +2,7 @@ import type { Process, ProcessState } from '../../colony/messages/processes.ts';
 import { UserError } from '../../colony/errors.ts';
 import { decodeMessage } from '../../executors/regression/messages.ts';
 import { findStop, Stopped } from '../../executors/regression/outputs.ts';
+import { readPredictionRequest } from '../../executors/regression/prediction/request.ts';
 import { readTraining, type Training } from '../../executors/regression/training.ts';
 import { labelOfRun } from '../../workflows/vertical-regression/builder.ts';
 import type { Connection } from '../framework/context.ts';
@@ -16,6 +17,8 @@ export interface RunStatus {
   readonly iterations: number;
   /** Why it ended before its last iteration, if it did. */
   readonly stopped: Stopped['reason'] | undefined;
+  /** Of a prediction for new rows: the training whose model it uses. */
+  readonly predictsWith: string | undefined;
   /** Undefined until the parties have agreed. */
   readonly training: Training | undefined;
   /** `node: error` of processes that have failed since the run was last resumed, the newest first. */
@@ -55,6 +58,7 @@ export async function findStatus(connection: Connection, run: string): Promise<R
     run,
     state: stateOf(waiting.length + running.length, done, newest.filter(isNew)),
     ...progressOf(done),
+    predictsWith: newest.map(predictedWith).find((trained) => trained !== undefined),
     training: text === undefined ? undefined : readTraining(text),
     failures: ownFailures(failed.filter(isNew)),
     openWorkflows: [...new Set([...waiting, ...running].map(({ workflowId }) => workflowId))],
@@ -62,6 +66,16 @@ export async function findStatus(connection: Connection, run: string): Promise<R
     waitsFor: openCalls(all),
     attempt: Math.max(0, ...all.map(({ spec }) => Number(spec.kwargs['attempt'] ?? 0))),
   };
+}
+
+/** The training of a prediction that a process belongs to; anybody may have submitted it. */
+function predictedWith({ spec }: Process): string | undefined {
+  if (spec.functionName !== 'regression_offer_rows') return undefined;
+  try {
+    return readPredictionRequest(String(spec.kwargs['request'])).run;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Tells what was submitted when the run was last resumed, or later. */
