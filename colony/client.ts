@@ -79,6 +79,9 @@ const ANSWERED_WITH_SAME: Readonly<Record<string, string>> = {
   [messages.getWorkflow.type]: 'workflowId',
 };
 
+/** Signed anew for every attempt: an embedded server answers each poll once, and none from before its start. */
+const SIGNED_PER_ATTEMPT: ReadonlySet<string> = new Set([messages.assignProcess.type]);
+
 /**
  * After this time a request that may be repeated is signed anew: servers may take an older `issuedat` for a recording.
  * Until then its bytes stay the same, by which a server recognises it.
@@ -156,11 +159,13 @@ function createBody({ type }: Message, inner: object, identity: Identity | undef
     return { issuedat, body: seal({ nonce: randomBytes(16).toString('hex'), issuedat }) };
   };
   let made = make();
+  let isSent = false;
   return () => {
     // By the clock that the server compares with: a computer that slept, or whose clock was set, is late by that one only.
     const isOld = Math.abs(Date.now() - made.issuedat) > SIGNED_ANEW_AFTER_MS;
     // With another nonce it would be another submission.
-    if (isOld && !DOUBLING.has(type)) made = make();
+    if ((isOld && !DOUBLING.has(type)) || (isSent && SIGNED_PER_ATTEMPT.has(type))) made = make();
+    isSent = true;
     return made.body;
   };
 }

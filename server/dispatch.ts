@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { type RequestEnvelope, sealFailure, sealReplyText } from '../colony/envelope.ts';
 import { toError } from '../colony/errors.ts';
+import type { AnsweredPolls } from './answered-polls.ts';
 import type { Channels } from './channels.ts';
 import type { Call, Handler, ServerFacts, WireRequest } from './handler.ts';
 import { handlers } from './handlers/index.ts';
@@ -40,6 +41,7 @@ export interface Sender {
 export interface Services {
   readonly transactor: Transactor;
   readonly scheduler: Scheduler;
+  readonly polls: AnsweredPolls;
   readonly channels: Channels;
   readonly presence: Presence;
   /** The id of the server's owner at the moment. */
@@ -207,8 +209,11 @@ async function run(
   if (handler.kind === 'poll') {
     const ended = recorder.onPoll();
     const poll = async (transaction: Transaction): Promise<string> => {
-      requireRecent(inner, transaction.nowMs);
-      return handler.answer(inner, toCall(services, transaction, callerId), disconnected());
+      const { nowMs } = transaction;
+      requireRecent(inner, nowMs);
+      const signal = disconnected();
+      const answerPoll = () => handler.answer(inner, toCall(services, transaction, callerId), signal);
+      return services.polls.answerOnce({ inner, callerId, payload, nowMs }, signal, answerPoll);
     };
     return await transactor.read(poll).finally(ended);
   }

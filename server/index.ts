@@ -1,6 +1,7 @@
 import { type Logger, pino } from 'pino';
 import { isLoopback } from '../colony/address.ts';
 import { toError, UserError } from '../colony/errors.ts';
+import { createAnsweredPolls } from './answered-polls.ts';
 import { createApiRoute } from './api.ts';
 import { type BlobOptions, type Blobs, openBlobs } from './blobs/index.ts';
 import { createBodyReader } from './body.ts';
@@ -248,6 +249,7 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     recorder: operations.recorder,
     rates: createRateLimiter(options.rates ?? {}, (id) => isKnownId(database, id)),
     scheduler,
+    polls: createAnsweredPolls(clock()),
     signers,
     channels,
     presence: createPresence(clock),
@@ -328,7 +330,7 @@ function requireProtectedAddress(host: string, { tls, allowInsecure = false }: S
 }
 
 function startSweeping({ services, blobs }: Parts, options: ServerOptions): () => void {
-  const { transactor, presence, scheduler, channels, log } = services;
+  const { transactor, presence, scheduler, polls, channels, log } = services;
   const staleAfterMs = (options.staleExecutorSeconds ?? DEFAULT_STALE_EXECUTOR_SECONDS) * 1000;
   // With a clock of somebody's own there is none that it could be compared with.
   const steadyClock = options.steadyClock ?? options.clock ?? (() => performance.now());
@@ -338,7 +340,10 @@ function startSweeping({ services, blobs }: Parts, options: ServerOptions): () =
   const sweepAll = async (): Promise<void> => {
     let isMore = await transactor.write((transaction) => {
       const jumpMs = jumps.look(transaction.nowMs);
-      if (jumpMs !== 0) log.warn({ jumpMs }, 'the clock was set; executors get their full time again');
+      if (jumpMs !== 0) {
+        log.warn({ jumpMs }, 'the clock was set; executors get their full time again');
+        polls.restart(transaction.nowMs);
+      }
       const isMoreExpired = sweep(transaction, presence, { staleAfterMs, isWaiting, jumpMs });
       blobs.sweep(transaction);
       channels.sweep(transaction);

@@ -113,3 +113,5 @@ export const MAX_FRAME_BYTES = 64 * 1024;
 export const DEFAULT_STALE_EXECUTOR_SECONDS = 600;
 /** For so long an identical request with a nonce is answered with the first one's answer instead of being done again. */
 export const REPEAT_WINDOW_MS = 10 * 60 * 1000;
+/** So many polls with a nonce are remembered as answered: as many as one server answers within the window, in 16 MB. */
+export const MAX_REMEMBERED_POLLS = 2 ** 20;

@@ -9,7 +9,7 @@ import type { Transaction } from './transaction.ts';
  * nobody can replay them. Only requests that change something and carry a `nonce` in their inner JSON take part: without
  * one, identical bytes can also mean "once more", as with the official command line, whose signatures are deterministic.
  * A request that also says when it was issued (`issuedat`) is refused outside the window around that moment, so that
- * nobody can ever have it executed a second time.
+ * nobody can ever have it executed a second time. Polls are remembered in `answered-polls.ts`.
  */
 
 const MAX_NONCE_CHARACTERS = 128;
@@ -18,9 +18,13 @@ const RETENTION_MS = 2 * REPEAT_WINDOW_MS + 1000;
 
 /** What identifies a request, or undefined when it carries no nonce. */
 export function digestOf(inner: WireRequest, callerId: string, payload: string): string | undefined {
-  const { nonce } = inner;
-  if (typeof nonce !== 'string' || nonce === '' || nonce.length > MAX_NONCE_CHARACTERS) return undefined;
+  if (!isNonce(inner.nonce)) return undefined;
   return createHash('sha256').update(`${callerId}.${payload}`).digest('hex');
+}
+
+/** Whether a value makes the request that carries it one of a kind. */
+export function isNonce(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= MAX_NONCE_CHARACTERS;
 }
 
 /**

@@ -1,0 +1,141 @@
+import { createHash } from 'node:crypto';
+import type { WireRequest } from './handler.ts';
+import { MAX_REMEMBERED_POLLS, REPEAT_WINDOW_MS } from './limits.ts';
+import { NumberSet } from './number-set.ts';
+import { Refusal } from './refusal.ts';
+import { isNonce } from './repeats.ts';
+
+/**
+ * At most once for polls: a signed poll with a `nonce` is answered once, so whoever has recorded it gets no work by sending
+ * it again. It counts as answered when it was given work or told that there is none; one whose client went away before may be
+ * sent again, byte for byte the same.
+ *
+ * All of it is in memory: work is given out too often to write down for which poll. So a poll that says when it was
+ * issued is refused when that was before the server started, or before its clock was set.
+ */
+export interface AnsweredPolls {
+  /**
+   * Answers a poll, unless it was answered before. While the same bytes still wait, their repetition waits to hear what
+   * becomes of them.
+   *
+   * @param payload as it was signed
+   * @param disconnected fires when the answer does not reach its client
+   * @throws Refusal 400 for a repetition, or a poll from before the start; else what `answer` throws
+   */
+  answerOnce(poll: SignedPoll, disconnected: AbortSignal, answer: () => Promise<string>): Promise<string>;
+  /** Forgets all, and refuses what was issued before. */
+  restart(nowMs: number): void;
+}
+
+/** A poll, as it came. */
+export interface SignedPoll {
+  readonly inner: WireRequest;
+  readonly callerId: string;
+  readonly payload: string;
+  /** When it came, in milliseconds since 1970. */
+  readonly nowMs: number;
+}
+
+const MINUTE_MS = 60_000;
+/** What tells whoever asked that there is nothing: none in time, or assignment is paused. */
+const EMPTY_HANDED: ReadonlySet<number> = new Set([404, 408, 503]);
+
+/** Polls whose time ends in the same minute: after it they are refused in any case. */
+interface Generation {
+  readonly keys: NumberSet;
+  readonly endMinute: number;
+}
+
+/** @param nowMs when the server started, in milliseconds since 1970 */
+export function createAnsweredPolls(nowMs: number, capacity = MAX_REMEMBERED_POLLS): AnsweredPolls {
+  let startMs = nowMs;
+  const generations = new Map<number, Generation>();
+  /** Those that wait for their answer; resolves when they have got it, or never will. */
+  const open = new Map<number, Promise<void>>();
+  const isAnswered = (key: number, poll: SignedPoll): boolean => {
+    // What says when it was issued can only be in one of them.
+    if (typeof poll.inner.issuedat === 'number') return generations.get(endMinuteOf(poll))?.keys.has(key) === true;
+    return [...generations.values()].some(({ keys }) => keys.has(key));
+  };
+  const remember = (key: number, poll: SignedPoll): NumberSet => {
+    const endMinute = endMinuteOf(poll);
+    let generation = generations.get(endMinute);
+    if (generation === undefined) {
+      generation = { keys: new NumberSet(), endMinute };
+      generations.set(endMinute, generation);
+      // A clock that is set by less than a minute is not noticed.
+      dropBefore(generations, Math.floor(poll.nowMs / MINUTE_MS) - 1);
+    }
+    generation.keys.add(key);
+    dropBeyond(generations, capacity);
+    return generation.keys;
+  };
+  const settle = async (key: number, poll: SignedPoll, disconnected: AbortSignal, answer: () => Promise<string>) => {
+    const answered = (): void => {
+      if (disconnected.aborted) return;
+      const keys = remember(key, poll);
+      disconnected.addEventListener('abort', () => keys.delete(key), { once: true });
+    };
+    try {
+      const reply = await answer();
+      answered();
+      return reply;
+    } catch (thrown) {
+      if (thrown instanceof Refusal && EMPTY_HANDED.has(thrown.status)) answered();
+      throw thrown;
+    }
+  };
+  return {
+    async answerOnce(poll, disconnected, answer) {
+      if (!isNonce(poll.inner.nonce)) return answer();
+      requireIssuedSince(startMs, poll.inner);
+      const key = keyOf(poll);
+      for (let other = open.get(key); other !== undefined; other = open.get(key)) await other;
+      if (isAnswered(key, poll)) throw repeated();
+      const settled = settle(key, poll, disconnected, answer);
+      open.set(key, settled.then(ignore, ignore));
+      return settled.finally(() => open.delete(key));
+    },
+    restart(atMs) {
+      startMs = atMs;
+      generations.clear();
+    },
+  };
+}
+
+function ignore(): void {}
+
+/** The minute in which a poll begins to be refused for its age; one that does not say when it was issued counts from its arrival. */
+function endMinuteOf({ inner: { issuedat }, nowMs }: SignedPoll): number {
+  return Math.floor(((typeof issuedat === 'number' ? issuedat : nowMs) + REPEAT_WINDOW_MS) / MINUTE_MS);
+}
+
+/** Two different polls have the same key once in about 2^53 pairs; then one of them has to be signed anew. */
+function keyOf({ callerId, payload }: SignedPoll): number {
+  const digest = createHash('sha256').update(callerId).update(payload).digest();
+  // Zero marks a free place.
+  return digest.readUIntBE(0, 6) * 16 + (digest.readUInt8(6) % 16) + 1;
+}
+
+function dropBefore(generations: Map<number, Generation>, minute: number): void {
+  for (const { endMinute } of generations.values()) if (endMinute < minute) generations.delete(endMinute);
+}
+
+/** Where more are answered within the window than can be remembered, those that end first are forgotten. */
+function dropBeyond(generations: Map<number, Generation>, capacity: number): void {
+  let count = 0;
+  for (const { keys } of generations.values()) count += keys.size;
+  if (count > capacity && generations.size > 1) generations.delete(Math.min(...generations.keys()));
+}
+
+function requireIssuedSince(startMs: number, { issuedat }: WireRequest): void {
+  if (typeof issuedat !== 'number' || issuedat >= startMs) return;
+  throw new Refusal(
+    400,
+    `The poll was issued before the server started, or before its clock was set: expected issuedat from ${startMs} on (milliseconds since 1970), got ${issuedat}; sign a new one, and check the clocks of client and server if that is refused, too`,
+  );
+}
+
+function repeated(): Refusal {
+  return new Refusal(400, 'The poll was answered before: expected a nonce that was not used yet; sign a new one');
+}
