@@ -1,8 +1,7 @@
 import type { Process, ProcessState } from '../../colony/messages/processes.ts';
 import { UserError } from '../../colony/errors.ts';
-import { decodeMessage } from '../../executors/regression/messages.ts';
-import { findStop, Stopped } from '../../executors/regression/outputs.ts';
 import { readPredictionRequest } from '../../executors/regression/prediction/request.ts';
+import { readStop, type Stopped } from '../../executors/regression/outputs.ts';
 import { readTraining, type Training } from '../../executors/regression/training.ts';
 import { labelOfRun } from '../../workflows/vertical-regression/builder.ts';
 import type { Connection } from '../framework/context.ts';
@@ -91,9 +90,8 @@ function submissionOf({ submissionTime }: Process): number {
 
 /** How many iterations were done, and why there were no more. */
 function progressOf(done: readonly Process[]): Pick<RunStatus, 'iterations' | 'stopped'> {
-  const stop = findStop(done.filter(isOpening).flatMap(textsOf));
-  const stopped = stop === undefined ? undefined : decodeMessage(Stopped, stop);
-  const opened = done.filter((process) => isOpening(process) && findStop(textsOf(process)) === undefined);
+  const stopped = readStop(done.filter(isOpening).flatMap(textsOf));
+  const opened = done.filter((process) => isOpening(process) && readStop(textsOf(process)) === undefined);
   const resumed = done.filter(({ spec }) => spec.nodeName.startsWith('resume-'));
   const counts = [...opened.map((process) => 1 + iterationOf(process)), ...resumed.map(iterationOf)];
   return { iterations: stopped?.iteration ?? Math.max(0, ...counts), stopped: stopped?.reason };

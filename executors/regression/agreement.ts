@@ -216,7 +216,8 @@ export function openSigned(message: string, pinnedId: string, label: string): st
   );
 }
 
-function signerOf(text: string, signature: string): string | undefined {
+/** Whose signature this is; undefined where it is none. */
+export function signerOf(text: string, signature: string): string | undefined {
   try {
     return recoverId(text, signature);
   } catch {

@@ -9,10 +9,11 @@ import { halfOf, join, seedsOf } from './daemons/feature-setup.ts';
 import { functionsOf, ofRequest } from './daemons/functions.ts';
 import { NO_NEW_ROWS, type NewRowsSource } from './daemons/new-rows.ts';
 import { featurePredictions } from './daemons/prediction-functions.ts';
+import { statementBy } from './daemons/statements.ts';
 import { type PartyTable, readTableForRun } from './daemons/table.ts';
 import { encodeMessage } from './messages.ts';
 import { refusal } from './refusal.ts';
-import { Survey, type TrainingRequest } from './training.ts';
+import { requestDigest, Survey, type TrainingRequest } from './training.ts';
 
 /**
  * A feature party's daemon: it holds columns, and gets its own coefficients.
@@ -24,7 +25,7 @@ import { Survey, type TrainingRequest } from './training.ts';
 export function defineFeatureParty(desk: Desk, table: PartyTable, newRows: NewRowsSource = NO_NEW_ROWS) {
   const turns = new Turns();
   const runs = new FeatureRuns(desk, table);
-  const { ofTraining, ofIteration, ofRound } = functionsOf(turns, (training, tools) => {
+  const { ofTraining, ofIteration, ofTurn, ofRound } = functionsOf(turns, (training, tools) => {
     requireRole(desk, training, 'feature');
     return runs.open(training, tools);
   });
@@ -43,7 +44,7 @@ export function defineFeatureParty(desk: Desk, table: PartyTable, newRows: NewRo
       regression_gradient: ofRound('Computes an own masked gradient under encryption', gradient),
       regression_open: ofRound('Gives parts of the decryption of masked gradients', open),
       regression_resume: ofIteration('Says again what was opened last', resume),
-      regression_stand: ofIteration('Says where this party stands', stand),
+      regression_stand: ofTurn('Says where this party stands', stand),
       regression_finish: ofIteration('Does the last step and keeps own coefficients', finish),
       regression_predict: ofIteration('Encrypts own part of predictions for rows held out', predict),
       regression_open_loss: ofIteration('Gives a part of the decryption of the last loss', openLastLoss),
@@ -65,9 +66,11 @@ async function survey(desk: Desk, table: PartyTable, request: TrainingRequest, {
     throw refusal('WRONG_PARTY', `survey: expected ${desk.name} among the feature parties of the request, it is not`);
   }
   requireAcceptable(desk, request);
-  desk.peers.requireListed([request.label, ...request.features].filter((name) => name !== desk.name));
+  const others = [request.label, ...request.features, request.aggregator].filter((name) => name !== desk.name);
+  desk.peers.requireListed(others);
   requireFreshName(desk, request);
   const { rowCount, idsDigest, columns } = await readTableForRun(table, signal);
   const facts = { party: desk.name, rows: rowCount, idsDigest, columns: columns.length };
-  return encodeMessage(Survey, { v: 1, kind: 'survey', ...facts });
+  const said = encodeMessage(Survey, { v: 1, kind: 'survey', ...facts });
+  return statementBy(desk, requestDigest(request), { about: 'survey' }, said);
 }

@@ -4,15 +4,16 @@ import { keepAsLabel } from './daemons/additive-setup.ts';
 import { type CallTools, type Desk, requireAcceptable, requireFreshName, requireRole, Turns } from './daemons/desk.ts';
 import { functionsOf, ofRequest } from './daemons/functions.ts';
 import { openGradients, powers, report } from './daemons/label-rounds.ts';
-import { joinAsHolder, labelHalf, LabelRuns, makeKey, resumeLabels } from './daemons/label-run.ts';
+import { joinAsHolder, labelHalf, LabelRuns, makeKey, resumeLabels, sayLabels } from './daemons/label-run.ts';
 import { begin, proceed, restart, start } from './daemons/sequence.ts';
 import { NO_NEW_ROWS, type NewRowsSource } from './daemons/new-rows.ts';
 import { labelPredictions } from './daemons/prediction-functions.ts';
+import { statementBy } from './daemons/statements.ts';
 import { type PartyTable, readTableForRun } from './daemons/table.ts';
 import { encodeMessage } from './messages.ts';
 import { refusal } from './refusal.ts';
 import { requireClasses } from './scaling.ts';
-import { Survey, type TrainingRequest } from './training.ts';
+import { requestDigest, Survey, type TrainingRequest } from './training.ts';
 
 /**
  * The label party's daemon: it holds the labels, submits the workflows of its runs, and gets the loss curve and the
@@ -42,7 +43,8 @@ export function defineLabelParty(desk: Desk, table: PartyTable, newRows: NewRows
       regression_key: ofTraining('Draws the key of a run', makeKey),
       regression_half: ofTraining('Says the public half of a key of this run', labelHalf),
       regression_join: ofTraining('Stores a share of the key', joinAsHolder),
-      regression_begin: ofTraining('Encrypts the labels, and submits the first block', begin),
+      regression_labels: ofTraining('Encrypts the labels', sayLabels),
+      regression_begin: ofTraining('Submits the first block', begin),
       regression_resume: ofIteration('Says again what was opened last', resumeLabels),
       regression_powers: ofRound('Encrypts powers of padded predictions', powers),
       regression_open: ofRound('Opens masked gradients', openGradients),
@@ -64,9 +66,11 @@ async function survey(desk: Desk, table: PartyTable, request: TrainingRequest, {
     throw refusal('WRONG_PARTY', `survey: expected ${desk.name} as the label party of the request, it is not`);
   }
   requireAcceptable(desk, request);
-  desk.peers.requireListed(request.features);
+  desk.peers.requireListed([...request.features, request.aggregator]);
   requireFreshName(desk, request);
   const { rowCount, idsDigest, columns } = await readTableForRun(table, signal);
   if (columns[0] !== undefined) requireClasses(request, columns[0]);
-  return encodeMessage(Survey, { v: 1, kind: 'survey', party: desk.name, rows: rowCount, idsDigest, columns: 0 });
+  const facts = { party: desk.name, rows: rowCount, idsDigest, columns: 0 };
+  const said = encodeMessage(Survey, { v: 1, kind: 'survey', ...facts });
+  return statementBy(desk, requestDigest(request), { about: 'survey' }, said);
 }

@@ -148,6 +148,23 @@ export const SignedMessage = z.strictObject({
 /** @see {@link SignedMessage} */
 export type SignedMessage = z.output<typeof SignedMessage>;
 
+/** What a process ends with: a text, whose place in a training is signed with it. */
+export const StatementMessage = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal('statement'),
+  /** Digest of the training, or of the request for one. */
+  training: KeyId,
+  /** What the text is. */
+  about: z.string().max(64),
+  iteration: z.int().min(0),
+  attempt: z.int().min(0),
+  party: z.string().max(64),
+  text: z.string().max(2 ** 26),
+  signature: z.string().regex(/^[0-9a-f]{130}$/),
+});
+/** @see {@link StatementMessage} */
+export type StatementMessage = z.output<typeof StatementMessage>;
+
 /** The JSON text of a message. */
 export function encodeMessage<Codec extends z.ZodType>(codec: Codec, message: z.output<Codec>): string {
   return JSON.stringify(z.encode(codec, message));

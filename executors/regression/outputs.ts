@@ -8,6 +8,7 @@ import {
   OpeningMessage,
   PartialMessage,
   ProgressMessage,
+  StatementMessage,
 } from './messages.ts';
 import type { CiphertextMessage } from './messages.ts';
 import { refusal } from './refusal.ts';
@@ -61,6 +62,30 @@ export const OpenOutput = z.strictObject({
 /** @see {@link OpenOutput} */
 export type OpenOutput = z.output<typeof OpenOutput>;
 
+/** The label party's E0, which all others hold it to. */
+export const LabelsOutput = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal('labels'),
+  /** Texts of E0, one for each batch. */
+  labels: z.array(z.string()),
+  /** How often it had encrypted its labels before. */
+  labelsVersion: z.int().min(0),
+});
+/** @see {@link LabelsOutput} */
+export type LabelsOutput = z.output<typeof LabelsOutput>;
+
+/** Labels and predictions, added; and which labels these were. */
+export const AggregateOutput = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal('aggregate'),
+  /** SHA-256 of the text of E0 that was added; null where none is. */
+  labels: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable(),
+  sum: z.string(),
+});
+
 /** What a block begins with: what the block before has opened, and the label party's labels. */
 export const ResumeOutput = z.strictObject({
   v: z.literal(1),
@@ -69,6 +94,8 @@ export const ResumeOutput = z.strictObject({
   key: z.string(),
   /** Texts of E0, one for each batch; none from others than the label party. */
   labels: z.array(z.string()),
+  /** How often the label party had encrypted its labels before. */
+  labelsVersion: z.int().min(0),
   /** In mode `additive`: every feature party's key as it was signed. */
   keys: z.array(z.string()).optional(),
   opened: OpenOutput.nullable(),
@@ -140,9 +167,18 @@ export const StandOutput = z.strictObject({
 /** A party is ready. */
 export const ReadyOutput = z.strictObject({ v: z.literal(1), kind: z.literal('ready'), party: z.string() });
 
-/** The marker that everything has stopped, if one of these texts is it. */
-export function findStop(texts: readonly string[]): string | undefined {
-  return texts.find((text) => text.startsWith('{"v":1,"kind":"stopped"'));
+/** Whether a text is the marker that everything has stopped. */
+export function isStop(text: string): boolean {
+  return text.startsWith('{"v":1,"kind":"stopped"');
+}
+
+/** The marker in what processes ended with, for those who only look on: signatures are not checked. */
+export function readStop(outputs: readonly string[]): Stopped | undefined {
+  for (const output of outputs) {
+    const said = output.startsWith('{"v":1,"kind":"statement"') ? decodeMessage(StatementMessage, output).text : '';
+    if (isStop(said)) return decodeMessage(Stopped, said);
+  }
+  return undefined;
 }
 
 /** The text of a marker. */
@@ -155,12 +191,6 @@ export function stopReason(outputs: readonly Pick<GradientOutput, 'progress'>[])
   const progress = outputs.map((output) => output.progress);
   if (progress.some((said) => said?.diverged === true)) return 'diverged';
   return progress.length > 0 && progress.every((said) => said?.converged === true) ? 'converged' : undefined;
-}
-
-/** What openers gave, whether it comes from a block's begin or from the iteration before. */
-export function readOpened(text: string): OpenOutput | null {
-  if (text.startsWith('{"v":1,"kind":"opened"')) return decodeMessage(OpenOutput, text);
-  return decodeMessage(ResumeOutput, text).opened;
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   startFeatureParty,
   startLabelParty,
 } from '../../executors/regression/daemon.ts';
+import { decodeMessage, StatementMessage } from '../../executors/regression/messages.ts';
 import { surveyWorkflow } from '../../workflows/vertical-regression/builder.ts';
 import { TrainingRequest } from '../../executors/regression/training.ts';
 import { startTestColony, type TestColony } from './test-colony.ts';
@@ -60,6 +61,11 @@ export function parseThetas(text: string): { name: string; theta: number; sum: n
       const [, name = '', theta, sum] = /^(\S+) (\S+)\[(\S+)\]$/.exec(line) ?? [];
       return { name, theta: Number(theta), sum: Number(sum) };
     });
+}
+
+/** What a process has said, without its signature. */
+export function saidBy({ output }: Pick<Process, 'output'>): string {
+  return decodeMessage(StatementMessage, String(output[0])).text;
 }
 
 /** Sets a stage. */

@@ -35,7 +35,10 @@ export function surveyWorkflow(cast: Cast, request: string): FunctionSpec[] {
   return specsOf(cast, [...surveys, start]);
 }
 
-/** Keys and seeds: halves of all who share secrets, then seeds, key and shares, then everybody stores what is theirs. */
+/**
+ * Keys and seeds: halves of all who share secrets, then seeds, key and shares, then the encrypted labels, then everybody
+ * stores what is theirs.
+ */
 export function setupWorkflow(graph: TrainingGraph): FunctionSpec[] {
   if (graph.isAdditive) return additiveSetup(graph);
   const { label, features, training, hasDealer, aggregator } = graph;
@@ -50,11 +53,18 @@ export function setupWorkflow(graph: TrainingGraph): FunctionSpec[] {
   // Where nobody holds the key there is nobody to hide predictions from.
   const seeds = hasDealer ? [] : [node('seeds', 'regression_seeds', first, halfNames, kwargs)];
   const known = ['key', ...halfNames, ...seeds.map(({ name }) => name)];
-  const joins = [...features, ...(hasDealer ? [label] : [])].map((party) =>
+  // Where there is a dealer, the label party has the key only when it has joined.
+  const labelJoins = (hasDealer ? [label] : []).map((party) =>
     node(`join-${party}`, 'regression_join', party, known, kwargs),
   );
-  const begin = node('begin', 'regression_begin', label, ['key', ...joins.map(({ name }) => name)], kwargs);
-  return specsOf(graph, [...halves, key, ...seeds, ...joins, begin]);
+  const keySource = labelJoins[0]?.name ?? 'key';
+  const labels = node('labels', 'regression_labels', label, [keySource], kwargs);
+  const joins = features.map((party) =>
+    node(`join-${party}`, 'regression_join', party, [...known, labels.name], kwargs),
+  );
+  const ready = [...joins, ...labelJoins].map(({ name }) => name);
+  const begin = node('begin', 'regression_begin', label, ready, kwargs);
+  return specsOf(graph, [...halves, key, ...seeds, ...labelJoins, labels, ...joins, begin]);
 }
 
 /** Some iterations. Everybody first repeats what the last one opened, so that nobody depends on an earlier workflow. */

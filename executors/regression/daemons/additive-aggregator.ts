@@ -7,6 +7,7 @@ import { partiesOf } from '../parameters.ts';
 import { refusal } from '../refusal.ts';
 import type { OpenRun } from './additive-keys.ts';
 import type { CallTools } from './desk.ts';
+import { expectAll, openStatements, statement } from './statements.ts';
 
 /**
  * Multiplies what the holders of shares computed for each feature party; no key opens it here.
@@ -21,8 +22,15 @@ export async function sumProducts(
 ): Promise<string> {
   const { desk, training } = run;
   const { parameters } = training;
-  const { keys = [] } = decodeMessage(ResumeOutput, inputs[0] ?? '');
-  const products = productsByHolder(run, inputs.slice(1));
+  // With one feature party only the label party has something to multiply.
+  const holders = parameters.features.length < 2 ? [parameters.label] : partiesOf(parameters);
+  const expected = [
+    { about: 'resumed', party: parameters.label } as const,
+    ...expectAll(holders, { about: 'product', ...turn }),
+  ];
+  const [resumed = '', ...said] = await openStatements(run, inputs, expected, signal);
+  const { keys = [] } = decodeMessage(ResumeOutput, resumed);
+  const products = productsByHolder(run, said);
   const vectors: string[] = [];
   for (const [index, { name: owner }] of parameters.features.entries()) {
     const publicKey = await desk.keys.read(desk, training, keys[index] ?? '', signal, owner);
@@ -32,7 +40,8 @@ export async function sumProducts(
     const sum = await gradientSumRound({ parameters, publicKey }, turn, owner, messages, { signal });
     vectors.push(await vectorText(blobs, sum, signal));
   }
-  return encodeMessage(VectorsOutput, { v: 1, kind: 'vectors', vectors });
+  const output = encodeMessage(VectorsOutput, { v: 1, kind: 'vectors', vectors });
+  return statement(run, { about: 'gradient-sum', ...turn }, output);
 }
 
 /** Texts by holder and owner. */

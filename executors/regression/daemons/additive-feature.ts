@@ -20,6 +20,7 @@ import { catchUp } from './feature-rounds.ts';
 import { type FeatureRun, recall } from './feature-run.ts';
 import { writeCoefficients } from './feature-results.ts';
 import type { FeatureMemory } from './memory.ts';
+import { expectFeatures, openStatements, statement } from './statements.ts';
 
 /** The iterations of mode `additive` as a feature party sees them. Each function may be called again and says the same. */
 
@@ -53,15 +54,17 @@ export async function mask(run: FeatureRun, turn: Turn, inputs: readonly string[
   await run.store.commit(memory, [{ context, iteration: turn.iteration, fingerprint }]);
   const about = await reportStep(party, memory, tools);
   const forward = await maskedText(message, tools.blobs, tools.signal);
-  return encodeMessage(MaskedOutput, { v: 1, kind: 'masked-predictions', ...about, forward });
+  const output = encodeMessage(MaskedOutput, { v: 1, kind: 'masked-predictions', ...about, forward });
+  return statement(run, { about: 'forward', ...turn }, output);
 }
 
 function arriveAt(
   run: FeatureRun,
   iteration: number,
   inputs: readonly string[],
-  { blobs, signal }: CallTools,
+  tools: CallTools,
 ): Promise<FeatureMemory> {
+  const { blobs, signal } = tools;
   const place = run.training.parameters.features.findIndex(({ name }) => name === run.desk.name);
   const step = (
     party: AdditiveParty,
@@ -72,7 +75,7 @@ function arriveAt(
     const sum = opened[0]?.sums?.[place] ?? '';
     return additiveStepRound(party, memory.feature, turn, openCiphertexts(blobs, sum, signal), { signal });
   };
-  return catchUp(run, iteration, inputs, (memory) => partyOf(run, memory), step);
+  return catchUp(run, iteration, inputs, (memory) => partyOf(run, memory), step, tools);
 }
 
 /** What this party says of its last step: whether it converged, and its part of the loss before it. */
@@ -96,6 +99,7 @@ export async function multiplyAsFeature(
 ): Promise<string> {
   const memory = await recall(run);
   requireTurn(memory.feature, turn);
+  await openStatements(run, inputs, [{ about: 'forward', party: run.desk.name, ...turn }], tools.signal);
   const party = await partyOf(run, memory);
   return multiply(run, turn, featureShares(party, turn), tools);
 }
@@ -111,14 +115,15 @@ export async function finishMasked(
   const party = await partyOf(run, memory);
   writeCoefficients(run, memory.feature.theta);
   const about = await reportStep(party, memory, tools);
-  return encodeMessage(FinishOutput, { v: 1, kind: 'finished', ...about, lossPartial: null });
+  const output = encodeMessage(FinishOutput, { v: 1, kind: 'finished', ...about, lossPartial: null });
+  return statement(run, { about: 'finished', iteration }, output);
 }
 
 /** This party's part of the predictions for the rows that were held out, by the coefficients of where it is. */
 export async function predictMasked(
   run: FeatureRun,
   request: number,
-  _inputs: readonly string[],
+  inputs: readonly string[],
   { blobs, signal }: CallTools,
 ): Promise<string> {
   const memory = await recall(run);
@@ -126,7 +131,8 @@ export async function predictMasked(
   const columns = prepareNewRows(party.parameters, run.prepared, run.heldOut);
   const turn = { iteration: request, attempt: 0 };
   requireTurn(memory.feature, turn);
+  await openStatements(run, inputs, expectFeatures(run, { about: 'finished', iteration: request }), signal);
   const { state, message } = maskedPredictRound(party, memory.feature, turn, columns);
   await run.store.commit({ ...memory, feature: state });
-  return maskedText(message, blobs, signal);
+  return statement(run, { about: 'prediction', ...turn }, await maskedText(message, blobs, signal));
 }

@@ -8,7 +8,6 @@ import {
   FinishOutput,
   MaskedOutput,
   OpenOutput,
-  ReadyOutput,
   ResumeOutput,
   stopReason,
   stopText,
@@ -18,10 +17,11 @@ import { heldOutRows } from '../training.ts';
 import { keysOfRun, pairSeedsOf } from './additive-keys.ts';
 import { multiply } from './additive-products.ts';
 import type { CallTools } from './desk.ts';
-import { appendLoss, publishMetrics } from './label-rounds.ts';
+import { appendLoss, publishMetrics, reportedText } from './label-rounds.ts';
 import { forgetSecrets, type LabelRun, recallLabels } from './label-run.ts';
 import type { LabelMemory } from './memory.ts';
 import { hasOpened, openingBefore, standOf, withOpening } from './openings.ts';
+import { expectFeatures, openStatements, statement } from './statements.ts';
 
 /** The iterations of mode `additive` as the label party sees them. Each function may be called again and says the same. */
 
@@ -32,14 +32,17 @@ export async function multiplyAsLabel(
   inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
-  const outputs = inputs.map((text) => decodeMessage(MaskedOutput, text));
+  const expected = expectFeatures(run, { about: 'forward', ...turn });
+  const texts = await openStatements(run, inputs, expected, tools.signal);
+  const outputs = texts.map((text) => decodeMessage(MaskedOutput, text));
   const reason = stopReason(outputs);
   const known = await recallLabels(run);
-  if (known.stopped !== null) return stopText(known.stopped, standOf(known));
+  const sayStop = (text: string): string => statement(run, { about: 'product', ...turn }, text);
+  if (known.stopped !== null) return sayStop(stopText(known.stopped, standOf(known)));
   const memory = hasOpened(known, turn) ? known : await recordLoss(run, known, turn.iteration, outputs, tools);
   if (reason !== undefined) {
     await run.store.commit({ ...memory, stopped: reason });
-    return stopText(reason, turn.iteration);
+    return sayStop(stopText(reason, turn.iteration));
   }
   const { blobs, signal } = tools;
   const forwards = outputs.map(({ forward }) => openMasked(forward, blobs, signal));
@@ -70,9 +73,16 @@ async function recordLoss(
 }
 
 /** Keeps the sums of all gradients before anybody steps with them: a run that breaks goes on from here. */
-export async function keepSums(run: LabelRun, turn: Turn, inputs: readonly string[]): Promise<string> {
+export async function keepSums(
+  run: LabelRun,
+  turn: Turn,
+  inputs: readonly string[],
+  { signal }: CallTools,
+): Promise<string> {
   const memory = await recallLabels(run);
-  const { vectors } = decodeMessage(VectorsOutput, inputs[0] ?? '');
+  const expected = [{ about: 'gradient-sum', party: run.training.aggregator, ...turn }] as const;
+  const [sums = ''] = await openStatements(run, inputs, expected, signal);
+  const { vectors } = decodeMessage(VectorsOutput, sums);
   const text = encodeMessage(OpenOutput, {
     v: 1,
     kind: 'opened',
@@ -82,21 +92,23 @@ export async function keepSums(run: LabelRun, turn: Turn, inputs: readonly strin
     sums: vectors,
   });
   await run.store.commit({ ...memory, ...withOpening(memory, turn, text) });
-  return text;
+  return statement(run, { about: 'opening', ...turn }, text);
 }
 
 /** Says again what was kept last, and everybody's keys, for the block that begins. */
 export async function resumeSums(run: LabelRun, iteration: number): Promise<string> {
   const memory = await recallLabels(run);
   const { keys } = await keysOfRun(run);
-  return encodeMessage(ResumeOutput, {
+  const output = encodeMessage(ResumeOutput, {
     v: 1,
     kind: 'resumed',
     key: '',
     labels: [],
+    labelsVersion: 0,
     keys: run.training.parameters.features.flatMap(({ name }) => keys[name] ?? []),
     opened: openingBefore(memory, iteration),
   });
+  return statement(run, { about: 'resumed', iteration }, output);
 }
 
 /**
@@ -110,20 +122,25 @@ export async function reportMasked(
   inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
-  const ready = encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: run.desk.name });
-  if ((await run.store.load())?.finished === true) return ready;
+  const reported = reportedText(run, iteration);
+  if ((await run.store.load())?.finished === true) return reported;
   const { parameters, totalRows, holdoutEvery } = run.training;
   const finished = parameters.features.length;
-  const reports = inputs.slice(0, finished).map((text) => decodeMessage(FinishOutput, text));
+  const expected = [
+    ...expectFeatures(run, { about: 'finished', iteration }),
+    ...(holdoutEvery > 0 ? expectFeatures(run, { about: 'prediction', iteration }) : []),
+  ];
+  const texts = await openStatements(run, inputs, expected, tools.signal);
+  const reports = texts.slice(0, finished).map((text) => decodeMessage(FinishOutput, text));
   const memory = await recordLoss(run, await recallLabels(run), iteration, reports, tools);
   await run.store.commit(memory);
   const { blobs, signal } = tools;
-  const parts = inputs.slice(finished).map((text) => openMasked(text, blobs, signal));
+  const parts = texts.slice(finished).map((text) => openMasked(text, blobs, signal));
   if (parts.length > 0) {
     const rows = heldOutRows(totalRows, holdoutEvery);
     const turn = { iteration, attempt: 0 };
     publishMetrics(run, await additivePredictionRound(partyOf(run, memory), turn, rows, parts, { signal }));
   }
   await forgetSecrets(run);
-  return ready;
+  return reported;
 }

@@ -7,6 +7,7 @@ import type { RunKey } from '../streams.ts';
 import { keysOfRun, type OpenRun } from './additive-keys.ts';
 import { openRows } from './additive-rows.ts';
 import type { CallTools } from './desk.ts';
+import { statement } from './statements.ts';
 
 /** A holder's share on the rows of every feature party but itself: texts in the order of the parties. */
 export async function multiply(run: OpenRun, turn: Turn, shares: Uint8Array, tools: CallTools): Promise<string> {
@@ -19,7 +20,11 @@ export async function multiply(run: OpenRun, turn: Turn, shares: Uint8Array, too
     const product = await productRound(training.parameters, turn, desk.name, rows, shares, { signal });
     vectors.push(await vectorText(tools.blobs, product, signal));
   }
-  return encodeMessage(VectorsOutput, { v: 1, kind: 'vectors', vectors });
+  return statement(
+    run,
+    { about: 'product', ...turn },
+    encodeMessage(VectorsOutput, { v: 1, kind: 'vectors', vectors }),
+  );
 }
 
 async function ownerKey(run: OpenRun, owner: string, { signal }: CallTools): Promise<RunKey> {

@@ -4,14 +4,15 @@ import { primesOf } from '../../../crypto/paillier/keys.ts';
 import { rowsRound } from '../additive/rows.ts';
 import { keyText } from '../agreement.ts';
 import { decodeMessage, encodeMessage } from '../messages.ts';
-import { ReadyOutput, RowsOutput, vectorText } from '../outputs.ts';
+import { RowsOutput, vectorText } from '../outputs.ts';
 import type { RunParameters } from '../parameters.ts';
 import { type AdditiveKeys, keyStoreOf, type OpenRun, privateKeyOf, recallKeys } from './additive-keys.ts';
 import { digestOfRows, keepRows } from './additive-rows.ts';
 import type { CallTools, Desk } from './desk.ts';
 import { type FeatureRun, recall } from './feature-run.ts';
-import { pairTextsOf } from './feature-setup.ts';
+import { pairTextsOf, readyText } from './feature-setup.ts';
 import { type LabelRun, recallLabels } from './label-run.ts';
+import { expectFeatures, openStatements, statement } from './statements.ts';
 
 /** The set-up of a run in mode `additive`. */
 
@@ -25,7 +26,8 @@ export async function rows(run: FeatureRun, _inputs: readonly string[], tools: C
   if (keys.own === null) await store.commit({ ...keys, own });
   const text = own.rows ?? (await encryptRows(run, own, tools));
   if (own.rows === null) await store.commit({ ...keys, own: { ...own, rows: text } });
-  return encodeMessage(RowsOutput, { v: 1, kind: 'rows', key: own.key, rows: text });
+  const output = encodeMessage(RowsOutput, { v: 1, kind: 'rows', key: own.key, rows: text });
+  return statement(run, { about: 'rows' }, output);
 }
 
 async function drawOwn(desk: Desk, parameters: RunParameters): Promise<NonNullable<AdditiveKeys['own']>> {
@@ -60,7 +62,7 @@ export async function keepAsFeature(run: FeatureRun, inputs: readonly string[], 
   const pairs = await pairTextsOf(desk, training, memory.half, inputs.slice(parties), tools);
   await keepAll(run, inputs.slice(0, parties), tools);
   await run.store.commit({ ...memory, pairs });
-  return encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: desk.name });
+  return readyText(run);
 }
 
 /** Keeps what the label party needs for the rounds. @param inputs as those of {@link keepAsFeature} */
@@ -71,7 +73,7 @@ export async function keepAsLabel(run: LabelRun, inputs: readonly string[], tool
   const pairs = await pairTextsOf(desk, training, memory.half, inputs.slice(parties), tools);
   await keepAll(run, inputs.slice(0, parties), tools);
   await run.store.commit({ ...memory, pairs });
-  return encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: run.desk.name });
+  return readyText(run);
 }
 
 /** Keeps everybody's key, and everybody else's rows. */
@@ -80,8 +82,9 @@ async function keepAll(run: OpenRun, inputs: readonly string[], tools: CallTools
   const { parameters } = training;
   const store = keyStoreOf(desk, parameters);
   let keys = await recallKeys(store);
+  const texts = await openStatements(run, inputs, expectFeatures(run, { about: 'rows', iteration: 0 }), tools.signal);
   for (const [index, { name: owner }] of parameters.features.entries()) {
-    const output = decodeMessage(RowsOutput, inputs[index] ?? '');
+    const output = decodeMessage(RowsOutput, texts[index] ?? '');
     const publicKey = await desk.keys.read(desk, training, output.key, tools.signal, owner);
     const digest = digestOfRows(output);
     if (owner !== desk.name && keys.kept[owner] !== digest) {

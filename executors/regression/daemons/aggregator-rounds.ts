@@ -3,14 +3,15 @@ import { createHalf, halfText, keyText, pairSeed, readHalf } from '../agreement.
 import { batchIndexOf } from '../batches.ts';
 import type { Turn } from '../contexts.ts';
 import { decodeMessage, encodeMessage } from '../messages.ts';
-import { DealOutput, openCiphertexts, ResumeOutput, vectorText } from '../outputs.ts';
+import { AggregateOutput, DealOutput, openCiphertexts, ResumeOutput, vectorText } from '../outputs.ts';
 import { isCubic, partiesOf } from '../parameters.ts';
 import { aggregateRound, predictionSumRound } from '../rounds/aggregate.ts';
 import { shareTextFor } from '../shares.ts';
 import type { RunKey } from '../streams.ts';
 import { heldOutRows, type Training } from '../training.ts';
 import { type CallTools, type Desk, sharersOf } from './desk.ts';
-import { openOutputs } from './signed-outputs.ts';
+import { digestOfLabels } from './labels-pin.ts';
+import { expectFeatures, openStatements, statement, type StatementPlace } from './statements.ts';
 
 /** What an aggregator does: it adds what it cannot read, and remembers nothing. */
 
@@ -21,21 +22,25 @@ export interface AggregatorRun {
 }
 
 /**
- * The labels and everybody's predictions, added under encryption.
+ * The labels and everybody's predictions, added under encryption; says which labels these were.
  *
  * @param inputs what the label party resumed with, then the feature parties' predictions in their order
  */
 export async function aggregate(
-  { desk, training }: AggregatorRun,
+  aggregatorRun: AggregatorRun,
   turn: Turn,
   inputs: readonly string[],
   { blobs, signal }: CallTools,
 ): Promise<string> {
-  const { run, labels } = await openResume(desk, training, inputs[0] ?? '', signal);
-  const text = labels[batchIndexOf(training.parameters, turn.iteration)];
-  const base = isCubic(training.parameters) || text === undefined ? undefined : openCiphertexts(blobs, text, signal);
-  const forwards = inputs.slice(1).map((forward) => openCiphertexts(blobs, forward, signal));
-  return vectorText(blobs, aggregateRound(run, turn, base, forwards, { signal }), signal);
+  const { parameters } = aggregatorRun.training;
+  const { run, labels, texts } = await openInputs(aggregatorRun, inputs, { about: 'forward', ...turn }, signal);
+  const text = isCubic(parameters) ? undefined : labels[batchIndexOf(parameters, turn.iteration)];
+  const base = text === undefined ? undefined : openCiphertexts(blobs, text, signal);
+  const forwards = texts.map((forward) => openCiphertexts(blobs, forward, signal));
+  const sum = await vectorText(blobs, aggregateRound(run, turn, base, forwards, { signal }), signal);
+  const digest = text === undefined ? null : digestOfLabels(text);
+  const output = encodeMessage(AggregateOutput, { v: 1, kind: 'aggregate', labels: digest, sum });
+  return statement(aggregatorRun, { about: 'aggregate', ...turn }, output);
 }
 
 /** Everybody's predictions for the rows held out, added under encryption. */
@@ -45,24 +50,28 @@ export async function sumPredictions(
   inputs: readonly string[],
   { blobs, signal }: CallTools,
 ): Promise<string> {
-  const { desk, training } = aggregatorRun;
-  const { run } = await openResume(desk, training, inputs[0] ?? '', signal);
-  const signed = await openOutputs(aggregatorRun, inputs.slice(1), signal);
-  const predictions = signed.map((text) => openCiphertexts(blobs, text, signal));
-  const rows = heldOutRows(training.totalRows, training.holdoutEvery);
+  const { training } = aggregatorRun;
   const turn = { iteration: request, attempt: 0 };
-  return vectorText(blobs, predictionSumRound(run, turn, rows, predictions, { signal }), signal);
+  const { run, texts } = await openInputs(aggregatorRun, inputs, { about: 'prediction', ...turn }, signal);
+  const predictions = texts.map((text) => openCiphertexts(blobs, text, signal));
+  const rows = heldOutRows(training.totalRows, training.holdoutEvery);
+  const sum = await vectorText(blobs, predictionSumRound(run, turn, rows, predictions, { signal }), signal);
+  return statement(aggregatorRun, { about: 'prediction-sum', ...turn }, sum);
 }
 
-async function openResume(
-  desk: Desk,
-  training: Training,
-  text: string,
+/** What the label party resumed with, and what the feature parties said in this place. */
+async function openInputs(
+  aggregatorRun: AggregatorRun,
+  inputs: readonly string[],
+  place: StatementPlace,
   signal: AbortSignal,
-): Promise<{ run: RunKey; labels: readonly string[] }> {
-  const { key, labels } = decodeMessage(ResumeOutput, text);
+): Promise<{ run: RunKey; labels: readonly string[]; texts: readonly string[] }> {
+  const { desk, training } = aggregatorRun;
   const { parameters } = training;
-  return { run: { parameters, publicKey: await desk.keys.read(desk, training, key, signal) }, labels };
+  const expected = [{ about: 'resumed', party: parameters.label } as const, ...expectFeatures(aggregatorRun, place)];
+  const [resumed = '', ...texts] = await openStatements(aggregatorRun, inputs, expected, signal);
+  const { key, labels } = decodeMessage(ResumeOutput, resumed);
+  return { run: { parameters, publicKey: await desk.keys.read(desk, training, key, signal) }, labels, texts };
 }
 
 /**

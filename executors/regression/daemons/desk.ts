@@ -55,7 +55,7 @@ export function requireRole(desk: Desk, training: Training, role: 'label' | 'fea
   const { parameters, aggregator } = training;
   if (role !== 'aggregator') {
     requireAcceptable(desk, parameters);
-    desk.peers.requireListed(partiesOf(parameters).filter((name) => name !== desk.name));
+    desk.peers.requireListed([...partiesOf(parameters), aggregator].filter((name) => name !== desk.name));
   }
   const isRight =
     role === 'feature'

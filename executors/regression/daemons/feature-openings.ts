@@ -17,7 +17,7 @@ import type { CallTools } from './desk.ts';
 import { type FeatureRun, holderOf, partyOf, recall } from './feature-run.ts';
 import type { FeatureMemory } from './memory.ts';
 import { openingBefore, standOf, withOpening } from './openings.ts';
-import { openOutputs } from './signed-outputs.ts';
+import { expectFeatures, openStatements, statement } from './statements.ts';
 
 /** In threshold mode: a feature party's parts in openings. Each function may be called again and then says the same. */
 
@@ -25,19 +25,20 @@ import { openOutputs } from './signed-outputs.ts';
 export async function open(run: FeatureRun, turn: Turn, inputs: readonly string[], tools: CallTools): Promise<string> {
   const { blobs, signal } = tools;
   const known = await recall(run);
-  const outputs = (await openOutputs(run, inputs, signal)).map((text) => decodeMessage(GradientOutput, text));
+  const texts = await openStatements(run, inputs, expectFeatures(run, { about: 'gradient', ...turn }), signal);
+  const outputs = texts.map((text) => decodeMessage(GradientOutput, text));
   const memory = { ...known, lossPartial: await openLossPart(run, known, outputs, tools) };
   const reason = stopReason(outputs);
   if (reason !== undefined) {
     await run.store.commit(memory);
-    return stopText(reason, turn.iteration);
+    return statement(run, { about: 'opening', ...turn }, stopText(reason, turn.iteration));
   }
   const holder = holderOf(await partyOf(run, memory, signal), memory.share);
   const gradients = outputs.map((output) => openCiphertexts(blobs, output.gradient, signal));
   const { state, messages } = await partialRound(holder, memory.openState, turn, gradients, { signal });
   const text = encodeMessage(OpenOutput, { v: 1, kind: 'opened', ...turn, openings: [], partials: messages });
   await run.store.commit({ ...memory, ...withOpening(memory, turn, text), openState: state });
-  return text;
+  return statement(run, { about: 'opening', ...turn }, text);
 }
 
 /** This party's part in opening the sum of the losses that were reported; null when there are none. */
@@ -56,30 +57,35 @@ async function openLossPart(
   return encodeMessage(PartialMessage, partial);
 }
 
-/** Where this party stands: the first iteration that it has not opened, 0 before the set-up. */
-export async function stand(run: FeatureRun): Promise<string> {
+/** Where this party stands: the first iteration that it has not opened, 0 before the set-up. @param turn of the question */
+export async function stand(run: FeatureRun, turn: Turn): Promise<string> {
   const memory = await run.store.load();
   const iteration = memory === undefined ? 0 : standOf(memory);
-  return encodeMessage(StandOutput, { v: 1, kind: 'stand', party: run.desk.name, iteration });
+  const output = encodeMessage(StandOutput, { v: 1, kind: 'stand', party: run.desk.name, iteration });
+  return statement(run, { about: 'stand', ...turn }, output);
 }
 
 /** Says again what was opened last, for the block that begins. */
 export async function resume(run: FeatureRun, iteration: number): Promise<string> {
   const memory = await recall(run);
   const opened = openingBefore(memory, iteration);
-  return encodeMessage(ResumeOutput, { v: 1, kind: 'resumed', key: memory.key ?? '', labels: [], opened });
+  const labels = { labels: [], labelsVersion: 0 };
+  const output = encodeMessage(ResumeOutput, { v: 1, kind: 'resumed', key: memory.key ?? '', ...labels, opened });
+  return statement(run, { about: 'resumed', iteration }, output);
 }
 
 /** This party's part in opening the last loss to the label party. @param inputs what the feature parties finished with */
 export async function openLastLoss(
   run: FeatureRun,
-  _iteration: number,
+  iteration: number,
   inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
-  const reports = (await openOutputs(run, inputs, tools.signal)).map((text) => decodeMessage(FinishOutput, text));
+  const expected = expectFeatures(run, { about: 'finished', iteration });
+  const texts = await openStatements(run, inputs, expected, tools.signal);
+  const reports = texts.map((text) => decodeMessage(FinishOutput, text));
   const partial = await openLossPart(run, await recall(run), reports, tools);
-  if (partial !== null) return partial;
+  if (partial !== null) return statement(run, { about: 'loss-part', iteration }, partial);
   throw refusal('STALE_CONTEXT', 'loss: expected the losses of the last iteration, got none; resume the run');
 }
 
@@ -98,9 +104,9 @@ export async function openPredictions(
   const holder = holderOf(await partyOf(run, memory, signal), memory.share);
   const rows = run.heldOut[0]?.length ?? 0;
   const turn = { iteration: request, attempt: 0 };
-  const texts = await openOutputs(run, inputs, signal);
+  const texts = await openStatements(run, inputs, expectFeatures(run, { about: 'prediction', ...turn }), signal);
   const predictions = texts.map((text) => openCiphertexts(blobs, text, signal));
   const sum = predictionSumRound(holder, turn, rows, predictions, { signal });
   const partial = await predictionPartialRound(holder, turn, rows, sum, { signal });
-  return encodeMessage(PartialMessage, partial);
+  return statement(run, { about: 'prediction-part', ...turn }, encodeMessage(PartialMessage, partial));
 }

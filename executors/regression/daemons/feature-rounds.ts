@@ -4,9 +4,8 @@ import {
   FinishOutput,
   GradientOutput,
   type OpenOutput,
+  AggregateOutput,
   openCiphertexts,
-  readOpened,
-  ReadyOutput,
   ResumeOutput,
   VectorsOutput,
   vectorText,
@@ -29,7 +28,10 @@ import { type FeatureRun, partyOf, recall } from './feature-run.ts';
 import { writeCoefficients } from './feature-results.ts';
 import type { FeatureMemory } from './memory.ts';
 import { writeModel } from './model.ts';
-import { signedOutput } from './signed-outputs.ts';
+import { readyText } from './feature-setup.ts';
+import { digestOfLabels, labelsAfter, requireLabels } from './labels-pin.ts';
+import { expectFeatures, openStatements, statement } from './statements.ts';
+import { openTurn } from './turn-inputs.ts';
 
 /** The iterations as a feature party sees them. Each function may be called again and then says the same. */
 
@@ -40,13 +42,13 @@ export async function forward(
   inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
-  const memory = await catchUp(run, turn.iteration, inputs, (known) => partyOf(run, known, tools.signal), step);
+  const memory = await catchUp(run, turn.iteration, inputs, (known) => partyOf(run, known, tools.signal), step, tools);
   const party = await partyOf(run, memory, tools.signal);
   const message = forwardRound(party, memory.feature, turn, { signal: tools.signal });
   const context = message.header.context;
   const fingerprint = forwardFingerprint(party, memory.feature, turn);
   await run.store.commit(memory, [{ context, iteration: turn.iteration, fingerprint }]);
-  return vectorText(tools.blobs, message, tools.signal);
+  return statement(run, { about: 'forward', ...turn }, await vectorText(tools.blobs, message, tools.signal));
 }
 
 /** Takes the step of a turn, from what was opened. */
@@ -60,7 +62,7 @@ export type TakeStep<Party extends FeatureParty> = (
 /**
  * Brings a party to an iteration: it may be one step behind, whose opening is among the inputs.
  *
- * @throws TerminalError `STALE_CONTEXT` when it is elsewhere
+ * @throws TerminalError `STALE_CONTEXT` when it is elsewhere, or as `openStatement` and `labelsAfter`
  */
 export async function catchUp<Party extends FeatureParty>(
   run: FeatureRun,
@@ -68,10 +70,13 @@ export async function catchUp<Party extends FeatureParty>(
   inputs: readonly string[],
   open: (memory: FeatureMemory) => Promise<Party>,
   takeStep: TakeStep<Party>,
+  { signal, log }: CallTools,
 ): Promise<FeatureMemory> {
-  const memory = await recall(run);
+  const known = await recall(run);
+  const { opened, resumed } = await openTurn(run, iteration, inputs, signal);
+  const hasLabels = resumed !== undefined && run.training.parameters.mode !== 'additive';
+  const memory = hasLabels ? { ...known, labels: labelsAfter(run, known, resumed, log) } : known;
   if (memory.feature.iteration === iteration) return memory;
-  const opened = inputs.map(readOpened);
   const last = opened[0]?.iteration;
   if (last === undefined || last !== memory.feature.iteration || last + 1 !== iteration) {
     throw refusal(
@@ -130,32 +135,42 @@ export async function gradient(
 ): Promise<string> {
   const memory = await recall(run);
   const party = await partyOf(run, memory, tools.signal);
-  const { state, message } = await computeGradient(party, memory, turn, inputs, tools);
+  const { state, message } = await computeGradient(run, party, memory, turn, inputs, tools);
   const next = { ...memory, feature: state };
   await run.store.commit(next);
   const about = await reportStep(party, next, tools);
   const text = await vectorText(tools.blobs, message, tools.signal);
-  return signedOutput(run.desk, encodeMessage(GradientOutput, { v: 1, kind: 'gradient', ...about, gradient: text }));
+  const output = encodeMessage(GradientOutput, { v: 1, kind: 'gradient', ...about, gradient: text });
+  return statement(run, { about: 'gradient', ...turn }, output);
 }
 
 async function computeGradient(
+  run: FeatureRun,
   party: FeatureParty,
   memory: FeatureMemory,
   turn: Turn,
   inputs: readonly string[],
   { blobs, signal }: CallTools,
 ) {
-  const [first = '', second = ''] = inputs;
-  if (!isCubic(party.parameters)) {
-    return gradientRound(party, memory.feature, turn, openCiphertexts(blobs, first, signal), { signal });
+  const { parameters, aggregator } = run.training;
+  if (!isCubic(parameters)) {
+    const expected = [{ about: 'aggregate', party: aggregator, ...turn }] as const;
+    const [text = ''] = await openStatements(run, inputs, expected, signal);
+    const { labels, sum } = decodeMessage(AggregateOutput, text);
+    requireLabels(run, memory, turn.iteration, labels);
+    return gradientRound(party, memory.feature, turn, openCiphertexts(blobs, sum, signal), { signal });
   }
-  const { labels } = decodeMessage(ResumeOutput, first);
-  const { vectors } = decodeMessage(VectorsOutput, second);
+  const { label } = parameters;
+  const expected = [{ about: 'resumed', party: label } as const, { about: 'powers', party: label, ...turn } as const];
+  const [resumed = '', powers = ''] = await openStatements(run, inputs, expected, signal);
+  const [labels = ''] = decodeMessage(ResumeOutput, resumed).labels;
+  requireLabels(run, memory, turn.iteration, digestOfLabels(labels));
+  const { vectors } = decodeMessage(VectorsOutput, powers);
   return cubicGradientRound(
     party,
     memory.feature,
     turn,
-    openCiphertexts(blobs, labels[0] ?? '', signal),
+    openCiphertexts(blobs, labels, signal),
     vectors.map((text) => openCiphertexts(blobs, text, signal)),
     { signal },
   );
@@ -179,18 +194,19 @@ export async function finish(
   inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
-  const memory = await catchUp(run, iteration, inputs, (known) => partyOf(run, known, tools.signal), step);
+  const memory = await catchUp(run, iteration, inputs, (known) => partyOf(run, known, tools.signal), step, tools);
   const party = await partyOf(run, memory, tools.signal);
   writeCoefficients(run, memory.feature.theta);
   const about = await reportStep(party, memory, tools);
-  return signedOutput(run.desk, encodeMessage(FinishOutput, { v: 1, kind: 'finished', ...about }));
+  const output = encodeMessage(FinishOutput, { v: 1, kind: 'finished', ...about });
+  return statement(run, { about: 'finished', iteration }, output);
 }
 
 /** This party's part of the predictions for the rows that were held out, by the coefficients of where it is. */
 export async function predict(
   run: FeatureRun,
   request: number,
-  _inputs: readonly string[],
+  inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
   const memory = await recall(run);
@@ -198,13 +214,24 @@ export async function predict(
   const columns = prepareNewRows(party.parameters, run.prepared, run.heldOut);
   const turn = { iteration: request, attempt: 0 };
   requireTurn(memory.feature, turn);
+  await openStatements(run, inputs, expectFeatures(run, { about: 'finished', iteration: request }), tools.signal);
   const { state, message } = predictRound(party, memory.feature, turn, columns, { signal: tools.signal });
   await run.store.commit({ ...memory, feature: state });
-  return signedOutput(run.desk, await vectorText(tools.blobs, message, tools.signal));
+  return statement(run, { about: 'prediction', ...turn }, await vectorText(tools.blobs, message, tools.signal));
 }
 
-/** The end of a run at this party: keeps that it was, and forgets keys, seeds and masks. Results stay. */
-export async function forget(run: FeatureRun): Promise<string> {
+/**
+ * The end of a run at this party, once the label party has reported it: keeps that it was, and forgets keys, seeds and masks.
+ * Results stay.
+ */
+export async function forget(
+  run: FeatureRun,
+  iteration: number,
+  inputs: readonly string[],
+  { signal }: CallTools,
+): Promise<string> {
+  const party = run.training.parameters.label;
+  await openStatements(run, inputs, [{ about: 'report', party, iteration }], signal);
   const memory = await run.store.load();
   if (run.training.parameters.mode === 'additive') await forgetKeys(run);
   if (memory !== undefined && !memory.finished) {
@@ -216,5 +243,5 @@ export async function forget(run: FeatureRun): Promise<string> {
     const feature = { ...memory.feature, pending: null };
     await run.store.commit({ ...memory, ...secrets, feature, lastOpened: null, openedBefore: null, finished: true });
   }
-  return encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: run.desk.name });
+  return readyText(run);
 }

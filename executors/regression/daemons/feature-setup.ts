@@ -9,10 +9,13 @@ import { refusal } from '../refusal.ts';
 import { encodeShare, readShare } from '../shares.ts';
 import { type Training, trainingDigest } from '../training.ts';
 import { AUDIT_FILE, recordRun } from './audit.ts';
+import type { OpenRun } from './additive-keys.ts';
 import { type CallTools, type Desk, keyMakerOf, requireFreshName, sharersOf } from './desk.ts';
 import { type FeatureRun, recall } from './feature-run.ts';
+import { firstLabels } from './labels-pin.ts';
 import type { FeatureMemory } from './memory.ts';
 import { lookUpIds } from './party-ids.ts';
+import { statement } from './statements.ts';
 
 /** The set-up as a feature party sees it: halves, seeds, key, share. */
 
@@ -47,6 +50,7 @@ async function firstMemory(
     openedBefore: null,
     finished: false,
     group: null,
+    labels: null,
     pairs: {},
     feature: initialFeatureState(prepared.columns.length),
     lastTurn: null,
@@ -71,7 +75,7 @@ export async function seedsOf(run: FeatureRun, halves: readonly string[], tools:
 /**
  * Stores what this party needs for the rounds.
  *
- * @param inputs key, halves of all sharers, and in single-key mode the seeds
+ * @param inputs key, halves of all sharers, in single-key mode the seeds, and the label party's labels
  */
 export async function join(run: FeatureRun, inputs: readonly string[], tools: CallTools): Promise<string> {
   const memory = await recall(run);
@@ -79,7 +83,7 @@ export async function join(run: FeatureRun, inputs: readonly string[], tools: Ca
   if (memory.feature.iteration > 0 || memory.feature.pending !== null) {
     throw refusal('STALE_CONTEXT', 'join: expected a run that has not begun, got one that has; resume it');
   }
-  const [keyInput = '', ...rest] = inputs;
+  const [keyInput = '', ...rest] = inputs.slice(0, -1);
   const halves = rest.slice(0, sharersOf(training).length);
   const pairs = await pairsOf(desk, training, memory.half, halves, tools);
   const received =
@@ -90,8 +94,14 @@ export async function join(run: FeatureRun, inputs: readonly string[], tools: Ca
           share: null,
           group: groupOf(training.parameters, desk.name, memory, pairs, rest.at(-1) ?? ''),
         };
-  await run.store.commit({ ...memory, ...received, pairs: textsOf(pairs) });
-  return encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: desk.name });
+  const labels = await firstLabels(run, inputs.at(-1) ?? '', tools);
+  await run.store.commit({ ...memory, ...received, labels, pairs: textsOf(pairs) });
+  return readyText(run);
+}
+
+/** This party's word that it is ready. */
+export function readyText(run: OpenRun): string {
+  return statement(run, { about: 'ready' }, encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: run.desk.name }));
 }
 
 async function checkedKey(desk: Desk, training: Training, text: string, { signal }: CallTools): Promise<string> {

@@ -2,9 +2,10 @@ import * as z from 'zod';
 import { defineFunction } from '../../../colony/executor.ts';
 import { refusing } from '../../failures.ts';
 import type { Turn } from '../contexts.ts';
-import { findStop } from '../outputs.ts';
 import { readTraining, readTrainingRequest, type Training, type TrainingRequest } from '../training.ts';
+import type { OpenRun } from './additive-keys.ts';
 import type { CallTools, Turns } from './desk.ts';
+import { findStop } from './statements.ts';
 
 /** The shapes of functions that several daemons have: what they are called with, and how their bodies are guarded. */
 
@@ -43,7 +44,10 @@ export function ofRequest(
  *
  * @param open finds that part; refuses what the party does not take part in
  */
-export function functionsOf<Run>(turns: Turns, open: (training: Training, tools: CallTools) => Promise<Run>) {
+export function functionsOf<Run extends OpenRun>(
+  turns: Turns,
+  open: (training: Training, tools: CallTools) => Promise<Run>,
+) {
   const inTurn = (text: string, call: CallTools, body: (run: Run) => Promise<string>): Promise<string> =>
     refusing(call.log, () => {
       const training = readTraining(text);
@@ -90,6 +94,10 @@ export function functionsOf<Run>(turns: Turns, open: (training: Training, tools:
     ofTurn,
     /** A function of one iteration: where everybody is to stop, it says so to those behind it and does nothing. */
     ofRound: (description: string, body: (run: Run, turn: Turn, inputs: Inputs, tools: CallTools) => Promise<string>) =>
-      ofTurn(description, async (run, turn, given, tools) => findStop(given) ?? (await body(run, turn, given, tools))),
+      ofTurn(
+        description,
+        async (run, turn, given, tools) =>
+          (await findStop(run, given, tools.signal)) ?? (await body(run, turn, given, tools)),
+      ),
   };
 }

@@ -1,6 +1,7 @@
 import { contextOf, type Turn } from '../contexts.ts';
 import { decodeMessage, encodeMessage, PartialMessage } from '../messages.ts';
 import {
+  AggregateOutput,
   FinishOutput,
   GradientOutput,
   openCiphertexts,
@@ -24,7 +25,7 @@ import { forgetSecrets, labelPartyOf, type LabelRun, recallLabels } from './labe
 import { measureModel, METRICS_FILE } from './metrics.ts';
 import type { LabelMemory } from './memory.ts';
 import { hasOpened, openingBefore, standOf, withOpening } from './openings.ts';
-import { openOutputs } from './signed-outputs.ts';
+import { type ExpectedStatement, expectFeatures, openStatements, statement } from './statements.ts';
 
 /** The iterations as the label party sees them. Each function may be called again and then says the same. */
 
@@ -38,22 +39,25 @@ export async function openGradients(
   inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
-  const signed = await openOutputs(run, inputs, tools.signal);
-  const outputs = signed.map((text) => decodeMessage(GradientOutput, text));
+  const expected = expectFeatures(run, { about: 'gradient', ...turn });
+  const outputs = (await openStatements(run, inputs, expected, tools.signal)).map((text) =>
+    decodeMessage(GradientOutput, text),
+  );
   const known = await recallLabels(run);
-  if (known.stopped !== null) return stopText(known.stopped, standOf(known));
+  const say = (text: string): string => statement(run, { about: 'opening', ...turn }, text);
+  if (known.stopped !== null) return say(stopText(known.stopped, standOf(known)));
   const memory = hasOpened(known, turn) ? known : await recordLoss(run, known, turn.iteration, outputs, tools);
   const reason = stopReason(outputs);
   if (reason !== undefined) {
     await run.store.commit({ ...memory, stopped: reason });
-    return stopText(reason, turn.iteration);
+    return say(stopText(reason, turn.iteration));
   }
   const party = await labelPartyOf(run, memory, tools.signal);
   const gradients = outputs.map((output) => openCiphertexts(tools.blobs, output.gradient, tools.signal));
   const opened = await openOrPart(run, party, memory, turn, gradients, tools);
   const text = encodeMessage(OpenOutput, { v: 1, kind: 'opened', ...turn, ...opened.output });
   await run.store.commit({ ...memory, ...withOpening(memory, turn, text), openState: opened.state });
-  return text;
+  return say(text);
 }
 
 async function openOrPart(
@@ -154,12 +158,14 @@ export async function powers(
 ): Promise<string> {
   const memory = await recallLabels(run);
   const party = await labelPartyOf(run, memory, signal);
-  const [sum = ''] = inputs;
+  const expected = [{ about: 'aggregate', party: run.training.aggregator, ...turn }] as const;
+  const [text = ''] = await openStatements(run, inputs, expected, signal);
+  const { sum } = decodeMessage(AggregateOutput, text);
   await run.store.commit({ ...memory, openState: countPowers(party.parameters, memory.openState, turn, sum) });
   const messages = await powersRound(party, turn, openCiphertexts(blobs, sum, signal), { signal });
   const vectors: string[] = [];
   for (const message of messages) vectors.push(await vectorText(blobs, message, signal));
-  return encodeMessage(VectorsOutput, { v: 1, kind: 'vectors', vectors });
+  return statement(run, { about: 'powers', ...turn }, encodeMessage(VectorsOutput, { v: 1, kind: 'vectors', vectors }));
 }
 
 /**
@@ -173,20 +179,38 @@ export async function report(
   inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
-  const ready = encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: run.desk.name });
-  if ((await run.store.load())?.finished === true) return ready;
+  const reported = reportedText(run, iteration);
+  if ((await run.store.load())?.finished === true) return reported;
   const parties = run.training.parameters.features.length;
-  const signed = await openOutputs(run, inputs, tools.signal);
-  const reports = signed.map((text) => decodeMessage(FinishOutput, text));
+  const texts = await openStatements(run, inputs, expectAtEnd(run, iteration), tools.signal);
+  const reports = texts.slice(0, parties).map((text) => decodeMessage(FinishOutput, text));
   const memory = await recordLoss(run, await recallLabels(run), iteration, reports, tools);
   const lossParts = graphOf(run.training).opensLoss ? parties : 0;
-  const partials = inputs.slice(parties, parties + lossParts).map((text) => decodeMessage(PartialMessage, text));
+  const partials = texts.slice(parties, parties + lossParts).map((text) => decodeMessage(PartialMessage, text));
   const party = await labelPartyOf(run, memory, tools.signal);
   await run.store.commit(await settlePendingLoss(run, party, memory, partials, tools));
-  const predictions = inputs.slice(parties + lossParts);
+  const predictions = texts.slice(parties + lossParts);
   if (predictions.length > 0) await judge(run, iteration, predictions, tools);
   await forgetSecrets(run);
-  return ready;
+  return reported;
+}
+
+/** The word of the label party that a run has ended: the others forget its secrets then. */
+export function reportedText(run: LabelRun, iteration: number): string {
+  const output = encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: run.desk.name });
+  return statement(run, { about: 'report', iteration }, output);
+}
+
+function expectAtEnd(run: LabelRun, iteration: number): readonly ExpectedStatement[] {
+  const { aggregator, holdoutEvery, parameters } = run.training;
+  const lossParts = graphOf(run.training).opensLoss ? expectFeatures(run, { about: 'loss-part', iteration }) : [];
+  const parts = parameters.mode === 'threshold' ? expectFeatures(run, { about: 'prediction-part', iteration }) : [];
+  const predictions = [{ about: 'prediction-sum', party: aggregator, iteration } as const, ...parts];
+  return [
+    ...expectFeatures(run, { about: 'finished', iteration }),
+    ...lossParts,
+    ...(holdoutEvery > 0 ? predictions : []),
+  ];
 }
 
 async function judge(

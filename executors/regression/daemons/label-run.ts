@@ -8,7 +8,7 @@ import { createHalf, halfText, keyText } from '../agreement.ts';
 import { guardLabels, guardParameters } from '../guards.ts';
 import { batchCount } from '../batches.ts';
 import { encodeMessage } from '../messages.ts';
-import { ReadyOutput, ResumeOutput, vectorText } from '../outputs.ts';
+import { LabelsOutput, ResumeOutput, vectorText } from '../outputs.ts';
 import { INITIAL_LABEL_STATE, type LabelParty } from '../parties.ts';
 import { refusal } from '../refusal.ts';
 import { labelsRound } from '../rounds/label.ts';
@@ -19,12 +19,13 @@ import { forgetKeys } from './additive-keys.ts';
 import { recordRun } from './audit.ts';
 import { type CallTools, type Desk, filesOf, requireFreshName } from './desk.ts';
 import { hasEnded, requireAgreedRows, requireSameTraining } from './feature-run.ts';
-import { hexOf, keysOf, receiveShare } from './feature-setup.ts';
+import { hexOf, keysOf, readyText, receiveShare } from './feature-setup.ts';
 import { LabelMemory } from './memory.ts';
 import { writeModel } from './model.ts';
 import { openingBefore, standOf } from './openings.ts';
 import { OpenRuns } from './open-runs.ts';
 import { lookUpIds } from './party-ids.ts';
+import { statement } from './statements.ts';
 import { type PartyTable, readTableForRun, type TableContent } from './table.ts';
 
 /** The label party's part in one run. */
@@ -122,6 +123,7 @@ export async function beginMemory(run: LabelRun, { signal }: CallTools): Promise
     finished: false,
     primes: null,
     labels: [],
+    labelsVersion: 0,
     pendingLoss: null,
     logBytes: 0,
     submitted: {},
@@ -158,7 +160,17 @@ export async function joinAsHolder(run: LabelRun, inputs: readonly string[], too
   const memory = await recallLabels(run);
   const { key, share } = await receiveShare(run.desk, run.training, memory.half, inputs[0] ?? '', tools);
   await run.store.commit({ ...memory, key, share });
-  return encodeMessage(ReadyOutput, { v: 1, kind: 'ready', party: run.desk.name });
+  return readyText(run);
+}
+
+/** Says the encrypted labels, which everybody is held to from then on. A repetition says the same. */
+export async function sayLabels(run: LabelRun, _inputs: readonly string[], tools: CallTools): Promise<string> {
+  const { labels, labelsVersion } = await encryptLabels(run, tools);
+  return statement(
+    run,
+    { about: 'labels' },
+    encodeMessage(LabelsOutput, { v: 1, kind: 'labels', labels, labelsVersion }),
+  );
 }
 
 /** Encrypts E0 of every batch, once; and again where the storage has lost it. */
@@ -171,7 +183,7 @@ export async function encryptLabels(run: LabelRun, { blobs, signal }: CallTools)
   for (let batch = 0; batch < batchCount(run.training.parameters); batch += 1) {
     labels.push(await vectorText(blobs, labelsRound(party, batch, { signal }), signal));
   }
-  const next = { ...memory, labels };
+  const next = { ...memory, labels, labelsVersion: memory.labelsVersion + (memory.labels.length > 0 ? 1 : 0) };
   await run.store.commit(next);
   return next;
 }
@@ -236,11 +248,13 @@ export async function forgetSecrets(run: LabelRun): Promise<void> {
 /** Says again what was opened last and where the encrypted labels lie, for the block that begins. */
 export async function resumeLabels(run: LabelRun, iteration: number): Promise<string> {
   const memory = await recallLabels(run);
-  return encodeMessage(ResumeOutput, {
+  const output = encodeMessage(ResumeOutput, {
     v: 1,
     kind: 'resumed',
     key: memory.key ?? '',
     labels: memory.labels,
+    labelsVersion: memory.labelsVersion,
     opened: openingBefore(memory, iteration),
   });
+  return statement(run, { about: 'resumed', iteration }, output);
 }

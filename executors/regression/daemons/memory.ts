@@ -21,6 +21,11 @@ const share = {
   share: z.string().nullable(),
 };
 
+/** The label party's E0 that everybody holds it to: SHA-256 of the texts of all batches, and how often it had encrypted before. */
+const LabelsPin = z.strictObject({ version: z.int().min(0), digests: z.array(z.string()) });
+/** @see {@link LabelsPin} */
+export type LabelsPin = z.output<typeof LabelsPin>;
+
 const common = {
   /** Digest of the training that the run began with. */
   training: z.string(),
@@ -44,6 +49,8 @@ export const FeatureMemory = z.strictObject({
   ...share,
   ...openings,
   group: Hex.nullable(),
+  /** Null before this party has joined, and in mode `additive`. */
+  labels: LabelsPin.nullable(),
   feature: FeatureState,
   /** The turn of the last step. */
   lastTurn: Turn.nullable(),
@@ -64,6 +71,8 @@ export const LabelMemory = z.strictObject({
   primes: z.strictObject({ p: z.string(), q: z.string() }).nullable(),
   /** Texts of E0, one for each batch. */
   labels: z.array(z.string()),
+  /** How often they had been encrypted before. */
+  labelsVersion: z.int().min(0),
   /** In threshold mode, the sum of losses that waits for everybody's parts, and its turn. */
   pendingLoss: z.strictObject({ ...Turn.shape, sum: z.string() }).nullable(),
   /** Length of the loss curve's file. */

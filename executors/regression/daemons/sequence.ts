@@ -7,11 +7,12 @@ import {
 } from '../../../workflows/vertical-regression/builder.ts';
 import type { Turn } from '../contexts.ts';
 import { decodeMessage } from '../messages.ts';
-import { findStop, StandOutput, Stopped } from '../outputs.ts';
-import { agreeOn, graphOf, Survey, type Training, type TrainingRequest } from '../training.ts';
+import { readStop, StandOutput } from '../outputs.ts';
+import { agreeOn, graphOf, requestDigest, Survey, type Training, type TrainingRequest } from '../training.ts';
 import type { CallTools, Desk } from './desk.ts';
 import { beginMemory, encryptLabels, type LabelRun, recallLabels } from './label-run.ts';
 import { standOf } from './openings.ts';
+import { expectAll, findStop, openStatementBy, openStatements } from './statements.ts';
 
 /** How one workflow follows another: the label party submits the next when one has succeeded. */
 
@@ -22,20 +23,50 @@ export async function start(
   surveys: readonly string[],
   tools: CallTools,
 ): Promise<string> {
+  const said = await openSurveys(desk, request, surveys, tools);
   const training = agreeOn(
     request,
-    surveys.map((text) => decodeMessage(Survey, text)),
+    said.map((text) => decodeMessage(Survey, text)),
   );
   const found = await findSubmitted(desk, { training, lastNode: 'begin' }, tools);
   const workflowId = found ?? (await submit(desk, setupWorkflow(graphOf(training)), tools));
   return outputOf(found === undefined, workflowId, 'set-up');
 }
 
-/** Encrypts the labels, once all parties are ready, and submits the first block. */
-export async function begin(run: LabelRun, _inputs: readonly string[], tools: CallTools): Promise<string> {
+/** Everybody's survey, each by itself. */
+async function openSurveys(
+  desk: Desk,
+  request: TrainingRequest,
+  surveys: readonly string[],
+  { signal }: CallTools,
+): Promise<string[]> {
+  const digest = requestDigest(request);
+  const texts: string[] = [];
+  for (const [index, party] of [request.label, ...request.features].entries()) {
+    const id = party === desk.name ? desk.identity.id : await desk.peers.idOf(party, signal);
+    texts.push(openStatementBy(surveys[index] ?? '', digest, { about: 'survey', party }, id));
+  }
+  return texts;
+}
+
+/**
+ * Submits the first block, once all parties are ready.
+ *
+ * @param inputs the word of all parties that join
+ */
+export async function begin(run: LabelRun, inputs: readonly string[], tools: CallTools): Promise<string> {
+  const ready = expectAll(joinersOf(run.training), { about: 'ready', iteration: 0 });
+  await openStatements(run, inputs, ready, tools.signal);
   const memory = await encryptLabels(run, tools);
   if (!memory.begun) await run.store.commit({ ...memory, begun: true });
   return submitBlock(run, 0, 0, tools);
+}
+
+/** Who joins, in the order of the set-up's processes. */
+function joinersOf({ parameters }: Training): readonly string[] {
+  const features = parameters.features.map(({ name }) => name);
+  if (parameters.mode === 'single-key') return features;
+  return parameters.mode === 'additive' ? [parameters.label, ...features] : [...features, parameters.label];
 }
 
 /** Submits the next block, or the end: after the last iteration, and when everybody was told to stop. */
@@ -45,8 +76,14 @@ export async function proceed(
   inputs: readonly string[],
   tools: CallTools,
 ): Promise<string> {
-  const stop = findStop(inputs);
-  if (stop !== undefined) return submitEnd(run, decodeMessage(Stopped, stop).iteration, attempt, tools);
+  const stop = readStop(inputs);
+  if (stop !== undefined) {
+    await findStop(run, inputs, tools.signal);
+    return submitEnd(run, stop.iteration, attempt, tools);
+  }
+  const { openers } = graphOf(run.training);
+  const opened = expectAll(openers, { about: 'opening', iteration: iteration - 1 });
+  await openStatements(run, inputs, opened, tools.signal);
   if (iteration >= run.training.parameters.iterations) return submitEnd(run, iteration, attempt, tools);
   return submitBlock(run, iteration, 0, tools);
 }
@@ -68,11 +105,25 @@ export async function restart(
     const specs = setupWorkflow(graphOf(run.training));
     return submitOnce(run, { next: `set-up, attempt ${attempt}`, specs, lastNode: 'begin' }, tools);
   }
+  const others = await openStands(run, attempt, stands, tools);
   const memory = await encryptLabels(run, tools);
-  const others = stands.map((text) => decodeMessage(StandOutput, text).iteration);
   const iteration = Math.min(standOf(memory), ...others);
   const isOver = memory.stopped !== null || iteration >= run.training.parameters.iterations;
   return isOver ? submitEnd(run, iteration, attempt, tools) : submitBlock(run, iteration, attempt, tools);
+}
+
+/** Where the others who open stand. */
+async function openStands(
+  run: LabelRun,
+  attempt: number,
+  stands: readonly string[],
+  { signal }: CallTools,
+): Promise<number[]> {
+  const { openers, label } = graphOf(run.training);
+  const others = openers.filter((party) => party !== label);
+  const expected = expectAll(others, { about: 'stand', iteration: 0, attempt });
+  const texts = await openStatements(run, stands, expected, signal);
+  return texts.map((text) => decodeMessage(StandOutput, text).iteration);
 }
 
 function submitBlock(run: LabelRun, from: number, attempt: number, tools: CallTools): Promise<string> {

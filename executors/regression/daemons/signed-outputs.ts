@@ -1,4 +1,5 @@
 import { openSigned, signText } from '../agreement.ts';
+import { trainingDigest } from '../training.ts';
 import type { OpenRun } from './additive-keys.ts';
 import type { Desk } from './desk.ts';
 
@@ -12,8 +13,9 @@ export function signedOutput({ identity }: Desk, text: string): string {
   return signText(text, identity);
 }
 
-/** Ids of the parties of the runs that are open: looked up once, so that nobody takes another's place later. */
-const idsOfRuns = new WeakMap<OpenRun, Map<string, string>>();
+/** Ids of the parties of runs: looked up once by each daemon, so that nobody takes another's place later. */
+const idsOfRuns = new WeakMap<Desk, Map<string, string>>();
+const MOST_IDS = 1024;
 
 /**
  * The outputs that the feature parties of a run signed, in their order.
@@ -29,11 +31,15 @@ export async function openOutputs(run: OpenRun, inputs: readonly string[], signa
   return outputs;
 }
 
-async function idOf(run: OpenRun, party: string, signal: AbortSignal): Promise<string> {
-  const ids = idsOfRuns.get(run) ?? new Map<string, string>();
-  idsOfRuns.set(run, ids);
-  const { desk } = run;
-  const id = ids.get(party) ?? (party === desk.name ? desk.identity.id : await desk.peers.idOf(party, signal));
-  ids.set(party, id);
+/** The id that a party of a run signs with. @throws TerminalError as `Peers.idOf` */
+export async function idOf({ desk, training }: OpenRun, party: string, signal: AbortSignal): Promise<string> {
+  if (party === desk.name) return desk.identity.id;
+  const ids = idsOfRuns.get(desk) ?? new Map<string, string>();
+  idsOfRuns.set(desk, ids);
+  const place = `${trainingDigest(training)} ${party}`;
+  const id = ids.get(place) ?? (await desk.peers.idOf(party, signal));
+  ids.set(place, id);
+  const [oldest] = ids.keys();
+  if (ids.size > MOST_IDS && oldest !== undefined) ids.delete(oldest);
   return id;
 }

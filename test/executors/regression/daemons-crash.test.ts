@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { graphOf } from '../../../executors/regression/training.ts';
-import { blockWorkflow } from '../../../workflows/vertical-regression/builder.ts';
+import { node, specsOf } from '../../../workflows/vertical-regression/nodes.ts';
 import { until } from '../../support/processes.ts';
 import { openRegressionStage, type RegressionStage } from '../../support/regression-daemons.ts';
 import {
@@ -14,6 +14,7 @@ import {
   startSeedParty,
   trainingOf,
 } from '../../support/regression-seed.ts';
+import { outputOf, startSpeaker } from '../../support/regression-speaker.ts';
 
 // Daemons take turns at whatever processors there are.
 vi.setConfig({ testTimeout: 120_000 });
@@ -52,15 +53,18 @@ test('a label party that died between submitting a block and remembering it find
   await y.stop({ graceMs: 0 });
   await forget(stage, waiting ?? '');
   await startSeedParty(stage, 'y');
-  const before = await trainingOf(stage, 'forgetful');
-  const { colonyName } = stage.colony;
-  const again = blockWorkflow(graphOf(before), { from: iteration - 2, to: iteration - 1, attempt: 0 }).at(-1);
-  if (again === undefined) throw new Error('expected a block');
-  const conditions = { ...again.conditions, colonyName, dependencies: [] };
-  const { processId } = await stage.client.submitFunctionSpec({ spec: { ...again, nodeName: '', conditions } });
-  await until(async () => (await stage.client.getProcess({ processId })).state === 'success');
-  const { output } = await stage.client.getProcess({ processId });
-  expect(JSON.parse(String(output[0]))).toMatchObject({ kind: 'already submitted', workflowId: waiting });
+  await using speaker = await startSpeaker(stage);
+  const graph = graphOf(await trainingOf(stage, 'forgetful'));
+  const text = await outputOf(stage, 'forgetful', `open-y-${iteration - 2}`);
+  const turn = { training: graph.training, iteration: iteration - 1, attempt: 0 };
+  const functionSpecs = specsOf(graph, [
+    node('opened', 'say', speaker.type, [], { text }),
+    node('again', 'regression_continue', 'y', ['opened'], turn),
+  ]);
+  await stage.client.submitWorkflowSpec({ spec: { colonyName: stage.colony.colonyName, functionSpecs } });
+  await reached(stage, 'forgetful', 'again', 'success');
+  const output = await outputOf(stage, 'forgetful', 'again');
+  expect(JSON.parse(output)).toMatchObject({ kind: 'already submitted', workflowId: waiting });
   await startSeedParty(stage, 'x1');
   await stage.finished('forgetful');
   expect(await seedDistance(stage, 'forgetful', 4)).toBeLessThan(1e-6);

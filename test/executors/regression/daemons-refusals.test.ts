@@ -84,7 +84,7 @@ test('a party runs no demonstration unless its operator says so, and no run twic
 
 test('who is not pinned is not accepted, and who has another key is found out', async () => {
   await using stage = await openRegressionStage();
-  const { x1: first, y } = await startSeed(stage);
+  const { x1: first, y, aggregator } = await startSeed(stage);
   await first.stop({ graceMs: 0 });
   const lonely = await startSeedParty(stage, 'x1', { peers: new Map([['y', y.executorId]]) });
   expect(await refusedRun(stage, 'unpinned')).toMatch(/x2: expected one of the parties that this daemon's operator/);
@@ -93,6 +93,10 @@ test('who is not pinned is not accepted, and who has another key is found out', 
     ['x2', generateIdentity().id],
     ['y', y.executorId],
   ]);
+  const loose = await startSeedParty(stage, 'x1', { peers });
+  expect(await refusedRun(stage, 'unlisted')).toMatch(/regression-aggregator: expected one of the parties that this/);
+  await loose.stop({ graceMs: 0 });
+  peers.set('regression-aggregator', aggregator.executorId);
   await startSeedParty(stage, 'x1', { peers });
   expect(await refusedRun(stage, 'impostor')).toMatch(/half of x2: expected the signature of/);
 });

@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { CiphertextVector, decryptVector, privateKeyFromPrimes } from '../../../crypto/paillier/index.ts';
 import { until } from '../../support/processes.ts';
-import { openRegressionStage, type RegressionStage } from '../../support/regression-daemons.ts';
+import { openRegressionStage, type RegressionStage, saidBy } from '../../support/regression-daemons.ts';
 import {
   cancelRun,
   seedDistance,
@@ -63,8 +63,8 @@ async function predictionsSent(
 ): Promise<Map<string, Set<string>>> {
   const sent = new Map<string, Set<string>>();
   const done = await stage.processes(run, 'success');
-  for (const { output } of done.filter(({ spec }) => spec.functionName === 'regression_forward')) {
-    const vector = CiphertextVector.parse(String(output[0]));
+  for (const process of done.filter(({ spec }) => spec.functionName === 'regression_forward')) {
+    const vector = CiphertextVector.parse(saidBy(process));
     const plaintexts = sent.get(vector.context) ?? new Set();
     sent.set(vector.context, plaintexts.add((await decryptVector(key, vector)).join()));
   }

@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { readStop } from '../../../executors/regression/outputs.ts';
 import { openRegressionStage, type RegressionStage } from '../../support/regression-daemons.ts';
 import { seedDistance, SEED_REQUEST, startSeed, startSeedParty } from '../../support/regression-seed.ts';
 import { columnOf, readTable } from '../../support/regression.ts';
@@ -38,7 +39,7 @@ test('a run that diverges ends, and says so', async () => {
   expect(steps.length).toBeGreaterThanOrEqual(6);
   expect(steps.length).toBeLessThan(10);
   const opened = await stage.processes('wild', 'success');
-  expect(opened.some(({ output }) => String(output[0]).includes('"reason":"diverged"'))).toBe(true);
+  expect(readStop(opened.map(({ output }) => String(output[0])))?.reason).toBe('diverged');
 });
 
 test('with one feature party a demonstration runs, and its state keeps no secret after the end', async () => {

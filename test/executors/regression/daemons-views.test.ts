@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import type { Environment } from '../../../colony/environment.ts';
-import { openRegressionStage, parseThetas, type RegressionStage } from '../../support/regression-daemons.ts';
+import { openRegressionStage, parseThetas, type RegressionStage, saidBy } from '../../support/regression-daemons.ts';
 import { reached, SEED_REQUEST } from '../../support/regression-seed.ts';
 import { distance } from '../../support/regression.ts';
 import { startRecordingProxy } from '../../support/recording-proxy.ts';
@@ -175,8 +175,8 @@ function dot(left: readonly number[], right: readonly number[]): number {
 /** The residues that the label party opened in a run, as bytes. */
 async function openedIn(stage: RegressionStage, run: string): Promise<Buffer[]> {
   const opens = (await stage.processes(run, 'success')).filter(({ spec }) => spec.functionName === 'regression_open');
-  return opens.flatMap(({ output }) =>
-    Opened.parse(JSON.parse(String(output[0]))).openings.flatMap(({ residues }) => {
+  return opens.flatMap((process) =>
+    Opened.parse(JSON.parse(saidBy(process))).openings.flatMap(({ residues }) => {
       const bytes = Buffer.from(residues, 'base64url');
       return Array.from({ length: bytes.length / RESIDUE_BYTES }, (_, index) =>
         bytes.subarray(index * RESIDUE_BYTES, (index + 1) * RESIDUE_BYTES),

@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import * as z from 'zod';
+import { defineExecutor, defineFunction } from '../../colony/executor.ts';
+import { type Identity, readIdentity } from '../../colony/identity.ts';
+import { startWorker } from '../../colony/worker.ts';
+import { graphOf } from '../../executors/regression/training.ts';
+import { node, specsOf } from '../../workflows/vertical-regression/nodes.ts';
+import type { RegressionStage } from './regression-daemons.ts';
+import { reached, trainingOf } from './regression-seed.ts';
+
+/** A member's own executor, which says whatever its caller wants. */
+const speaker = defineExecutor({
+  type: 'speaker',
+  functions: {
+    say: defineFunction({
+      description: 'Says what it is told',
+      kwargs: z.object({ text: z.string() }),
+      inputs: z.array(z.string()),
+      output: z.string(),
+      run: async ({ kwargs }) => kwargs.text,
+    }),
+  },
+});
+
+/** A member that speaks where others should. */
+export interface Speaker extends AsyncDisposable {
+  readonly stage: RegressionStage;
+  /** Its executor type: the function is `say`. */
+  readonly type: string;
+}
+
+/** Starts a member's executor that says whatever it is told. */
+export async function startSpeaker(stage: RegressionStage): Promise<Speaker> {
+  const { address: server, colonyName, colonyOwner: colonyIdentity } = stage.colony;
+  const log = pino({ level: 'silent' });
+  const member = await startWorker(speaker, { type: 'speaker', server, colonyName, colonyIdentity, log });
+  await member.ready;
+  return { stage, type: 'speaker', [Symbol.asyncDispose]: () => member.stop({ graceMs: 0 }) };
+}
+
+/** What a member asks a daemon of a run for. */
+export interface Forgery {
+  /** A name for it. */
+  readonly name: string;
+  readonly functionName: string;
+  readonly party: string;
+  /** What the process says that it depends on. */
+  readonly inputs: readonly string[];
+  readonly iteration?: number;
+  readonly attempt?: number;
+}
+
+/** Asks a daemon for something on the strength of what the speaker says. @returns the error that it ends with */
+export async function failureOf({ stage, type }: Speaker, run: string, forgery: Forgery): Promise<string> {
+  const { name, functionName, party, inputs, iteration = 0, attempt = 0 } = forgery;
+  const { colonyName } = stage.colony;
+  const graph = graphOf(await trainingOf(stage, run));
+  const says = inputs.map((text, index) => node(`${name}-${index}`, 'say', type, [], { text }));
+  const turn = { training: graph.training, iteration, attempt };
+  const names = says.map((said) => said.name);
+  const functionSpecs = specsOf(graph, [...says, node(name, functionName, party, names, turn)]);
+  await stage.client.submitWorkflowSpec({ spec: { colonyName, functionSpecs } });
+  await reached(stage, run, name, 'failed');
+  const failed = (await stage.processes(run, 'failed')).find(({ spec }) => spec.nodeName === name);
+  return failed?.errors.join() ?? '';
+}
+
+/** What a process of a run ended with. */
+export async function outputOf(stage: RegressionStage, run: string, name: string): Promise<string> {
+  const done = (await stage.processes(run, 'success')).find(({ spec }) => spec.nodeName === name);
+  return String(done?.output[0]);
+}
+
+/** The identity that a daemon signs with. */
+export async function identityOf(stage: RegressionStage, party: string): Promise<Identity> {
+  const path = join(stage.directory, party, 'identity.key');
+  return readIdentity(await readFile(path, 'utf8'), path);
+}
