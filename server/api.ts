@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BodyFault, BodyReader } from './body.ts';
 import { type Answer, dispatch, type Services } from './dispatch.ts';
-import { addressOf, dropBody, isAsking, respond, respondFailure, type Route } from './http.ts';
+import { dropBody, isAsking, respond, respondFailure, type Route } from './http.ts';
 
 /** Every RPC at `POST /api`. */
 export function createApiRoute(services: Services, bodies: BodyReader, maxBodyBytes: number): Route {
@@ -19,7 +19,7 @@ export function createApiRoute(services: Services, bodies: BodyReader, maxBodyBy
         refuseBody(response, body, maxBodyBytes);
         return;
       }
-      const sender = { address: addressOf(request), disconnected: disconnection };
+      const sender = { address: services.addressOf(request), disconnected: disconnection };
       respondAnswer(response, await dispatch(services, body.toString(), sender));
     },
   };

@@ -8,7 +8,7 @@ import { toError } from '../colony/errors.ts';
 import type { BodyReader } from './body.ts';
 import { respondAnswer } from './api.ts';
 import { identify, type Services, toFailure } from './dispatch.ts';
-import { addressOf, respondFailure, type Route } from './http.ts';
+import { respondFailure, type Route } from './http.ts';
 import type { WireRequest } from './handler.ts';
 import { parsePayload } from './incoming.ts';
 import { Refusal } from './refusal.ts';
@@ -46,7 +46,7 @@ export function createBackupRoute(source: BackupSource): Route {
         return;
       }
       try {
-        const { file } = await admit(services, body.toString(), addressOf(request));
+        const { file } = await admit(services, body.toString(), services.addressOf(request));
         // What the copy of the database names must still be there when it is asked for.
         const release = source.holdBlobs();
         try {

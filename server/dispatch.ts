@@ -3,6 +3,7 @@ import { type RequestEnvelope, sealFailure, sealReplyText } from '../colony/enve
 import { toError } from '../colony/errors.ts';
 import type { AnsweredPolls } from './answered-polls.ts';
 import type { Channels } from './channels.ts';
+import type { ClientAddress } from './client-address.ts';
 import type { Call, Handler, ServerFacts, WireRequest } from './handler.ts';
 import { handlers } from './handlers/index.ts';
 import { callerOf, callerOfAside, parseEnvelope, parsePayload } from './incoming.ts';
@@ -49,6 +50,7 @@ export interface Services {
   readonly facts: ServerFacts;
   readonly recorder: Recorder;
   readonly rates: RateLimiter;
+  readonly addressOf: ClientAddress;
   readonly signers: Signers;
   readonly log: Logger;
 }

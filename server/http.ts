@@ -78,11 +78,6 @@ export function isAsking({ headers }: IncomingMessage): boolean {
   return headers.expect?.toLowerCase() === '100-continue';
 }
 
-/** The address a request comes from. */
-export function addressOf({ socket }: IncomingMessage): string {
-  return socket.remoteAddress ?? '';
-}
-
 async function handle(route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {
   await route.handle(request, response);
 }

@@ -5,6 +5,7 @@ import { createAnsweredPolls } from './answered-polls.ts';
 import { createApiRoute } from './api.ts';
 import { type BlobOptions, type Blobs, openBlobs } from './blobs/index.ts';
 import { createBodyReader } from './body.ts';
+import { type ClientAddress, createClientAddress } from './client-address.ts';
 import { watchForJumps } from './clock-jumps.ts';
 import { applyBootstrap, type Bootstrap } from './bootstrap.ts';
 import { createChannels } from './channels.ts';
@@ -75,6 +76,11 @@ export interface ServerOptions {
   readonly subscribeMs?: number;
   /** How fast clients may ask. */
   readonly rates?: RateOptions;
+  /**
+   * Proxies whose header `X-Forwarded-For` is believed, for limits by address: addresses, or networks such as `10.0.0.0/8`.
+   * None unless given.
+   */
+  readonly trustedProxies?: readonly string[];
   /** Whoever shows it may read `/metrics`; without one that is for this machine only. */
   readonly metricsToken?: string | undefined;
   /** Further connections are dropped. */
@@ -138,8 +144,8 @@ const WARNED_DAYS = 14;
 /**
  * Starts an embedded Colonies server; resolves when it listens.
  *
- * @throws UserError when the address would expose plain HTTP, the certificate cannot be served, or the database is
- *   damaged or belongs to a running server
+ * @throws UserError when the address would expose plain HTTP, the certificate cannot be served, a trusted proxy is no
+ *   address, or the database is damaged or belongs to a running server
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { host = '127.0.0.1' } = options;
@@ -148,8 +154,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const log = options.log ?? pino({ name: 'colonies-server', level: 'warn' }, pino.destination(2));
   const requirePair = (pair: TlsPair): void => warnOfExpiry(pair, (options.clock ?? Date.now)(), log);
   if (options.tls !== undefined) requirePair(options.tls);
+  const addressOf = createClientAddress(options.trustedProxies ?? []);
   const database = openDatabase(options.databasePath);
-  const parts = assemble({ ...options, host, log }, database);
+  const parts = assemble({ ...options, host, log, addressOf }, database);
   const { services, subscriptions, listener } = parts;
   const tls = options.tls !== undefined;
   try {
@@ -213,7 +220,14 @@ interface Parts {
   port: number;
 }
 
-function assemble(options: ServerOptions & { readonly host: string; readonly log: Logger }, database: Database): Parts {
+/** Options with what has been made of them. */
+interface Prepared extends ServerOptions {
+  readonly host: string;
+  readonly log: Logger;
+  readonly addressOf: ClientAddress;
+}
+
+function assemble(options: Prepared, database: Database): Parts {
   const { log, tls, clock = Date.now, maxBodyBytes = DEFAULT_MAX_BODY_BYTES } = options;
   const scheduler = openScheduler(options, () => transactor);
   const signers = createSigners((error) => log.warn({ err: error }, 'a thread that looks at signatures has ended'));
@@ -248,6 +262,7 @@ function assemble(options: ServerOptions & { readonly host: string; readonly log
     transactor,
     recorder: operations.recorder,
     rates: createRateLimiter(options.rates ?? {}, (id) => isKnownId(database, id)),
+    addressOf: options.addressOf,
     scheduler,
     polls: createAnsweredPolls(clock()),
     signers,

@@ -9,7 +9,6 @@ import { subscribeChannel, subscribeProcess, subscribeProcesses } from '../colon
 import type { FeedEnd } from './channel-feeds.ts';
 import { requireChannel } from './channels.ts';
 import { identify, type Services, toFailure } from './dispatch.ts';
-import { addressOf } from './http.ts';
 import { parsePayload } from './incoming.ts';
 import { MAX_FRAME_BYTES, MAX_SOCKETS, MAX_SUBSCRIPTIONS_PER_SOCKET, MAX_UNREAD_BYTES } from './limits.ts';
 import { Refusal, required } from './refusal.ts';
@@ -64,7 +63,7 @@ export function createSubscriptions(services: Services, subscribeMs: number): Su
   const open: Open = new Map();
 
   const accept = (socket: WebSocket, request: IncomingMessage): void => {
-    const address = addressOf(request);
+    const address = services.addressOf(request);
     const own = new Map<string, Subscription>();
     open.set(socket, own);
     let patience = expectSubscription(socket, subscribeMs);

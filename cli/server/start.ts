@@ -39,6 +39,10 @@ export const serverStart = defineCommand({
   examples: [
     ['server start', 'a server on 127.0.0.1:50080'],
     ['server start --host 0.0.0.0 --tlscert cert.pem --tlskey key.pem', 'for other machines, over HTTPS'],
+    [
+      'server start --trusted-proxy 127.0.0.1',
+      'behind a reverse proxy on this machine, which adds TLS and X-Forwarded-For',
+    ],
     ['server start --port 0 --json', 'on a free port, which the JSON document names'],
   ],
   stopsItself: true,

@@ -14,6 +14,7 @@ export type Treatment = Pick<
   | 'blobs'
   | 'sweepIntervalMs'
   | 'metricsToken'
+  | 'trustedProxies'
 >;
 
 /** The options of `server start` that say it. Where the official server has a variable for the same, that is the default. */
@@ -29,6 +30,12 @@ export const TREATMENT_OPTIONS = {
     describe: 'requests per second from one address that nobody known has signed; 0 for any number',
     default: 200,
     minimum: 0,
+  },
+  'trusted-proxy': {
+    type: 'string',
+    list: true,
+    describe:
+      'address or network (10.0.0.0/8) of a reverse proxy whose X-Forwarded-For says who asks, for --stranger-rate; may be repeated',
   },
   'stale-after': {
     type: 'number',
@@ -92,6 +99,7 @@ export function readTreatment(args: TreatmentArguments, env: Environment): Treat
   const sweepIntervalMs = readCheckerPeriod(env);
   return {
     rates: { memberRequestsPerSecond: args.memberRate, strangerRequestsPerSecond: args.strangerRate },
+    trustedProxies: args.trustedProxy,
     ...(staleExecutorSeconds === undefined ? {} : { staleExecutorSeconds }),
     ...(retentionSeconds === undefined ? {} : { retentionSeconds }),
     ...(sweepIntervalMs === undefined ? {} : { sweepIntervalMs }),

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { type BlobToken, parseToken, splitAuthorization } from '../../colony/blobs/token.ts';
 import type { Services } from '../dispatch.ts';
-import { addressOf } from '../http.ts';
 import { callerOf } from '../incoming.ts';
 import { Refusal } from '../refusal.ts';
 import { requireRecent } from '../repeats.ts';
@@ -28,7 +27,7 @@ export function requireAccess(
   blob: string,
 ): BlobToken {
   const { transactor, presence, rates } = services;
-  const address = addressOf(request);
+  const address = services.addressOf(request);
   rates.enter(address);
   const { token, callerId } = countingFailures(services, address, () => identify(request));
   rates.signedBy(callerId, address);

@@ -211,6 +211,7 @@ describe('server start with limits and policies', () => {
     const args = {
       memberRate: 1,
       strangerRate: 2,
+      trustedProxy: ['10.0.0.0/8', '::1'],
       staleAfter: undefined,
       retention: undefined,
       allowExecutorReregister: false,
@@ -223,6 +224,7 @@ describe('server start with limits and policies', () => {
     const official = { COLONIES_RETENTION: 'false', COLONIES_RETENTION_POLICY: '604800' };
     expect(readTreatment(args, official)).toEqual({
       rates: { memberRequestsPerSecond: 1, strangerRequestsPerSecond: 2 },
+      trustedProxies: ['10.0.0.0/8', '::1'],
       allowExecutorReregister: false,
       ownership: 'members',
       maxBodyBytes: 3 * 2 ** 20,
@@ -233,6 +235,15 @@ describe('server start with limits and policies', () => {
     expect(readTreatment(args, variables)).toMatchObject({ retentionSeconds: 604_800, staleExecutorSeconds: 60 });
     const given = { ...args, retention: 10, staleAfter: 20 };
     expect(readTreatment(given, variables)).toMatchObject({ retentionSeconds: 10, staleExecutorSeconds: 20 });
+  });
+
+  test('refuses a trusted proxy that is no address', async () => {
+    await using directory = await temporaryDirectory();
+    const env = { SEALED_COLONIES_HOME: directory.path };
+    const { code, stderr } = await run(['server', 'start', '--port', '0', '--trusted-proxy', '::1,proxy.example'], {
+      env,
+    });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('got "proxy.example"') });
   });
 
   test.each([
