@@ -2,8 +2,12 @@ import type { FunctionSpec } from '../../colony/messages/processes.ts';
 import { PredictionRequest } from '../../executors/regression/prediction/request.ts';
 import { trainingDigest } from '../../executors/regression/training.ts';
 import { predictionWorkflow } from '../../workflows/vertical-regression/prediction-builder.ts';
-import type { RegressionStage } from './regression-daemons.ts';
-import { trainingOf } from './regression-seed.ts';
+import type { Worker } from '../../colony/worker.ts';
+import { columnOf, readTable } from './regression.ts';
+import type { PartyOptions, RegressionStage } from './regression-daemons.ts';
+import { startSeedParty, trainingOf } from './regression-seed.ts';
+
+const table = readTable('synthetic_grid_100.csv');
 
 /** The request that `colonies regression predict` makes for a training that the server still knows. */
 export async function predictionRequest(
@@ -53,4 +57,44 @@ export async function predictionsOf(stage: RegressionStage, party: string, predi
     .trimEnd()
     .split('\n')
     .map((line) => line.split(','));
+}
+
+/** What the parties x1 and x2 predict; y has the labels. */
+export type NewColumns = Record<'x1' | 'x2', ArrayLike<number>>;
+
+/** Starts the parties of the seed's scenario and the aggregator, x1 and x2 with new rows. */
+export async function startPredicting(
+  stage: RegressionStage,
+  newColumns: NewColumns,
+): Promise<Record<'x1' | 'x2' | 'y' | 'aggregator', Worker>> {
+  const [x1, x2, y, aggregator] = await Promise.all([
+    startPredictor(stage, 'x1', newColumns.x1),
+    startPredictor(stage, 'x2', newColumns.x2),
+    startSeedParty(stage, 'y'),
+    stage.startAggregator(),
+  ]);
+  return { x1, x2, y, aggregator };
+}
+
+/** Starts one of the feature parties with new rows; the file is `<party>-new.csv`. */
+export async function startPredictor(
+  stage: RegressionStage,
+  party: 'x1' | 'x2',
+  values: ArrayLike<number>,
+  options: PartyOptions = {},
+): Promise<Worker> {
+  const source = await stage.writeTable(`${party}.csv`, new Map([[party, columnOf(table, party)]]));
+  return stage.startFeature(party, { source, newRows: await writeNewRows(stage, party, values) }, options);
+}
+
+/** Replaces a party's new rows. */
+export function writeNewRows(stage: RegressionStage, party: string, values: ArrayLike<number>): Promise<string> {
+  return stage.writeTable(`${party}-new.csv`, new Map([[party, values]]));
+}
+
+/** What the seed's parties together predict for new rows, from their own coefficients of a run. */
+export async function predictedBySeed(stage: RegressionStage, run: string, { x1, x2 }: NewColumns): Promise<number[]> {
+  const [left = 0] = (await stage.thetasOf('x1', run)).at(-1) ?? [];
+  const [right = 0] = (await stage.thetasOf('x2', run)).at(-1) ?? [];
+  return Array.from(x1, (value, row) => left * value + right * (x2[row] ?? 0));
 }
