@@ -17,6 +17,7 @@ export function planReport(parameters: RunParameters, plan: RunPlan): Report {
     ],
     ['Processes in an iteration', `${plan.processesPerIteration}, ${plan.chainDepth} after one another`],
     ['Expected time of an iteration', formatSeconds(plan.secondsPerIteration)],
+    ['Loss', plan.loss],
     ...plan.budgets.map(({ party, columns, openingsPerRow }): [string, string] => [
       `Openings for ${party}`,
       `${openingsPerRow.toFixed(4)} for each row, of ${counted(columns, 'column')}`,

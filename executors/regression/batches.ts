@@ -1,7 +1,7 @@
 import { planPacking } from '../../crypto/paillier/index.ts';
 import type { PackingPlan } from '../../crypto/paillier/index.ts';
 import { refusal } from './refusal.ts';
-import { columnsOf, isCubic } from './parameters.ts';
+import { columnsOf, hasLoss, isCubic } from './parameters.ts';
 import type { RunParameters } from './parameters.ts';
 
 /** Rows of a streamed chunk: 2 MB of ciphertexts of 2048-bit keys. */
@@ -35,6 +35,15 @@ export function batchCount({ rows, batchRows }: RunParameters): number {
 /** Which batch an iteration works on: the batches in turn. */
 export function batchIndexOf(parameters: RunParameters, iteration: number): number {
   return iteration % batchCount(parameters);
+}
+
+/**
+ * Whether an iteration only measures: where the loss of mini-batches is asked for, the first pass over the batches takes no
+ * step, so that all gradients of that pass are those at θ = 0.
+ */
+export function isMeasuring(parameters: RunParameters, iteration: number): boolean {
+  const batches = batchCount(parameters);
+  return batches > 1 && hasLoss(parameters) && iteration < batches;
 }
 
 /** The rows of a batch; every batch has at least `batchRows`. */

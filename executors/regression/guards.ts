@@ -1,6 +1,6 @@
 import { letOthersWork } from '../../colony/event-loop.ts';
 import { additivePlan } from './additive/precision.ts';
-import { batchCount, batchRange, CHUNK_ROWS, gradientPacking } from './batches.ts';
+import { batchCount, batchRange, CHUNK_ROWS, gradientPacking, isMeasuring } from './batches.ts';
 import { requireBounded } from './mantissas.ts';
 import { columnsOf, totalColumns } from './parameters.ts';
 import type { RunParameters } from './parameters.ts';
@@ -46,7 +46,7 @@ export function openingBudget(parameters: RunParameters, party: string): number 
  * Checks what follows from the public parameters alone.
  *
  * @returns what a demonstration goes on in spite of
- * @throws TerminalError `KEY_TOO_SHORT`, `FEW_ROWS`, `BATCH_TOO_SMALL`, `OPENING_BUDGET` (strict only),
+ * @throws TerminalError `BAD_PARAMETERS`, `KEY_TOO_SHORT`, `FEW_ROWS`, `BATCH_TOO_SMALL`, `OPENING_BUDGET` (strict only),
  *   `OVERFLOW_POSSIBLE`
  */
 export function guardParameters(parameters: RunParameters): readonly Finding[] {
@@ -60,6 +60,13 @@ function* findInParameters(parameters: RunParameters): Generator<Finding> {
   const { keyBits, rows, guards, mode } = parameters;
   if (keyBits < LEAST_KEY_BITS) {
     yield found('KEY_TOO_SHORT', `keyBits: expected at least ${LEAST_KEY_BITS}, got ${keyBits}; use 3072`);
+  }
+  if (isMeasuring(parameters, parameters.iterations - 1)) {
+    throw refusal(
+      'BAD_PARAMETERS',
+      `iterations: expected more than ${batchCount(parameters)}, the number of batches, got ${parameters.iterations}: for the ` +
+        'loss, the first pass over the batches takes no step; use more iterations, larger batches, or no loss',
+    );
   }
   const needed = ROWS_PER_COLUMN * coefficientsOf(parameters);
   if (rows < needed) {

@@ -1,3 +1,4 @@
+import { batchCount } from './batches.ts';
 import { hasLoss, isCubic } from './parameters.ts';
 import type { RunParameters } from './parameters.ts';
 
@@ -51,8 +52,8 @@ export function leakageOf(parameters: RunParameters): string[] {
     'Each feature party learns its own gradients (one number for each of its columns and iteration) and its own coefficients, ' +
       'and nothing else. These numbers depend on the other parties only through the second moments [X y]ᵀ[X y], never on a ' +
       'single row.',
-    'All feature parties together learn Xᵀy: one number for each column. A converged model implies these numbers anyway; ' +
-      'labels stay undetermined while there are more rows than columns.',
+    `All feature parties together learn Xᵀy${batchCount(parameters) === 1 ? '' : ' of every batch'}: one number for each column. ` +
+      'A converged model implies these numbers anyway; labels stay undetermined while there are more rows than columns.',
     ...OTHERS[mode](label, features.length),
     ...cubicOf(parameters),
     ...lossOf(parameters),
@@ -98,5 +99,14 @@ function cubicOf(parameters: RunParameters): string[] {
 function lossOf(parameters: RunParameters): string[] {
   if (!hasLoss(parameters)) return [];
   const alone = parameters.features.length === 1 ? " With one feature party, that is this party's part." : '';
-  return [`${parameters.label} learns the loss of every iteration, one number for all rows.${alone}`];
+  const rows = batchCount(parameters) === 1 ? 'all rows' : 'all rows of its batch';
+  return [
+    `${parameters.label} learns the loss of every iteration, one number for ${rows}.${alone}`,
+    ...(batchCount(parameters) === 1
+      ? []
+      : [
+          'For the loss, the first pass over the batches takes no step: each feature party learns the gradient at 0 of every ' +
+            "batch, that is how its columns go with the labels of that batch's rows.",
+        ]),
+  ];
 }

@@ -33,6 +33,8 @@ const FeatureParty = z.strictObject({
  * - `precisionBits`: in mode `additive` mean gradients are right to about 2^−precisionBits; numbers get as many fractional
  *   bits as that asks for, in place of `scaleBits`
  * - `columnBoundBits`, `residualBoundBits`: no |x| reaches 2^columnBoundBits, no |residual| 2^residualBoundBits
+ * - `loss`: whether the label party learns the loss of every iteration; by default with full batches, but for the cubic form.
+ *   With mini-batches the first pass over them then takes no step: the loss needs every batch's gradient at θ = 0
  * - `retries`: openings that a party may ask for beyond one for each iteration
  * - `guards`: `strict` also refuses an opening budget above 0.1; `standard` reports it; `demonstration` reports all that
  *   is refused otherwise, for published data
@@ -70,8 +72,7 @@ export const RunParameters = z
      * short-exponent assumption beside the usual ones (crypto/README.md, "Which randomness").
      */
     shortMasks: z.boolean().default(false),
-    /** Whether the label party learns the loss of every iteration (full batches, not the cubic form). */
-    loss: z.boolean().default(true),
+    loss: z.boolean().optional(),
     /** How many rows may be predicted in all: predictions tell about features (Luo et al. 2021). */
     predictionRows: z.int().min(0).max(65_536).default(1000),
     guards: z.enum(['strict', 'standard', 'demonstration']).default('standard'),
@@ -96,6 +97,8 @@ function* contradictions(parameters: {
   columnBoundBits: number;
   rows: number;
   batchRows: number;
+  iterations: number;
+  loss?: boolean | undefined;
 }): Generator<[path: string, message: string]> {
   const names = [parameters.label, ...parameters.features.map(({ name }) => name)];
   if (new Set(names).size !== names.length) yield ['features', 'expected every party once, the label party apart'];
@@ -108,7 +111,22 @@ function* contradictions(parameters: {
   if (parameters.scaleBits + parameters.columnBoundBits > 51) {
     yield ['columnBoundBits', 'expected scaleBits + columnBoundBits up to 51, so that doubles hold every mantissa'];
   }
+  yield* lossContradictions(parameters);
   if (parameters.batchRows > parameters.rows) yield ['batchRows', 'expected at most as many as rows'];
+}
+
+/** What contradicts `"loss": true`. */
+export function* lossContradictions(parameters: {
+  readonly model: string;
+  readonly activation: string;
+  readonly loss?: boolean | undefined;
+}): Generator<[path: string, message: string]> {
+  if (parameters.loss !== true || !isCubic(parameters)) return;
+  yield [
+    'loss',
+    'expected false or nothing for the cubic form, whose loss has fourth powers of predictions that no party could add up ' +
+      'without another pass over all ciphertexts; judge the model by rows held out',
+  ];
 }
 
 /** How the rows of a run are masked: undefined for what suits the key. */
@@ -122,10 +140,10 @@ export function isCubic({ model, activation }: { readonly model: string; readonl
 }
 
 /**
- * Whether the label party learns the loss: it takes the gradient at θ = 0 over the same rows, and no cubes.
+ * Whether the label party learns the loss of every iteration: what was asked for, and by default where it costs nothing.
  */
-export function hasLoss(parameters: RunParameters): boolean {
-  return parameters.loss && parameters.batchRows === 0 && !isCubic(parameters);
+export function hasLoss({ loss, batchRows, ...form }: RunParameters): boolean {
+  return !isCubic(form) && (loss ?? batchRows === 0);
 }
 
 /**

@@ -67,7 +67,7 @@ const Numbers = z.array(z.number()).readonly();
  *
  * - `theta`: coefficients, in the order of the columns
  * - `growth`: norm of the last gradient of batch 0, and how often in a row it grew
- * - `firstGradient`: the gradient sums at θ = 0, which the loss needs; `gradient`: the last ones
+ * - `gradient`: the last gradient sums; `firstGradients`: where there is a loss, those at θ = 0 of every batch, which it needs
  * - `lossPart`: this party's part of the loss before the last step
  * - `progress`: what the last step said
  * - `predictions`: the last request that was answered, and rows predicted in all
@@ -77,7 +77,7 @@ export const FeatureState = z
     iteration: z.int().min(0),
     theta: Numbers,
     growth: z.strictObject({ norm: z.number(), times: z.int().min(0) }).readonly(),
-    firstGradient: Numbers.nullable(),
+    firstGradients: z.array(Numbers).readonly(),
     gradient: Numbers.nullable(),
     lossPart: z.number().nullable(),
     progress: ProgressMessage.readonly().nullable(),
@@ -93,7 +93,7 @@ export function initialFeatureState(columns: number): FeatureState {
   const theta = Array.from({ length: columns }, () => 0);
   const growth = { norm: 0, times: 0 };
   const predictions = { request: -1, fingerprint: '', rows: 0 };
-  const nothing = { firstGradient: null, gradient: null, lossPart: null, progress: null, pending: null };
+  const nothing = { firstGradients: [], gradient: null, lossPart: null, progress: null, pending: null };
   return { iteration: 0, theta, growth, predictions, ...nothing };
 }
 

@@ -1,9 +1,9 @@
 import { bitLength } from '../../crypto/modular/bytes.ts';
 import { additivePlan, blockCiphertexts } from './additive/precision.ts';
-import { batchCount, CHUNK_ROWS, gradientBound, gradientCiphertexts, gradientPacking } from './batches.ts';
+import { batchCount, CHUNK_ROWS, gradientBound, gradientCiphertexts, gradientPacking, isMeasuring } from './batches.ts';
 import { guardParameters, openingBudget } from './guards.ts';
 import { leakageOf } from './leakage.ts';
-import { columnsOf, isCubic } from './parameters.ts';
+import { columnsOf, hasLoss, isCubic } from './parameters.ts';
 import type { RunParameters } from './parameters.ts';
 
 /** What follows from the parameters of a run before it begins: sizes, work, openings, and who learns what. */
@@ -46,6 +46,8 @@ export interface RunPlan {
   readonly budgets: readonly PartyBudget[];
   /** Undefined where nothing was measured. */
   readonly secondsPerIteration: number | undefined;
+  /** Whether the label party learns the loss, and if not, why. */
+  readonly loss: string;
   /** What each party learns, in plain words. */
   readonly leakage: readonly string[];
   /** What was accepted for a demonstration only, or should be known. */
@@ -78,9 +80,20 @@ export function planRun(parameters: RunParameters, speeds?: Speeds): RunPlan {
     chunksPerIteration: Math.ceil(rowsPerIteration / CHUNK_ROWS),
     budgets,
     secondsPerIteration: micros === undefined ? undefined : (micros * rowsPerIteration) / 1e6,
+    loss: lossNote(parameters),
     leakage: leakageOf(parameters),
     warnings: [...findings.map(({ message }) => message), ...(isAdditive ? [] : noteBudgets(budgets))],
   };
+}
+
+function lossNote(parameters: RunParameters): string {
+  if (isMeasuring(parameters, 0)) {
+    return `of every iteration, for its batch; the first ${batchCount(parameters)} iterations take no step`;
+  }
+  if (hasLoss(parameters)) return 'of every iteration';
+  if (isCubic(parameters)) return 'none: that of the cubic form has fourth powers, which no party could add up cheaply';
+  if (parameters.loss === false) return 'none, as asked for';
+  return 'none with mini-batches, unless "loss": true is asked for: then the first pass over the batches takes no step';
 }
 
 type Sizes = Pick<

@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { parseJson } from '../../colony/json-text.ts';
 import { formatIssues } from '../../colony/schema-errors.ts';
-import { hasLoss, isCubic, parametersDigest, partiesOf, readParameters, RunParameters } from './parameters.ts';
+import {
+  hasLoss,
+  isCubic,
+  lossContradictions,
+  parametersDigest,
+  partiesOf,
+  readParameters,
+  RunParameters,
+} from './parameters.ts';
 import { refusal } from './refusal.ts';
 
 /** What a training is beyond its parameters: how it is asked for, and how it is cut into workflows. */
@@ -53,9 +61,13 @@ function* requestContradictions(request: {
   readonly aggregator: string;
   readonly holdoutEvery: number;
   readonly guards: string;
+  readonly model: string;
+  readonly activation: string;
+  readonly loss?: boolean | undefined;
 }): Generator<[path: string, message: string]> {
   const parties = [request.label, ...request.features];
   if (new Set(parties).size !== parties.length) yield ['features', 'expected every party once, the label party apart'];
+  yield* lossContradictions(request);
   if (parties.includes(request.aggregator)) yield ['aggregator', 'expected none of the parties'];
   if (request.holdoutEvery > 0 && request.features.length < 2 && request.guards !== 'demonstration') {
     yield ['holdoutEvery', 'expected 0 with one feature party, whose part would be the prediction'];

@@ -108,7 +108,7 @@ export async function additiveLossRound(
   const { parameters } = party;
   const expected = parameters.features.map(({ name }) => expectMaskedLoss(parameters, turn, name));
   const [sum = 0n] = await addedIntegers(party, padPlace('loss', turn), expected, parts, options);
-  return lossOf(party, sum);
+  return lossOf(party, turn, sum);
 }
 
 /**

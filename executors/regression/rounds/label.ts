@@ -3,7 +3,7 @@ import { decryptVector, encryptVector, encryptVectorAsOwner, keyId } from '../..
 import type { CiphertextVector } from '../../../crypto/paillier/index.ts';
 import { byteLength, fromBigInts } from '../../../crypto/modular/bytes.ts';
 import { mod } from '../../../crypto/modular/number-theory.ts';
-import { batchCount, batchRange, gradientCiphertexts } from '../batches.ts';
+import { batchCount, batchRange, gradientCiphertexts, rowsOfIteration } from '../batches.ts';
 import { contextOf } from '../contexts.ts';
 import type { Turn } from '../contexts.ts';
 import { expectGradient, expectLabels, expectLossSum, expectPredictionSum } from '../expectations.ts';
@@ -193,16 +193,21 @@ export async function lossRound(
 ): Promise<number> {
   const vector = await validVector(party, expectLossSum(party.parameters, turn), lossSum, options.signal);
   const [sum = 0n] = await decryptVector(requirePrivateKey(party), vector, options);
-  return lossOf(party, sum);
+  return lossOf(party, turn, sum);
 }
 
-/** The loss from the decrypted sum. @see {@link lossRound} */
-export function lossOf({ parameters, base }: Pick<LabelParty, 'parameters' | 'base'>, sum: bigint): number {
+/** The loss from the decrypted sum, over the rows of the iteration's batch. @see {@link lossRound} */
+export function lossOf(
+  { parameters, base }: Pick<LabelParty, 'parameters' | 'base'>,
+  { iteration }: Pick<Turn, 'iteration'>,
+  sum: bigint,
+): number {
   const quadratic = Number(sum) / 2 ** (2 * parameters.scaleBits);
-  if (parameters.model === 'logistic') return Math.log(2) + (2 * quadratic) / base.length;
+  const { from, to } = rowsOfIteration(parameters, iteration);
+  if (parameters.model === 'logistic') return Math.log(2) + (2 * quadratic) / (to - from);
   let squares = 0;
-  for (const value of base) squares += value * value;
-  return (quadratic + squares) / base.length;
+  for (const value of base.subarray(from, to)) squares += value * value;
+  return (quadratic + squares) / (to - from);
 }
 
 /**

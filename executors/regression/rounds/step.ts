@@ -1,6 +1,6 @@
 import { keyId } from '../../../crypto/paillier/index.ts';
 import { byteLength } from '../../../crypto/modular/bytes.ts';
-import { batchIndexOf, gradientCiphertexts, rowsOfIteration } from '../batches.ts';
+import { batchIndexOf, gradientCiphertexts, isMeasuring, rowsOfIteration } from '../batches.ts';
 import { contextOf, requireContext } from '../contexts.ts';
 import type { Turn } from '../contexts.ts';
 import { readResidues, unmaskGradient } from '../gradients.ts';
@@ -65,27 +65,53 @@ export function stepWith(
  */
 export function stepOf(party: FeatureParty, state: FeatureState, turn: Turn, sums: Float64Array): StepResult {
   const { parameters, name } = party;
-  const { from, to } = rowsOfIteration(parameters, turn.iteration);
-  const stepped = state.theta.map((value, index) => {
-    const shrinking = party.penalised[index] === true ? parameters.lambda * value : 0;
-    return value - parameters.alpha * ((sums[index] ?? 0) / (to - from) + shrinking);
-  });
+  const isStill = isMeasuring(parameters, turn.iteration);
+  const stepped = isStill ? state.theta : descend(party, state, turn, sums);
   const isFinite = stepped.every(Number.isFinite);
   const theta = isFinite ? stepped : state.theta;
-  const moved = Math.max(...theta.map((value, index) => Math.abs(value - (state.theta[index] ?? 0))));
-  const growth = batchIndexOf(parameters, turn.iteration) === 0 ? growthOf(state, sums) : state.growth;
+  const batch = batchIndexOf(parameters, turn.iteration);
+  const growth = batch === 0 ? growthOf(state, sums) : state.growth;
   const message: ProgressMessage = {
     v: 1,
     kind: 'progress',
     context: contextOf(parameters, { round: 'progress', ...turn, party: name }),
-    converged: isFinite && parameters.toleranceBits !== undefined && moved < 2 ** -parameters.toleranceBits,
+    converged: isFinite && !isStill && hasConverged(parameters, state.theta, theta),
     diverged: !isFinite || growth.times >= GROWTHS,
   };
   const gradient = Array.from(sums);
-  const firstGradient = state.firstGradient ?? gradient;
-  const lossPart = hasLoss(parameters) ? lossPartOf(parameters, state.theta, gradient, firstGradient) : null;
-  const changes = { theta, growth, firstGradient, gradient, lossPart, progress: message, pending: null };
+  const about = hasLoss(parameters) ? lossChanges(parameters, state, batch, gradient) : {};
+  const changes = { theta, growth, gradient, ...about, progress: message, pending: null };
   return { state: { ...state, ...changes, iteration: turn.iteration + 1 }, message, gradientSums: gradient };
+}
+
+/** θ − α(g/n + λθ). */
+function descend(
+  { parameters, penalised }: FeatureParty,
+  { theta }: FeatureState,
+  turn: Turn,
+  sums: Float64Array,
+): number[] {
+  const { from, to } = rowsOfIteration(parameters, turn.iteration);
+  return theta.map((value, index) => {
+    const shrinking = penalised[index] === true ? parameters.lambda * value : 0;
+    return value - parameters.alpha * ((sums[index] ?? 0) / (to - from) + shrinking);
+  });
+}
+
+function hasConverged({ toleranceBits }: RunParameters, before: readonly number[], after: readonly number[]): boolean {
+  const moved = Math.max(...after.map((value, index) => Math.abs(value - (before[index] ?? 0))));
+  return toleranceBits !== undefined && moved < 2 ** -toleranceBits;
+}
+
+/** What the loss needs: the first gradient of each batch, which came in their order, is that at θ = 0. */
+function lossChanges(
+  parameters: RunParameters,
+  { theta, firstGradients }: FeatureState,
+  batch: number,
+  gradient: readonly number[],
+): Pick<FeatureState, 'firstGradients' | 'lossPart'> {
+  const known = firstGradients.length > batch ? firstGradients : [...firstGradients, gradient];
+  return { firstGradients: known, lossPart: lossPartOf(parameters, theta, gradient, known[batch] ?? []) };
 }
 
 /** The result of a step that was taken before: a repetition says the same. */
@@ -97,7 +123,7 @@ export function repeatedStep(party: FeatureParty, state: FeatureState, turn: Tur
 }
 
 /**
- * Q_j = Σ_i v_ij(r_i + e_i) before the step, v_j = X_jθ_j the scaled predictions and e = E0: this party knows both sums in
+ * Q_j = Σ_i v_ij(r_i + e_i) over the rows of the batch before the step, v_j = X_jθ_j the scaled predictions and e = E0: this party knows both sums in
  * plain, because X_jᵀr is its gradient, and X_jᵀe the one at θ = 0.
  */
 function lossPartOf(
@@ -113,9 +139,9 @@ function lossPartOf(
   );
 }
 
-function growthOf({ growth, firstGradient }: FeatureState, sums: Float64Array): FeatureState['growth'] {
+function growthOf({ growth, gradient }: FeatureState, sums: Float64Array): FeatureState['growth'] {
   const norm = Math.hypot(...sums);
-  return { norm, times: firstGradient !== null && norm > growth.norm ? growth.times + 1 : 0 };
+  return { norm, times: gradient !== null && norm > growth.norm ? growth.times + 1 : 0 };
 }
 
 function requirePending(party: FeatureParty, state: FeatureState, turn: Turn): PendingGradient {

@@ -120,7 +120,7 @@ export async function thresholdLossRound(
   const own = await lossPartialRound(holder, turn, lossSum);
   const place = { round: 'loss-partial', ...turn } as const;
   const [sum = 0n] = await combinePartials(party, place, party.parameters.label, 1, [own, ...partials]);
-  return lossOf(party, sum);
+  return lossOf(party, turn, sum);
 }
 
 /** A feature party's part in opening predictions to the label party. @throws TerminalError as the checks of messages */

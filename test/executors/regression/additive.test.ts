@@ -151,3 +151,25 @@ test('fixed batches in turn give the steps of plain mini-batch descent', async (
     expect(distance(additiveThetaOf(parties), theta)).toBeLessThan(1e-6);
   }
 });
+
+test('the loss of mini-batches is that of their rows, after a pass that takes no step', async () => {
+  const parties = await startAdditive({
+    parameters: { model: 'linear', intercept: 'centred', alpha: 0.05, iterations: 7, batchRows: 110, loss: true },
+    keys: await additiveKeys(2),
+    blocks: divideAmong(DIABETES_COLUMNS, 2),
+    labels: DIABETES_LABELS,
+  });
+  const prepared = parties.prepared.flatMap((block) => block.columns);
+  for (let iteration = 0; iteration < 7; iteration += 1) {
+    const theta = additiveThetaOf(parties);
+    const [from, to] = [edge(iteration % 4), edge((iteration % 4) + 1)];
+    let squares = 0;
+    for (let row = from; row < to; row += 1) {
+      const base = parties.label.base[row] ?? 0;
+      squares += prepared.reduce((sum, column, index) => sum + at(theta, index) * (column[row] ?? 0), base) ** 2;
+    }
+    await iterateAdditive(parties, iteration);
+    expect(await additiveLossAt(parties, iteration)).toBeCloseTo(squares / (to - from), 2);
+    expect(distance(additiveThetaOf(parties), theta) > 0).toBe(iteration >= 4);
+  }
+});

@@ -86,6 +86,28 @@ test('mini-batches take the steps of their rows, in turn', async () => {
   for (const [step, theta] of thetas.entries()) expect(distance(theta, at(expected, step))).toBeLessThan(1e-6);
 });
 
+test('mini-batches with a loss measure every batch first, then take the same steps', async () => {
+  await using stage = await openRegressionStage();
+  const features = await startParties(stage, 2);
+  const measured = { batchRows: 150, loss: true, iterations: 5, blockIterations: 3 };
+  await stage.train({ ...REQUEST, run: 'measured', features, ...measured });
+  const thetas = await trajectory(stage, features, 'measured');
+  expect(
+    thetas
+      .slice(0, 2)
+      .flat()
+      .every((value) => value === 0),
+  ).toBe(true);
+  const expected = miniBatches(3, 150);
+  for (const [step, theta] of thetas.slice(2).entries()) expect(distance(theta, at(expected, step))).toBeLessThan(1e-6);
+  const losses = await stage.lossesOf('y', 'measured');
+  expect(losses).toHaveLength(5);
+  // The first two and the next two are those of the same batches.
+  expect(at(losses, 2)).toBeCloseTo(at(losses, 0), 5);
+  expect(at(losses, 3)).toBeLessThan(at(losses, 1));
+  expect(at(losses, 4)).toBeLessThan(at(losses, 0));
+});
+
 /** Gradient descent over fixed batches in double precision. */
 function miniBatches(iterations: number, batchRows: number): number[][] {
   const columns = DIABETES_COLUMNS.map(standardised);

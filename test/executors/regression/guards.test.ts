@@ -11,7 +11,7 @@ import {
   guardParameters,
 } from '../../../executors/regression/guards.ts';
 import { requireBounded, toMantissas } from '../../../executors/regression/mantissas.ts';
-import { parametersDigest, readParameters } from '../../../executors/regression/parameters.ts';
+import { hasLoss, parametersDigest, readParameters } from '../../../executors/regression/parameters.ts';
 import { planRun } from '../../../executors/regression/plan.ts';
 import {
   coefficientsInUnits,
@@ -53,6 +53,7 @@ describe('parameters', () => {
     ['a party twice', { label: 'x1' }],
     ['a centred intercept of a logistic model', { model: 'logistic', intercept: 'centred' }],
     ['the cubic form without a single key', { model: 'logistic', activation: 'cubic', mode: 'threshold' }],
+    ['a loss of the cubic form', { model: 'logistic', activation: 'cubic', loss: true }],
     ['mantissas that doubles do not hold', { scaleBits: 44, columnBoundBits: 20 }],
     ['batches larger than the table', { batchRows: 443 }],
     ['an unknown field', { sudo: true }],
@@ -79,6 +80,21 @@ describe('guards of a run', () => {
   test('a demonstration goes on, and says in spite of what', () => {
     const findings = guardParameters(parametersWith({ keyBits: 512, rows: 30, guards: 'demonstration' }));
     expect(findings.map(({ code }) => code)).toEqual(['KEY_TOO_SHORT', 'FEW_ROWS']);
+  });
+
+  test('the loss of mini-batches takes more iterations than there are batches', () => {
+    const measured = { batchRows: 110, loss: true };
+    expect(() => guardParameters(parametersWith({ ...measured, iterations: 4 }))).toThrow(refused('BAD_PARAMETERS'));
+    expect(guardParameters(parametersWith({ ...measured, iterations: 5 }))).toEqual([]);
+    expect(guardParameters(parametersWith({ batchRows: 110, iterations: 4 }))).toEqual([]);
+  });
+
+  test('a loss comes by default where it costs nothing, and where it was asked for', () => {
+    expect(hasLoss(parametersWith())).toBe(true);
+    expect(hasLoss(parametersWith({ loss: false }))).toBe(false);
+    expect(hasLoss(parametersWith({ batchRows: 110 }))).toBe(false);
+    expect(hasLoss(parametersWith({ batchRows: 110, loss: true }))).toBe(true);
+    expect(hasLoss(parametersWith({ model: 'logistic', activation: 'cubic' }))).toBe(false);
   });
 
   test('a run that satisfies all passes in every mode', () => {

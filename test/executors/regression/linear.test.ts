@@ -9,6 +9,7 @@ import {
   predictionsFor,
   readTable,
   startRun,
+  type TestParties,
   thetaOf,
 } from '../../support/regression.ts';
 import {
@@ -98,34 +99,62 @@ function edge(index: number): number {
   return Math.floor((index * DIABETES_LABELS.length) / 4);
 }
 
+/** Plain mini-batch descent over quarters of the rows: the mean squared residual, and the gradient over their number. */
+function descent(parties: TestParties, theta: readonly number[], iteration: number) {
+  const prepared = parties.prepared.flatMap((block) => block.columns);
+  const [from, to] = [edge(iteration % 4), edge((iteration % 4) + 1)];
+  const residuals = Array.from({ length: to - from }, (_, row) =>
+    prepared.reduce(
+      (sum, column, index) => sum + at(theta, index) * (column[from + row] ?? 0),
+      at([...parties.label.base], from + row),
+    ),
+  );
+  const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / (to - from);
+  return {
+    loss: meanOf(residuals.map((residual) => residual ** 2)),
+    gradient: prepared.map((column) => meanOf(residuals.map((residual, row) => residual * (column[from + row] ?? 0)))),
+  };
+}
+
+const BATCHES = { model: 'linear', intercept: 'centred', alpha: 0.05, batchRows: 110 } as const;
+
 test('fixed batches in turn give the steps of plain mini-batch descent', async () => {
   const parties = await startRun({
-    parameters: { model: 'linear', intercept: 'centred', alpha: 0.05, iterations: 4, batchRows: 110 },
+    parameters: { ...BATCHES, iterations: 4 },
     keys,
     blocks: divideAmong(DIABETES_COLUMNS, 2),
     labels: DIABETES_LABELS,
   });
-  const prepared = parties.prepared.flatMap((block) => block.columns);
-  let theta = prepared.map(() => 0);
+  let theta = thetaOf(parties);
   for (let iteration = 0; iteration < 4; iteration += 1) {
-    const [from, to] = [edge(iteration), edge(iteration + 1)];
-    const residuals = Array.from({ length: to - from }, (_, row) =>
-      prepared.reduce(
-        (sum, column, index) => sum + at(theta, index) * (column[from + row] ?? 0),
-        at([...parties.label.base], from + row),
-      ),
-    );
-    theta = theta.map((value, index) => {
-      const gradient = residuals.reduce(
-        (sum, residual, row) => sum + residual * (prepared[index]?.[from + row] ?? 0),
-        0,
-      );
-      return value - (0.05 * gradient) / (to - from);
-    });
+    const { gradient } = descent(parties, theta, iteration);
+    theta = theta.map((value, index) => value - 0.05 * at(gradient, index));
     await iterate(parties, iteration);
     expect(distance(thetaOf(parties), theta)).toBeLessThan(1e-9);
   }
 });
+
+test.each(['single-key', 'threshold'])(
+  'the loss of mini-batches is that of their rows, after a pass that takes no step: %s',
+  async (mode) => {
+    const parties = await startRun({
+      parameters: { ...BATCHES, mode, iterations: 10, loss: true, toleranceBits: 10 },
+      keys,
+      blocks: divideAmong(DIABETES_COLUMNS, 2),
+      labels: DIABETES_LABELS,
+    });
+    let theta = thetaOf(parties);
+    for (let iteration = 0; iteration < 10; iteration += 1) {
+      const { loss, gradient } = descent(parties, theta, iteration);
+      if (iteration >= 4) theta = theta.map((value, index) => value - 0.05 * at(gradient, index));
+      await iterate(parties, iteration);
+      expect(distance(thetaOf(parties), theta)).toBeLessThan(1e-9);
+      expect(await lossAt(parties, iteration)).toBeCloseTo(loss, 6);
+      // Standing still is no sign of having arrived.
+      expect(parties.states.some(({ progress }) => progress?.converged === true)).toBe(false);
+    }
+  },
+);
 
 test('short exponents change ciphertexts, and nothing else', async () => {
   const thetas: number[][] = [];
