@@ -30,8 +30,8 @@ const OTHERS = {
       'what its gradients are about, as many numbers as its ciphertexts have slots, and nothing else later.',
     ...(count > 2
       ? [
-          `${label} and a feature party together learn how each other party's predictions, and not only the sum of them, go ` +
-            "with that party's columns: one number for each column, party and iteration.",
+          'What the others compute for a feature party stands under pads that sum to zero (AES-256): who reads all traffic, and ' +
+            `a feature party with ${label}, learns the sum of it, which is the gradient, and not what any of them added.`,
         ]
       : []),
     'What it decrypts are its gradients and multiples of a power of two, which are random: they differ from numbers that ' +

@@ -181,11 +181,18 @@ export async function productsFor(
 ): Promise<string[]> {
   const { parameters } = parties;
   return Promise.all(
-    otherHolders(parameters, rows.owner).map(async (holder) => {
-      const share = shares.get(holder) ?? new Uint8Array(0);
-      return transmitVector(parties, 'product', await productRound(parameters, turn, holder, rows, share));
+    otherHolders(parameters, rows.owner).map(async (name) => {
+      const share = shares.get(name) ?? new Uint8Array(0);
+      const product = await productRound(holderOf(parties, name), turn, rows, share);
+      return transmitVector(parties, 'product', product);
     }),
   );
+}
+
+/** A party as a holder of shares. */
+export function holderOf({ parameters, label, features }: AdditiveParties, name: string) {
+  const { pairSeeds } = features.find((party) => party.name === name) ?? label;
+  return { parameters, name, pairSeeds };
 }
 
 /** The loss before the last step, as the label party learns it. */

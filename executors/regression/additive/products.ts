@@ -1,42 +1,48 @@
 import { addVectors, CiphertextVector, encryptVector, productOfPowers } from '../../../crypto/paillier/index.ts';
-import { bigIntToBytes, byteLength } from '../../../crypto/modular/bytes.ts';
+import { bigIntToBytes, byteLength, toBigInts } from '../../../crypto/modular/bytes.ts';
 import { randomBelow } from '../../../crypto/modular/random.ts';
 import { rowsOfIteration } from '../batches.ts';
 import { contextOf } from '../contexts.ts';
 import type { Turn } from '../contexts.ts';
 import { messageOf } from '../messages.ts';
 import type { CiphertextMessage } from '../messages.ts';
-import { columnsOf } from '../parameters.ts';
+import { columnsOf, partiesOf } from '../parameters.ts';
 import type { RunParameters } from '../parameters.ts';
 import { refusal } from '../refusal.ts';
+import { chunksOf } from '../pads.ts';
 import { requireOneOfEach } from '../rounds/aggregate.ts';
 import type { RoundOptions } from '../rounds/aggregate.ts';
 import { headerFor, validVector } from '../streams.ts';
 import type { RunKey } from '../streams.ts';
 import { expectGradientSum, expectProduct } from './expectations.ts';
-import type { EncryptedRows } from './parties.ts';
+import { ringOf, ZeroSumPads } from './pads.ts';
+import type { AdditiveParty, EncryptedRows } from './parties.ts';
 import { additivePlan, blockCiphertexts, otherHolders } from './precision.ts';
 
 /** What holders of shares compute for the owner of a block, and the sum of it. */
 
+/** Who holds shares. */
+type Holder = Pick<AdditiveParty, 'parameters' | 'name' | 'pairSeeds'>;
+
 /**
- * B4: for every block of an owner's columns Π_i C_i^(share_i)·[[2^ℓ·R]], R random in every slot and longer than the carries
- * that it hides, with uniform randomness: the owner, who can decrypt it, learns a functional of uniform shares modulo 2^ℓ
- * and nothing of their carries.
+ * B4: for every block of an owner's columns Π_i C_i^(share_i)·[[2^ℓ·R + B]], with uniform randomness. B, one number modulo
+ * 2^ℓ in every slot, comes from the seeds of every two holders and sums to zero over all of them: whoever can decrypt, the
+ * owner above all, learns the sum of all products and nothing of some of them. R is random in every slot and longer than the
+ * carries that it hides. A repetition draws the same B.
  *
  * @param holder whose shares these are
  * @param shares one number modulo 2^ℓ for each row of the iteration
  */
 export async function productRound(
-  parameters: RunParameters,
+  holder: Holder,
   turn: Turn,
-  holder: string,
   rows: EncryptedRows,
   shares: Uint8Array,
   { signal }: RoundOptions = {},
 ): Promise<CiphertextMessage> {
+  const { parameters, name } = holder;
   const run = { parameters, publicKey: rows.publicKey };
-  const header = headerFor(run, expectProduct(parameters, turn, holder, rows.owner));
+  const header = headerFor(run, expectProduct(parameters, turn, name, rows.owner));
   const { from, to } = rowsOfIteration(parameters, turn.iteration);
   const blocks = blockCiphertexts(parameters, rows.owner);
   const products: Uint8Array[] = [];
@@ -44,10 +50,10 @@ export async function productRound(
     const first = block * parameters.rows;
     products.push(await multiplyBlock(parameters, rows, shares, [first + from, first + to], signal));
   }
-  const carries = await encryptCarries(run, rows.owner, blocks);
+  const hidden = await encryptHiding(run, rows.owner, blindsOf(holder, turn, rows.owner));
   const vector = await addVectors(rows.publicKey, [
     CiphertextVector.join({ ...header, summands: '1' }, Buffer.concat(products)),
-    carries.with({ scaleBits: header.scale, context: header.context }),
+    hidden.with({ scaleBits: header.scale, context: header.context }),
   ]);
   return messageOf(vector.with({ summands: 1n }));
 }
@@ -75,14 +81,32 @@ async function multiplyBlock(
   }
 }
 
-/** 2^ℓ·R in every slot, with randomness that is uniform even to who knows the private key. */
-function encryptCarries({ parameters, publicKey }: RunKey, owner: string, blocks: number): Promise<CiphertextVector> {
+/** B of every column of an owner: below 2^ℓ, and zero modulo 2^ℓ summed over all holders. */
+export function blindsOf({ parameters, pairSeeds }: Holder, turn: Turn, owner: string): bigint[] {
+  const { shareBits, shareBytes } = additivePlan(parameters);
+  const context = contextOf(parameters, { round: 'product', ...turn, party: owner });
+  // The owner holds no product of its own: what it shares with others would hide nothing from it.
+  const ownerPlace = partiesOf(parameters).indexOf(owner);
+  const pairs = pairSeeds.pairs.map((seed, place) => (place === ownerPlace ? undefined : seed));
+  const pads = new ZeroSumPads({ place: pairSeeds.place, pairs }, context, ringOf(shareBits));
+  return [...chunksOf(columnsOf(parameters, owner))].flatMap(({ chunk, rows }) =>
+    toBigInts(pads.chunk(chunk, rows), shareBytes),
+  );
+}
+
+/** 2^ℓ·R + B in every slot, with randomness that is uniform even to who knows the private key. */
+function encryptHiding(
+  { parameters, publicKey }: RunKey,
+  owner: string,
+  blinds: readonly bigint[],
+): Promise<CiphertextVector> {
   const { packing, shareBits, carryBits } = additivePlan(parameters);
-  const columns = columnsOf(parameters, owner);
-  const values = Array.from({ length: blocks }, (_, block) => {
-    const slots = Math.min(packing.slotsPerCiphertext, columns - block * packing.slotsPerCiphertext);
-    return Array.from({ length: slots }).reduce<bigint>(
-      (packed) => (packed << BigInt(packing.slotBits)) + (randomBelow(1n << BigInt(carryBits)) << BigInt(shareBits)),
+  const values = Array.from({ length: blockCiphertexts(parameters, owner) }, (_, block) => {
+    const first = block * packing.slotsPerCiphertext;
+    const slots = blinds.slice(first, first + packing.slotsPerCiphertext);
+    return slots.reduceRight<bigint>(
+      (packed, blind) =>
+        (packed << BigInt(packing.slotBits)) + (randomBelow(1n << BigInt(carryBits)) << BigInt(shareBits)) + blind,
       0n,
     );
   });

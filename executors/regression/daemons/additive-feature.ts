@@ -101,7 +101,8 @@ export async function multiplyAsFeature(
   requireTurn(memory.feature, turn);
   await openStatements(run, inputs, [{ about: 'forward', party: run.desk.name, ...turn }], tools.signal);
   const party = await partyOf(run, memory);
-  return multiply(run, turn, featureShares(party, turn), tools);
+  const { pairSeeds } = party;
+  return multiply(run, turn, { shares: featureShares(party, turn), pairSeeds }, tools);
 }
 
 /** The last step; writes this party's coefficients for its own people. */

@@ -46,9 +46,10 @@ export async function multiplyAsLabel(
   }
   const { blobs, signal } = tools;
   const forwards = outputs.map(({ forward }) => openMasked(forward, blobs, signal));
-  const { state, shares } = await labelSharesRound(partyOf(run, memory), memory.openState, turn, forwards, { signal });
+  const party = partyOf(run, memory);
+  const { state, shares } = await labelSharesRound(party, memory.openState, turn, forwards, { signal });
   await run.store.commit({ ...memory, openState: state });
-  return multiply(run, turn, shares, tools);
+  return multiply(run, turn, { shares, pairSeeds: party.pairSeeds }, tools);
 }
 
 function partyOf({ desk, training, base, mean }: LabelRun, { pairs }: Pick<LabelMemory, 'pairs'>): AdditiveLabelParty {

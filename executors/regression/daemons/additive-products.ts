@@ -1,4 +1,5 @@
 import { productRound } from '../additive/products.ts';
+import type { PairSeeds } from '../additive/pads.ts';
 import type { Turn } from '../contexts.ts';
 import { encodeMessage } from '../messages.ts';
 import { VectorsOutput, vectorText } from '../outputs.ts';
@@ -9,15 +10,27 @@ import { openRows } from './additive-rows.ts';
 import type { CallTools } from './desk.ts';
 import { statement } from './statements.ts';
 
+/** What a holder multiplies with. */
+interface OwnShares {
+  readonly shares: Uint8Array;
+  readonly pairSeeds: PairSeeds;
+}
+
 /** A holder's share on the rows of every feature party but itself: texts in the order of the parties. */
-export async function multiply(run: OpenRun, turn: Turn, shares: Uint8Array, tools: CallTools): Promise<string> {
+export async function multiply(
+  run: OpenRun,
+  turn: Turn,
+  { shares, pairSeeds }: OwnShares,
+  tools: CallTools,
+): Promise<string> {
   const { desk, training } = run;
+  const holder = { parameters: training.parameters, name: desk.name, pairSeeds };
   const vectors: string[] = [];
   for (const { name: owner } of training.parameters.features) {
     if (owner === desk.name) continue;
     const rows = await openRows(run, owner, await ownerKey(run, owner, tools));
     const { signal } = tools;
-    const product = await productRound(training.parameters, turn, desk.name, rows, shares, { signal });
+    const product = await productRound(holder, turn, rows, shares, { signal });
     vectors.push(await vectorText(tools.blobs, product, signal));
   }
   return statement(

@@ -142,7 +142,7 @@ test('whatever is planned, gradients fit the ring, slots hold what all holders a
       const gradient = rows * most(meanBits + columnScaleBits) * most(shape.residualBoundBits + shareScaleBits);
       expect(gradient < most(shareBits - 1)).toBe(true);
       const sum = rows * most(shape.columnBoundBits + columnScaleBits) * (most(shareBits) - 1n);
-      const slot = BigInt(parties) * (sum + (most(carryBits) - 1n) * most(shareBits));
+      const slot = BigInt(parties) * (sum + (most(carryBits) - 1n) * most(shareBits) + most(shareBits) - 1n);
       expect(slot < most(packing.slotBits - 1)).toBe(true);
       expect(packing.slotBits * packing.slotsPerCiphertext < shape.keyBits).toBe(true);
       expect(most(carryBits) >= most(40) * ((2n * sum) >> BigInt(shareBits))).toBe(true);

@@ -21,6 +21,7 @@ import { at } from '../../support/regression.ts';
 import {
   additiveKeys,
   forwardsOf,
+  holderOf,
   iterateAdditive,
   productsFor,
   sharesOf,
@@ -178,7 +179,7 @@ describe('encrypted rows', () => {
 
   test('that are fewer than the shares give no product', async () => {
     const rows = { ...at(parties.rows, 0), read: () => [new Uint8Array(192)] };
-    const made = productRound(parties.parameters, TURN, 'y', rows, shares.get('y') ?? new Uint8Array(0));
+    const made = productRound(holderOf(parties, 'y'), TURN, rows, shares.get('y') ?? new Uint8Array(0));
     await expect(made).rejects.toMatchObject({ code: 'WRONG_COUNT' });
   });
 });

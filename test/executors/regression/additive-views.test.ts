@@ -1,16 +1,20 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { decryptVector, unpackValues } from '../../../crypto/paillier/index.ts';
 import { bytesToBigInt, elementAt } from '../../../crypto/modular/bytes.ts';
 import { openMasked } from '../../../executors/regression/additive/messages.ts';
 import { additivePlan, otherHolders } from '../../../executors/regression/additive/precision.ts';
+import { blindsOf } from '../../../executors/regression/additive/products.ts';
 import { openSlots } from '../../../executors/regression/additive/step.ts';
 import { leakageOf } from '../../../executors/regression/leakage.ts';
 import { toMantissas } from '../../../executors/regression/mantissas.ts';
-import { parseInline } from '../../../executors/regression/messages.ts';
+import { parseInline, vectorOf } from '../../../executors/regression/messages.ts';
 import { at, distance } from '../../support/regression.ts';
 import {
   additiveKeys,
   forwardsOf,
+  holderOf,
   iterateAdditive,
+  productsFor,
   sharesOf,
   startAdditive,
   sumsOf,
@@ -175,6 +179,80 @@ describe('what a feature party decrypts', () => {
   test('it gets one number for each of its columns and iteration', async () => {
     const parties = await start();
     expect((await iterateAdditive(parties, 0)).map((list) => list.length)).toEqual([2, 1, 4]);
+  });
+});
+
+describe('what single holders compute', () => {
+  const turn = { iteration: 0, attempt: 0 };
+
+  /** What a holder's product for an owner holds in every slot, modulo 2^ℓ, and what it would hold without pads. */
+  async function productsOf(parties: AdditiveParties, place: number) {
+    const { parameters } = parties;
+    const { shareBits, shareBytes, columnScaleBits, packing } = additivePlan(parameters);
+    const [rows, owner] = [at(parties.rows, place), at(parties.features, place)];
+    const shares = await sharesOf(parties, turn, await forwardsOf(parties, turn));
+    const texts = await productsFor(parties, turn, rows, shares);
+    return Promise.all(
+      otherHolders(parameters, owner.name).map(async (name, index) => {
+        const plaintexts = await decryptVector(owner.privateKey, await vectorOf(parseInline(at(texts, index))));
+        const numbers = numbersOf(shares.get(name) ?? new Uint8Array(0), shareBytes);
+        const found = plaintexts.flatMap((plaintext, block) => {
+          const rest = owner.columns.length - block * packing.slotsPerCiphertext;
+          return unpackValues(packing, plaintext, Math.min(packing.slotsPerCiphertext, rest), 1n);
+        });
+        const plain = owner.columns.map((values) => {
+          const mantissas = toMantissas(values, columnScaleBits);
+          return numbers.reduce((sum, number, row) => sum + number * BigInt(mantissas[row] ?? 0), 0n);
+        });
+        return found.map((slot, index) => BigInt.asUintN(shareBits, slot - at(plain, index)));
+      }),
+    );
+  }
+
+  test('says nothing as long as one holder is missing, and all together the gradient', async () => {
+    const parties = await start();
+    const { shareBits } = additivePlan(parties.parameters);
+    for (const place of parties.features.keys()) {
+      const pads = await productsOf(parties, place);
+      expect(pads).toHaveLength(3);
+      for (let chosen = 1; chosen < 8; chosen += 1) {
+        for (const slot of at(pads, 0).keys()) {
+          const sum = pads.reduce((total, own, holder) => ((chosen >> holder) & 1 ? total + at(own, slot) : total), 0n);
+          const rest = BigInt.asUintN(shareBits, sum);
+          // A pad of that many bits has its upper half zero once in 2^(ℓ/2).
+          const isHidden = rest >> BigInt(shareBits >> 1) > 0n;
+          expect(isHidden, `${chosen} of ${slot}`).toBe(chosen !== 7);
+        }
+      }
+    }
+  });
+
+  test('is hidden from the owner and the label party together by what the others share', async () => {
+    const parties = await start();
+    const [owner = '', ...others] = parties.features.map(({ name }) => name);
+    const blinds = (name: string, known: readonly number[]): bigint[] => {
+      const holder = holderOf(parties, name);
+      const pairs = holder.pairSeeds.pairs.map((seed, place) => (known.includes(place) ? undefined : seed));
+      return blindsOf({ ...holder, pairSeeds: { ...holder.pairSeeds, pairs } }, turn, owner);
+    };
+    const { shareBits } = additivePlan(parties.parameters);
+    // Places 0 and 1 are those of the label party and of the owner.
+    const [left = [], right = []] = others.map((name) => blinds(name, [0, 1]));
+    expect(left.every((pad) => pad > 0n)).toBe(true);
+    expect(left.map((pad, index) => BigInt.asUintN(shareBits, pad + at(right, index)))).toEqual(left.map(() => 0n));
+    expect(blinds(at(others, 0), [])).not.toEqual(left);
+  });
+
+  test('has pads of its own in every turn, attempt and for every owner, which look uniform', async () => {
+    const parties = await start();
+    const { shareBits } = additivePlan(parties.parameters);
+    const turns = Array.from({ length: 200 }, (_, index) => ({ iteration: index % 4, attempt: index >> 2 }));
+    const pads = turns.flatMap((other) =>
+      ['x1', 'x3'].flatMap((owner) => blindsOf(holderOf(parties, 'y'), other, owner)),
+    );
+    expect(pads).toHaveLength(200 * 6);
+    expect(looksUniform(pads, shareBits)).toBe(true);
+    expect(blindsOf(holderOf(parties, 'y'), turn, 'x1')).toEqual(blindsOf(holderOf(parties, 'y'), turn, 'x1'));
   });
 });
 
