@@ -4,14 +4,14 @@ import * as z from 'zod';
 import { developmentDirectory } from '../../colony/development-colony.ts';
 import { UserError } from '../../colony/errors.ts';
 import { parseJson } from '../../colony/json-text.ts';
-import { Training } from '../../executors/regression/training.ts';
+import { Model, MODEL_FILE } from '../../executors/regression/daemons/model.ts';
+import type { Training } from '../../executors/regression/training.ts';
 import { type Predictions, readPredictions } from './regression-predictions.ts';
 
 const Coefficients = z.looseObject({
   intercept: z.number().optional(),
   columns: z.array(z.looseObject({ name: z.string(), theta: z.number(), perUnit: z.number().optional() })),
 });
-const Model = z.looseObject({ training: Training });
 const Metrics = z.record(z.string(), z.union([z.string(), z.number(), z.null()]));
 
 /** What one party has got from a run. */
@@ -73,7 +73,7 @@ export async function findModel(
 ): Promise<Training | undefined> {
   const results = await findResults(run, undefined, directory, env).catch(() => []);
   for (const { directory: home } of results) {
-    const model = await readOptional(join(home, 'model.json'), Model);
+    const model = await readOptional(join(home, MODEL_FILE), Model);
     if (model !== undefined) return model.training;
   }
   return undefined;

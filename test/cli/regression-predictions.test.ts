@@ -91,12 +91,13 @@ test('a prediction without a name gets one of its own, and one that fails says w
   expect((await cli.run(['regression', 'resume', 'short'])).stderr).toMatch(/got a prediction, which has one attempt/);
 });
 
+async function wrong(...words: string[]): Promise<string> {
+  const { code, stderr } = await cli.run(['regression', 'predict', ...words]);
+  expect(code).toBe(1);
+  return stderr;
+}
+
 test('names that were used, trainings that are none, and names that cannot be are refused before anybody is asked', async () => {
-  const wrong = async (...words: string[]): Promise<string> => {
-    const { code, stderr } = await cli.run(['regression', 'predict', ...words]);
-    expect(code).toBe(1);
-    return stderr;
-  };
   expect(await wrong('--run', 'never')).toMatch(/expected a training that the colony or a party of this machine knows/);
   expect(await wrong('--run', 'june', '--name', 'june')).toMatch(
     /--name: expected a name that the colony has not seen/,

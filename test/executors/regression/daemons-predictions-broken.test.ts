@@ -23,10 +23,11 @@ vi.setConfig({ testTimeout: 120_000 });
 const ROWS = { x1: [1.5, -2.25, 3.125], x2: [0.5, 4.75, -1.375] };
 const QUICK = { ...SEED_REQUEST, run: 'june', iterations: 2 };
 
-async function expectPredicted(stage: RegressionStage, prediction: string): Promise<void> {
+/** How far predictions are, at most, from what the parties' coefficients give in the clear. */
+async function distanceOf(stage: RegressionStage, prediction: string): Promise<number> {
   const [, ...lines] = await predictionsOf(stage, 'y', prediction);
   const predictions = lines.map(([, value]) => Number(value));
-  expect(distance(predictions, await predictedBySeed(stage, 'june', ROWS))).toBeLessThan(1e-6);
+  return distance(predictions, await predictedBySeed(stage, 'june', ROWS));
 }
 
 test('daemons and server that start again between training and prediction, or in the middle of one, go on', async () => {
@@ -37,7 +38,7 @@ test('daemons and server that start again between training and prediction, or in
   await stage.colony.restart();
   const again = await startPredicting(stage, ROWS);
   await predict(stage, 'june', 'later');
-  await expectPredicted(stage, 'later');
+  expect(await distanceOf(stage, 'later')).toBeLessThan(1e-6);
 
   await again.x2.stop({ graceMs: 0 });
   await submitPrediction(stage, await predictionRequest(stage, 'june', 'broken'));
@@ -50,7 +51,7 @@ test('daemons and server that start again between training and prediction, or in
   await startPredictor(stage, 'x1', ROWS.x1);
   await startSeedParty(stage, 'y');
   await stage.finished('broken');
-  await expectPredicted(stage, 'broken');
+  expect(await distanceOf(stage, 'broken')).toBeLessThan(1e-6);
 });
 
 test('a prediction that is cancelled stops, and another one has other secrets', async () => {
@@ -65,8 +66,24 @@ test('a prediction that is cancelled stops, and another one has other secrets', 
   await expect(stage.fileOf('y', 'stopped', 'predictions.csv')).rejects.toThrow('ENOENT');
   await startPredictor(stage, 'x2', ROWS.x2);
   await predict(stage, 'june', 'anew');
-  await expectPredicted(stage, 'anew');
+  expect(await distanceOf(stage, 'anew')).toBeLessThan(1e-6);
   expect(await outputOf(stage, 'anew', 'offer-x1')).not.toBe(await outputOf(stage, 'stopped', 'offer-x1'));
+});
+
+test('a party whose rows change after it has offered them predicts nothing, and counts nothing', async () => {
+  await using stage = await openRegressionStage();
+  const { x2 } = await startPredicting(stage, ROWS);
+  await stage.train(QUICK);
+  await x2.stop({ graceMs: 0 });
+  await submitPrediction(stage, await predictionRequest(stage, 'june', 'changed'));
+  await reached(stage, 'changed', 'offer-x1', 'success');
+  await writeNewRows(stage, 'x1', [1.5, -2.25, 3.0]);
+  await startPredictor(stage, 'x2', ROWS.x2);
+  expect((await stage.failuresOf('changed')).join()).toMatch(
+    /predict-x1: prediction: expected the new rows that this party has offered, got others; ask again/,
+  );
+  await expect(stage.fileOf('x1', 'june', 'predictions.json')).rejects.toThrow('ENOENT');
+  await expect(stage.fileOf('y', 'changed', 'predictions.csv')).rejects.toThrow('ENOENT');
 });
 
 async function outputOf(stage: RegressionStage, run: string, name: string): Promise<string> {
@@ -125,7 +142,7 @@ test('what a party has answered it says again byte by byte, and to other message
     expect(await callAgain(stage, 'first', 'offer-x1', [])).toMatch(/expected a name that x1 has not seen/);
     const ready = await callAgain(stage, 'first', 'report', ['', '', '', '']);
     expect(ready).toBe(await outputOf(stage, 'first', 'report'));
-    await expectPredicted(stage, 'first');
+    expect(await distanceOf(stage, 'first')).toBeLessThan(1e-6);
   } finally {
     await speaker.stop({ graceMs: 0 });
   }
@@ -164,7 +181,7 @@ test('messages of another prediction, of another party, or that somebody changed
     expect(await callAgain(stage, 'open', 'predict-x2', [predict1, ...confirms.slice(1)])).toMatch(
       /expected the confirmations that this party has answered/,
     );
-    await expectPredicted(stage, 'open');
+    expect(await distanceOf(stage, 'open')).toBeLessThan(1e-6);
   } finally {
     await speaker.stop({ graceMs: 0 });
   }
