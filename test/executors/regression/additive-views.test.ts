@@ -193,8 +193,8 @@ describe('what single holders compute', () => {
     const shares = await sharesOf(parties, turn, await forwardsOf(parties, turn));
     const texts = await productsFor(parties, turn, rows, shares);
     return Promise.all(
-      otherHolders(parameters, owner.name).map(async (name, index) => {
-        const plaintexts = await decryptVector(owner.privateKey, await vectorOf(parseInline(at(texts, index))));
+      otherHolders(parameters, owner.name).map(async (name, holder) => {
+        const plaintexts = await decryptVector(owner.privateKey, await vectorOf(parseInline(at(texts, holder))));
         const numbers = numbersOf(shares.get(name) ?? new Uint8Array(0), shareBytes);
         const found = plaintexts.flatMap((plaintext, block) => {
           const rest = owner.columns.length - block * packing.slotsPerCiphertext;

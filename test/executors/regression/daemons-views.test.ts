@@ -1,4 +1,3 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
@@ -8,26 +7,18 @@ import type { Environment } from '../../../colony/environment.ts';
 import { openRegressionStage, parseThetas, type RegressionStage, saidBy } from '../../support/regression-daemons.ts';
 import { reached, SEED_REQUEST } from '../../support/regression-seed.ts';
 import { distance } from '../../support/regression.ts';
+import {
+  chiSquare,
+  column,
+  COLUMNS,
+  contentsOf,
+  gradientSumsOf,
+  startReflected,
+} from '../../support/regression-views.ts';
 import { startRecordingProxy } from '../../support/recording-proxy.ts';
 
 // Daemons take turns at whatever processors there are.
 vi.setConfig({ testTimeout: 120_000 });
-
-const ROWS = 120;
-
-/** Reproducible numbers with many digits, so that none of them stands in a text by chance. */
-function* randomNumbers(seed: number): Generator<number> {
-  let state = seed;
-  for (;;) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    yield (state / 2 ** 32 - 0.5) * 7.7 + 1e-9 * (state % 997);
-  }
-}
-
-function column(seed: number): number[] {
-  const numbers = randomNumbers(seed);
-  return Array.from({ length: ROWS }, () => numbers.next().value ?? 0);
-}
 
 const X1 = column(11);
 const X2 = column(22);
@@ -66,7 +57,7 @@ async function startThrough(
   ]);
 }
 
-test.each(['single-key', 'threshold'] as const)(
+test.each(['single-key', 'threshold', 'additive'] as const)(
   'in mode %s no wire, server file or log shows a row, label, coefficient, gradient, loss or key',
   async (mode) => {
     await using stage = await openRegressionStage();
@@ -78,10 +69,21 @@ test.each(['single-key', 'threshold'] as const)(
     const { log, text } = listen();
     const ports = { x1: x1Wire.port, x2: x2Wire.port, y: yWire.port, aggregator: aggregatorWire.port };
     await startThrough(stage, ports, log);
-    await stage.submit({ ...SEED_REQUEST, run: 'seen', scaling: 'standard', mode, iterations: 3, holdoutEvery: 6 });
+    const keyBits = mode === 'additive' ? 768 : SEED_REQUEST.keyBits;
+    const request = {
+      ...SEED_REQUEST,
+      run: 'seen',
+      scaling: 'standard',
+      mode,
+      keyBits,
+      iterations: 3,
+      holdoutEvery: 6,
+    };
+    await stage.submit(request);
     const keys: string[] = [];
     await reached(stage, 'seen', 'open-y-0', 'success');
     for (const party of ['x1', 'x2', 'y']) keys.push(...(await secretsOf(stage, party, 'seen')));
+    if (mode === 'additive') for (const party of ['x1', 'x2']) keys.push(...(await ownKeysOf(stage, party, 'seen')));
     await stage.finished('seen');
     const steps = [...(await stepsOf(stage, 'x1')), ...(await stepsOf(stage, 'x2'))];
     const losses = await stage.lossesOf('y', 'seen');
@@ -104,7 +106,7 @@ test.each(['single-key', 'threshold'] as const)(
       const found = [...figures, ...keys].filter((secret) => shown.includes(secret));
       expect(found, where).toHaveLength(0);
     }
-    expect(seen['the wire of x1']).toContain('regression_gradient');
+    expect(seen['the wire of x1']).toContain(mode === 'additive' ? 'regression_mask' : 'regression_gradient');
     const own = await contentsOf(join(stage.directory, 'y'));
     for (const step of steps) expect(own).not.toContain(String(step));
     const theirs = (await contentsOf(join(stage.directory, 'x1'))) + (await contentsOf(join(stage.directory, 'x2')));
@@ -141,36 +143,26 @@ async function secretsOf(stage: RegressionStage, party: string, run: string): Pr
     .parse(state);
   const secrets = [half?.privateHalf, group, share, ...Object.values(primes ?? {}), ...Object.values(pairs ?? {})];
   const texts = [...secrets, ...(feature?.pending?.masks ?? [])].filter((secret) => typeof secret === 'string');
+  return spelledKeys(texts);
+}
+
+const OwnKeys = z.looseObject({
+  state: z.looseObject({ own: z.looseObject({ p: z.string(), q: z.string(), padSeed: z.string() }) }),
+});
+
+/** The primes and the seed of pads that a feature party keeps to itself where residuals stay shared. */
+async function ownKeysOf(stage: RegressionStage, party: string, run: string): Promise<string[]> {
+  const { p, q, padSeed } = OwnKeys.parse(JSON.parse(await stage.fileOf(party, run, 'keys.json'))).state.own;
+  return spelledKeys([p, q, padSeed]);
+}
+
+/** Secrets as hexadecimal text and as bytes. */
+function spelledKeys(texts: readonly string[]): string[] {
   return texts.flatMap((text) => [text, Buffer.from(text, 'hex').toString('latin1')]).filter((text) => text.length > 7);
 }
 
-async function contentsOf(directory: string): Promise<string> {
-  const names = await readdir(directory, { recursive: true, withFileTypes: true });
-  const files = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return (await Promise.all(files.map((file) => readFile(file, 'latin1')))).join('\n');
-}
-
 const Opened = z.looseObject({ openings: z.array(z.looseObject({ residues: z.base64url() })) });
-const COLUMNS = 20;
 const RESIDUE_BYTES = 64;
-
-/** Tables of two parties with many columns, and labels, all turned by a reflection that keeps their second moments. */
-async function startReflected(stage: RegressionStage, party: string, seed: number, direction: readonly number[]) {
-  const names = Array.from({ length: COLUMNS }, (_, index) => `${party}c${index}`);
-  const columns = new Map(names.map((name, index) => [name, reflect(column(seed + index), direction)]));
-  const source = await stage.writeTable(`${party}-${direction[0]}.csv`, columns);
-  return party === 'y' ? stage.startLabel('y', { source, columns: ['yc0'] }) : stage.startFeature(party, { source });
-}
-
-/** x − 2v(v·x)/(v·v): keeps all products of columns, and changes every row. */
-function reflect(values: readonly number[], direction: readonly number[]): number[] {
-  const factor = (2 * dot(values, direction)) / dot(direction, direction);
-  return values.map((value, row) => value - factor * (direction[row] ?? 0));
-}
-
-function dot(left: readonly number[], right: readonly number[]): number {
-  return left.reduce((sum, value, index) => sum + value * (right[index] ?? 0), 0);
-}
 
 /** The residues that the label party opened in a run, as bytes. */
 async function openedIn(stage: RegressionStage, run: string): Promise<Buffer[]> {
@@ -183,13 +175,6 @@ async function openedIn(stage: RegressionStage, run: string): Promise<Buffer[]> 
       );
     }),
   );
-}
-
-function chiSquare(bytes: Buffer): number {
-  const counts = Array.from({ length: 256 }, () => 0);
-  for (const byte of bytes) counts[byte] = (counts[byte] ?? 0) + 1;
-  const expected = bytes.length / 256;
-  return counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
 }
 
 test('openings are uniform, differ between runs on equal rows, and gradients depend on others through second moments only', async () => {
@@ -218,13 +203,9 @@ test('openings are uniform, differ between runs on equal rows, and gradients dep
   expect(chiSquare(Buffer.concat(residues.map((bytes) => bytes.subarray(4))))).toBeLessThan(400);
 
   for (const party of ['x1', 'x2']) {
-    const sums = await Promise.all(['first', 'again', 'turned'].map((run) => sumsOf(stage, party, run)));
+    const sums = await Promise.all(['first', 'again', 'turned'].map((run) => gradientSumsOf(stage, party, run)));
     const [known = [], ...rest] = sums;
     expect(known).toHaveLength(COLUMNS * 6);
     for (const found of rest) expect(distance(found, known)).toBeLessThan(1e-6);
   }
 });
-
-async function sumsOf(stage: RegressionStage, party: string, run: string): Promise<number[]> {
-  return parseThetas(await stage.fileOf(party, run, 'thetas.log')).map(({ sum }) => sum);
-}
