@@ -64,11 +64,16 @@ export function leakageOf(parameters: RunParameters): string[] {
   ];
 }
 
-function predictionsOf({ label, predictionRows }: RunParameters): string[] {
+function predictionsOf({ label, features, predictionRows }: RunParameters): string[] {
   if (predictionRows === 0) return [];
+  const others =
+    features.length > 1 ? ' If it works with all feature parties but one, it learns the part of that one.' : '';
   return [
-    `${label} learns joint predictions for rows that are held out: each feature party answers for ${predictionRows} rows at most. ` +
-      'With --ids or an id column everybody who reads the survey also gets a digest of all ids: who guesses all of them knows it.',
+    `${label}, and nobody else, learns joint predictions for rows that are held out and for new rows: each feature party ` +
+      `answers for ${predictionRows} rows in all, since features can be inferred from many predictions (Luo et al., arXiv ` +
+      `2010.10152).${others}`,
+    'With --ids or an id column everybody who reads the survey also gets a digest of all ids: who guesses all of them knows it. ' +
+      'Of new rows the server learns their number only; the parties compare ids under secrets that each two of them share.',
   ];
 }
 

@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { readPrivateFile } from '../../../colony/private-files.ts';
 import { STOP_REASONS } from '../outputs.ts';
 import { parametersDigest } from '../parameters.ts';
 import type { PredictionRequest } from '../prediction/request.ts';
@@ -59,9 +58,12 @@ export function writeModel(
  * @throws TerminalError `WRONG_RUN` for a training that this party does not know, that has not ended well, or that is another
  *   than the request says; `WRONG_PARTY` for other parties; `BAD_STORE`
  */
-export function readModel(desk: Desk, { run, training: digest, label, features }: PredictionRequest): Model {
-  const text = readPrivateFile(filesOf(desk, { run }).pathOf(MODEL_FILE));
-  if (text === undefined) {
+export async function readModel(
+  desk: Desk,
+  { run, training: digest, label, features }: PredictionRequest,
+): Promise<Model> {
+  const text = await filesOf(desk, { run }).read(MODEL_FILE);
+  if (text === '') {
     throw refusal(
       'WRONG_RUN',
       `run ${run}: expected a training that has ended in success at ${desk.name}, got none; train first, or resume it`,

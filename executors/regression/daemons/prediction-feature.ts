@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { readPrivateFile } from '../../../colony/private-files.ts';
 import { maskedText } from '../additive/messages.ts';
 import { partiesOf } from '../parameters.ts';
 import { newRowsMessage, newRowsRound } from '../prediction/rounds.ts';
@@ -39,7 +38,7 @@ export interface NewColumns {
 /** Says that this party takes part, unless it has predicted too many rows with this model. */
 export function offerColumns(run: PredictionRun, from: NewColumns, { signal }: CallTools): Promise<string> {
   return offer(run, async () => {
-    const content = await readNewRows(run, from, ownCoefficients(run), signal);
+    const content = await readNewRows(run, from, await ownCoefficients(run), signal);
     requireBudget(run.desk, run.model, run.request.prediction, content.rows ?? 0);
     return content;
   });
@@ -56,9 +55,8 @@ function readNewRows(
 }
 
 /** What this party learnt in the training. @throws TerminalError `BAD_STORE` */
-function ownCoefficients({ desk, model }: PredictionRun): Coefficients {
-  const text = readPrivateFile(filesOf(desk, model).pathOf(COEFFICIENTS_FILE));
-  const result = Coefficients.safeParse(text === undefined ? undefined : jsonOf(text));
+async function ownCoefficients({ desk, model }: PredictionRun): Promise<Coefficients> {
+  const result = Coefficients.safeParse(jsonOf(await filesOf(desk, model).read(COEFFICIENTS_FILE)));
   if (result.success) return result.data;
   throw refusal(
     'BAD_STORE',
@@ -120,7 +118,7 @@ async function maskNewRows(
   const { desk, model, parameters } = run;
   const { seeds } = agreedOn(memory);
   const confirmations = openConfirmations(run, partiesOf(parameters), inputs);
-  const coefficients = ownCoefficients(run);
+  const coefficients = await ownCoefficients(run);
   const content = await readNewRows(run, from, coefficients, signal);
   requireSameRows(memory, content);
   const { intercept, columns } = coefficients;

@@ -54,7 +54,7 @@ function definer(desk: Desk, turns: Turns, role: 'label' | 'feature') {
       run: ({ kwargs, inputs, ...call }) =>
         refusing(call.log, () => {
           const request = readPredictionRequest(kwargs.request);
-          return turns.take(request.run, () => body(openPrediction(desk, request, role), inputs, call));
+          return turns.take(request.run, async () => body(await openPrediction(desk, request, role), inputs, call));
         }),
     });
 }

@@ -55,12 +55,16 @@ export interface PredictionRun {
  *
  * @throws TerminalError as `readModel`, `NOT_ACCEPTED`, `WRONG_PARTY`, `ONE_PARTY`
  */
-export function openPrediction(desk: Desk, request: PredictionRequest, role: 'label' | 'feature'): PredictionRun {
+export async function openPrediction(
+  desk: Desk,
+  request: PredictionRequest,
+  role: 'label' | 'feature',
+): Promise<PredictionRun> {
   const isRight = role === 'label' ? request.label === desk.name : request.features.includes(desk.name);
   if (!isRight) {
     throw refusal('WRONG_PARTY', `prediction: expected ${desk.name} as its ${role} party, got other names`);
   }
-  const model = readModel(desk, request);
+  const model = await readModel(desk, request);
   requireAcceptable(desk, model.training.parameters);
   const others = [request.label, ...request.features].filter((name) => name !== desk.name);
   desk.peers.requireListed(others);

@@ -186,11 +186,11 @@ function chiSquare(bytes: Buffer): number {
 
 test('what feature parties say is uniform, also added up, and other numbers each time, though all rows are alike', async () => {
   await using stage = await openRegressionStage();
-  const like = (value: number) => new Map([['v', Array.from({ length: 400 }, () => value)]]);
+  const alike = new Map([['v', Array.from({ length: 400 }, () => 1.25)]]);
   const start = async (party: string, rows: readonly number[]) =>
     stage.startFeature(party, {
       source: await stage.writeTable(`${party}.csv`, new Map([['v', rows]])),
-      newRows: await stage.writeTable(`${party}-new.csv`, like(1.25)),
+      newRows: await stage.writeTable(`${party}-new.csv`, alike),
     });
   await Promise.all([
     start('x1', X1),

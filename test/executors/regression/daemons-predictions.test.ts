@@ -5,7 +5,8 @@ import * as z from 'zod';
 import { at, columnOf, distance, readTable, readVectors } from '../../support/regression.ts';
 import { DIABETES_LABELS, DIABETES_ORACLE, divideAmong } from '../../support/regression-oracles.ts';
 import { openRegressionStage, type RegressionStage } from '../../support/regression-daemons.ts';
-import { predict, predictionsOf } from '../../support/regression-predictions.ts';
+import { SEED_REQUEST } from '../../support/regression-seed.ts';
+import { predict, predictedBySeed, predictionsOf } from '../../support/regression-predictions.ts';
 
 // Daemons take turns at whatever processors there are.
 vi.setConfig({ testTimeout: 120_000 });
@@ -161,4 +162,53 @@ test('new rows of a logistic model meet by id, and give log-odds, probabilities,
   ).toBeLessThan(1e-6);
   const metrics = Metrics.parse(JSON.parse(await stage.fileOf('y', 'ward', 'metrics.json')));
   expect(metrics).toMatchObject({ run: 'ward', trained: 'taylor', rows: wanted.length });
+});
+
+test('of many rows, parts travel as blobs; a label party that knows ids only names its rows by them', async () => {
+  const rows = 20_000;
+  await using stage = await openRegressionStage();
+  const ids = Array.from({ length: rows }, (_, row) => row);
+  const values = ids.map((id) => Math.sin(id));
+  const start = async (party: 'x1' | 'x2') => {
+    const column = columnOf(readTable('synthetic_grid_100.csv'), party);
+    const named = (numbers: ArrayLike<number>): Map<string, ArrayLike<number>> =>
+      new Map([
+        ['id', ids.slice(0, numbers.length)],
+        [party, numbers],
+      ]);
+    const source = await stage.writeTable(`${party}.csv`, named(column));
+    return stage.startFeature(party, {
+      source,
+      newRows: await stage.writeTable(`${party}-new.csv`, named(values)),
+      idColumn: 'id',
+    });
+  };
+  const labels = new Map<string, ArrayLike<number>>([
+    ['id', ids.slice(0, 100)],
+    ['y', columnOf(readTable('synthetic_grid_100.csv'), 'y')],
+  ]);
+  await Promise.all([
+    start('x1'),
+    start('x2'),
+    stage.startLabel('y', {
+      source: await stage.writeTable('y.csv', labels),
+      newRows: await stage.writeTable('y-new.csv', new Map([['id', ids.toReversed()]])),
+      idColumn: 'id',
+    }),
+    stage.startAggregator(),
+  ]);
+  await stage.train({ ...SEED_REQUEST, run: 'trained', iterations: 1, predictionRows: 30_000 });
+  await predict(stage, 'trained', 'many');
+  const [title, ...lines] = await predictionsOf(stage, 'y', 'many');
+  expect(title).toEqual(['row', 'prediction']);
+  expect(lines.map(([id]) => Number(id))).toEqual(ids);
+  const expected = await predictedBySeed(stage, 'trained', { x1: values, x2: values });
+  expect(
+    distance(
+      lines.map(([, value]) => Number(value)),
+      expected,
+    ),
+  ).toBeLessThan(1e-6);
+  const outputs = (await stage.processes('many', 'success')).map(({ output }) => String(output[0]));
+  expect(outputs.filter((text) => text.includes('sha256:'))).toHaveLength(2);
 });
