@@ -109,29 +109,38 @@ async function expectOracle(desk: Desk, run: string): Promise<void> {
   ).toBeLessThan(1e-6);
 }
 
-test('parties and server that are killed and come back end a training with the coefficients of one that was left alone', async () => {
-  await using desk = await openDesk();
-  const server = await desk.startServer();
-  const daemons = await startParties(desk);
-  await submit(desk, 'killed');
-  await advanced(desk, 'killed', 1);
-  await daemons.x1.end('SIGKILL');
-  await startParty(desk, 'x1');
-  await advanced(desk, 'killed', 3);
-  await daemons.y.end('SIGKILL');
-  await startParty(desk, 'y');
-  await advanced(desk, 'killed', 5);
-  expect((await statusOf(desk, 'killed')).state).toBe('running');
-  await server.end('SIGKILL');
-  await desk.startServer();
-  await daemons.aggregator.end('SIGKILL');
-  await startParty(desk, 'aggregator');
-  await ended(desk, 'killed');
-  await expectOracle(desk, 'killed');
-  const report = await desk.run(['regression', 'report', 'killed']);
-  expect(report.stdout).toMatch(/x1:\nCOLUMN\s+THETA\s+PER UNIT\nx1\s+31\.0\d+/);
-  expect((await stat(join(desk.directory, 'home', 'regression', 'x1', 'identity.key'))).mode & 0o777).toBe(0o600);
-});
+test.each([
+  ['in single-key mode', {}],
+  ['with shared residuals', { mode: 'additive', precisionBits: 30 }],
+])(
+  '%s parties and server that are killed and come back end a training where one left alone does',
+  async (_mode, changes) => {
+    await using desk = await openDesk();
+    const server = await desk.startServer();
+    const daemons = await startParties(desk);
+    await submit(desk, 'killed', changes);
+    await advanced(desk, 'killed', 1);
+    await daemons.x1.end('SIGKILL');
+    await startParty(desk, 'x1');
+    await advanced(desk, 'killed', 2);
+    await daemons.x2.end('SIGKILL');
+    await startParty(desk, 'x2');
+    await advanced(desk, 'killed', 3);
+    await daemons.y.end('SIGKILL');
+    await startParty(desk, 'y');
+    await advanced(desk, 'killed', 5);
+    expect((await statusOf(desk, 'killed')).state).toBe('running');
+    await server.end('SIGKILL');
+    await desk.startServer();
+    await daemons.aggregator.end('SIGKILL');
+    await startParty(desk, 'aggregator');
+    await ended(desk, 'killed');
+    await expectOracle(desk, 'killed');
+    const report = await desk.run(['regression', 'report', 'killed']);
+    expect(report.stdout).toMatch(/x1:\nCOLUMN\s+THETA\s+PER UNIT\nx1\s+31\.0\d+/);
+    expect((await stat(join(desk.directory, 'home', 'regression', 'x1', 'identity.key'))).mode & 0o777).toBe(0o600);
+  },
+);
 
 test('a party that is away only makes the others wait, and "cancel" frees everybody', async () => {
   await using desk = await openDesk();

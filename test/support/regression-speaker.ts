@@ -1,28 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pino } from 'pino';
-import * as z from 'zod';
-import { defineExecutor, defineFunction } from '../../colony/executor.ts';
 import { type Identity, readIdentity } from '../../colony/identity.ts';
-import { startWorker } from '../../colony/worker.ts';
 import { graphOf } from '../../executors/regression/training.ts';
 import { node, specsOf } from '../../workflows/vertical-regression/nodes.ts';
 import type { RegressionStage } from './regression-daemons.ts';
 import { reached, trainingOf } from './regression-seed.ts';
-
-/** A member's own executor, which says whatever its caller wants. */
-const speaker = defineExecutor({
-  type: 'speaker',
-  functions: {
-    say: defineFunction({
-      description: 'Says what it is told',
-      kwargs: z.object({ text: z.string() }),
-      inputs: z.array(z.string()),
-      output: z.string(),
-      run: async ({ kwargs }) => kwargs.text,
-    }),
-  },
-});
+import { startSpeaker as startMember } from './speaker.ts';
 
 /** A member that speaks where others should. */
 export interface Speaker extends AsyncDisposable {
@@ -33,10 +16,7 @@ export interface Speaker extends AsyncDisposable {
 
 /** Starts a member's executor that says whatever it is told. */
 export async function startSpeaker(stage: RegressionStage): Promise<Speaker> {
-  const { address: server, colonyName, colonyOwner: colonyIdentity } = stage.colony;
-  const log = pino({ level: 'silent' });
-  const member = await startWorker(speaker, { type: 'speaker', server, colonyName, colonyIdentity, log });
-  await member.ready;
+  const member = await startMember(stage.colony);
   return { stage, type: 'speaker', [Symbol.asyncDispose]: () => member.stop({ graceMs: 0 }) };
 }
 

@@ -35,6 +35,44 @@ test('parties that stop in the middle of a block, and a server that restarts, go
   expect(await stage.lossesOf('y', 'broken')).toHaveLength(4);
 });
 
+test('where residuals stay shared every party and the server may stop at any node, and the steps stay the same', async () => {
+  await using stage = await openRegressionStage();
+  const parties = await startSeed(stage);
+  const request = {
+    ...SEED_REQUEST,
+    mode: 'additive',
+    precisionBits: 30,
+    keyBits: 768,
+    iterations: 6,
+    holdoutEvery: 0,
+  };
+  await stage.submit({ ...request, run: 'split' });
+  const begin = { x1: 'rows-x1', x2: 'rows-x2', y: 'half-y' } as const;
+  const at = {
+    x1: ['forward-x1-0', 'product-x1-3'],
+    x2: ['product-x2-1', 'forward-x2-4'],
+    y: ['product-y-2', 'open-y-4'],
+  } as const;
+  for (const party of ['x1', 'x2', 'y'] as const) {
+    await reached(stage, 'split', begin[party], 'success');
+    await parties[party].stop({ graceMs: 0 });
+    parties[party] = await startSeedParty(stage, party);
+  }
+  for (const round of [0, 1] as const) {
+    for (const party of ['x1', 'x2', 'y'] as const) {
+      await reached(stage, 'split', at[party][round], 'success');
+      await parties[party].stop({ graceMs: 0 });
+      if (party === 'x2') await stage.colony.restart();
+      parties[party] = await startSeedParty(stage, party);
+    }
+    await parties.aggregator.stop({ graceMs: 0 });
+    parties.aggregator = await stage.startAggregator();
+  }
+  await stage.finished('split');
+  expect(await seedDistance(stage, 'split', 6)).toBeLessThan(1e-6);
+  expect(await stage.lossesOf('y', 'split')).toHaveLength(6);
+});
+
 test('a label party that died between submitting a block and remembering it finds the block', async () => {
   await using stage = await openRegressionStage();
   const { x1, y } = await startSeed(stage);
