@@ -8,7 +8,7 @@ const PATH = ['regression', 'plan'];
 export const regressionPlan = defineCommand({
   describe: 'Show what a training would cost and who would learn what, without asking anybody',
   details:
-    'Sizes, slots, bytes and expected time follow from the request, the number of rows and the columns of each party; how fast this machine is, is measured for a second.',
+    'Sizes, slots, bytes and expected time follow from the request, the number of rows and the columns of each party; how fast this machine is, is measured for some seconds.',
   options: {
     spec: { type: 'string', describe: 'the request, a JSON file', required: true },
     rows: { type: 'number', describe: 'rows that all parties have', required: true, minimum: 1, maximum: 67_108_864 },
@@ -26,6 +26,7 @@ export const regressionPlan = defineCommand({
     const { agreeOn } = await import('../../executors/regression/training.ts');
     const { planRun } = await import('../../executors/regression/plan.ts');
     const { measureSpeeds } = await import('../../executors/regression/speeds.ts');
+    const { describeEngine } = await import('../../crypto/paillier/index.ts');
     const { planReport } = await import('../views/regression-plan.ts');
     const request = loadRequest(await readJsonText(context.io, file), file, undefined);
     const counts = countsOf(columns, request.features);
@@ -39,7 +40,7 @@ export const regressionPlan = defineCommand({
     }));
     const { parameters } = agreeOn(request, surveys);
     const plan = planRun(parameters, await measureSpeeds(parameters.keyBits));
-    return planReport(parameters, plan);
+    return planReport(parameters, plan, describeEngine());
   },
 });
 

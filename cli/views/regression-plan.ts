@@ -1,9 +1,17 @@
 import type { RunParameters } from '../../executors/regression/parameters.ts';
 import type { RunPlan } from '../../executors/regression/plan.ts';
 import type { Report } from '../framework/report.ts';
+import { formatDuration } from '../framework/text.ts';
 
-/** A plan for people and programs. */
-export function planReport(parameters: RunParameters, plan: RunPlan): Report {
+/** What computes ciphertexts here. */
+interface Engine {
+  readonly name: string;
+  readonly threads: number;
+}
+
+/** A plan for people and programs. @param engine that its times were measured with */
+export function planReport(parameters: RunParameters, plan: RunPlan, { name, threads }: Engine): Report {
+  const basis = `all parties on one machine like this one (engine ${name}, ${counted(threads, 'thread')}), its processors free, networks not counted`;
   const rows: [string, string][] = [
     ['Mode', parameters.mode],
     ['Key', `${parameters.keyBits} bits, ${plan.ciphertextBytes} bytes a ciphertext`],
@@ -16,7 +24,10 @@ export function planReport(parameters: RunParameters, plan: RunPlan): Report {
       `${formatBytes(plan.bytesPerIteration)}, of which ${formatBytes(plan.bytesPerForward)} by each feature party`,
     ],
     ['Processes in an iteration', `${plan.processesPerIteration}, ${plan.chainDepth} after one another`],
+    ['Expected time of the set-up', formatSeconds(plan.secondsAtStart)],
     ['Expected time of an iteration', formatSeconds(plan.secondsPerIteration)],
+    [`Of ${counted(parameters.iterations, 'iteration')}`, formatSeconds(times(parameters.iterations, plan))],
+    ['Times are those of', basis],
     ['Loss', plan.loss],
     ...plan.budgets.map(({ party, columns, openingsPerRow }): [string, string] => [
       `Openings for ${party}`,
@@ -24,7 +35,7 @@ export function planReport(parameters: RunParameters, plan: RunPlan): Report {
     ]),
   ];
   return {
-    json: { parameters, ...plan },
+    json: { parameters, ...plan, timesAreThoseOf: basis },
     show(out, talk) {
       out.facts(rows);
       out.line('\nWho learns what:');
@@ -38,9 +49,13 @@ function counted(count: number, one: string): string {
   return `${count} ${one}${count === 1 ? '' : 's'}`;
 }
 
+function times(count: number, { secondsPerIteration }: RunPlan): number | undefined {
+  return secondsPerIteration === undefined ? undefined : count * secondsPerIteration;
+}
+
 function formatSeconds(seconds: number | undefined): string {
   if (seconds === undefined) return 'not measured';
-  return seconds < 1 ? `${Math.ceil(seconds * 1000)} ms of computing` : `${seconds.toFixed(1)} s of computing`;
+  return `about ${formatDuration(Number(seconds.toPrecision(2)) * 1000)}`;
 }
 
 const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const;

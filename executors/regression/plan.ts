@@ -6,16 +6,27 @@ import { leakageOf } from './leakage.ts';
 import { columnsOf, hasLoss, isCubic } from './parameters.ts';
 import type { RunParameters } from './parameters.ts';
 
+/** Bits of the shares for which `productMicros` is measured. */
+export const PRODUCT_BITS = 72;
+
 /** What follows from the parameters of a run before it begins: sizes, work, openings, and who learns what. */
 
-/** Microseconds for one ciphertext or term, measured on this machine with a key of the run's length, all threads busy. */
+/** Microseconds for one ciphertext or term on this machine with a key of the run's length, all threads busy. */
 export interface Speeds {
   readonly encryptMicros: number;
+  /** By the owner of the key, who knows its factors. */
+  readonly ownEncryptMicros: number;
   /** One ciphertext multiplied into a sum. */
   readonly addMicros: number;
   /** One ciphertext raised to one column's value. */
   readonly dotMicros: number;
   readonly decryptMicros: number;
+  /** A received ciphertext checked. */
+  readonly checkMicros: number;
+  /** A ciphertext split for products of powers. */
+  readonly splitMicros: number;
+  /** One ciphertext raised to a share of {@link PRODUCT_BITS} bits, in a long product. */
+  readonly productMicros: number;
 }
 
 /** Openings of one party. */
@@ -44,6 +55,8 @@ export interface RunPlan {
   readonly processesPerIteration: number;
   readonly chainDepth: number;
   readonly budgets: readonly PartyBudget[];
+  /** From the request until the first iteration; undefined where nothing was measured. */
+  readonly secondsAtStart: number | undefined;
   /** Undefined where nothing was measured. */
   readonly secondsPerIteration: number | undefined;
   /** Whether the label party learns the loss, and if not, why. */
@@ -56,8 +69,10 @@ export interface RunPlan {
 
 /** A budget that is worth a warning. */
 const NOTED_BUDGET = 0.1;
-/** Bits of a column's value, shifted, for which `dotMicros` is measured. */
-const MEASURED_BITS = 48;
+/** One process after another at the embedded server, its messages and its part of the storage: seen in small runs. */
+const SECONDS_PER_STEP = 0.05;
+/** Survey, keys and seeds: seen in small runs with keys of 2048 bits. */
+const SECONDS_OF_SETUP = 1.5;
 
 /**
  * Plans a run.
@@ -71,15 +86,15 @@ export function planRun(parameters: RunParameters, speeds?: Speeds): RunPlan {
   const rowsPerIteration = Math.ceil(parameters.rows / batches);
   const isAdditive = parameters.mode === 'additive';
   const budgets = parameters.features.map(({ name }) => budgetOf(parameters, name));
-  const micros = speeds && (isAdditive ? additiveMicros(parameters, speeds) : microsPerRow(parameters, speeds));
+  const sizes = isAdditive ? additiveSizes(parameters, rowsPerIteration) : sizesOf(parameters, rowsPerIteration);
   return {
     ciphertextBytes: ciphertextBytesOf(parameters),
-    ...(isAdditive ? additiveSizes(parameters, rowsPerIteration) : sizesOf(parameters, rowsPerIteration)),
+    ...sizes,
     batches,
     rowsPerIteration,
     chunksPerIteration: Math.ceil(rowsPerIteration / CHUNK_ROWS),
     budgets,
-    secondsPerIteration: micros === undefined ? undefined : (micros * rowsPerIteration) / 1e6,
+    ...timesOf(parameters, sizes, rowsPerIteration, speeds),
     loss: lossNote(parameters),
     leakage: leakageOf(parameters),
     warnings: [...findings.map(({ message }) => message), ...(isAdditive ? [] : noteBudgets(budgets))],
@@ -181,26 +196,51 @@ function vectorsPerIteration(parameters: RunParameters): number {
   return parameters.features.length + 1 + (isCubic(parameters) ? 3 : 0);
 }
 
-/** All parties' work for one row, one after another on one machine; openings and losses are too small to count. */
+/** What all parties take, one after another on one machine whose processors are free. */
+function timesOf(
+  parameters: RunParameters,
+  { chainDepth }: Pick<RunPlan, 'chainDepth'>,
+  rowsPerIteration: number,
+  speeds: Speeds | undefined,
+): Pick<RunPlan, 'secondsAtStart' | 'secondsPerIteration'> {
+  if (speeds === undefined) return { secondsAtStart: undefined, secondsPerIteration: undefined };
+  const micros = parameters.mode === 'additive' ? additiveMicros(parameters, speeds) : microsPerRow(parameters, speeds);
+  return {
+    secondsAtStart: SECONDS_OF_SETUP + (parameters.rows * setupMicros(parameters, speeds)) / 1e6,
+    secondsPerIteration: chainDepth * SECONDS_PER_STEP + (micros * rowsPerIteration) / 1e6,
+  };
+}
+
+/** For each row: the label party encrypts E0; or every feature party its rows, which all others check and split. */
+function setupMicros(parameters: RunParameters, speeds: Speeds): number {
+  if (parameters.mode === 'single-key') return speeds.ownEncryptMicros;
+  if (parameters.mode === 'threshold') return speeds.encryptMicros;
+  const holders = parameters.features.length;
+  return blocksOf(parameters) * (speeds.ownEncryptMicros + holders * (speeds.checkMicros + speeds.splitMicros));
+}
+
+/** For each row; openings and losses are too small to count. */
 function microsPerRow(parameters: RunParameters, speeds: Speeds): number {
   const parties = parameters.features.length;
   const columns = parameters.features.reduce((total, { name }) => total + columnsOf(parameters, name), 0);
-  const encryptions = parties + (isCubic(parameters) ? 3 : 0);
   const additions = vectorsPerIteration(parameters) + parties;
+  // The aggregator checks what it adds, and feature parties what they multiply.
+  const checks = parties + 1 + parties * (isCubic(parameters) ? 4 : 1);
   // The cubic form raises to factors of about 45, 175 and 300 bits where the others raise to 48.
   const terms = columns * (isCubic(parameters) ? 12 : 1);
-  const decryptions = isCubic(parameters) ? 1 : 0;
+  const powers = isCubic(parameters) ? 3 * speeds.ownEncryptMicros + speeds.decryptMicros : 0;
   return (
-    encryptions * speeds.encryptMicros +
+    parties * speeds.encryptMicros +
     additions * speeds.addMicros +
+    checks * speeds.checkMicros +
     terms * speeds.dotMicros +
-    decryptions * speeds.decryptMicros
+    powers
   );
 }
 
-/** Every holder but its owner raises a block to its shares. */
+/** For each row: every holder but its owner raises a block to its shares. */
 function additiveMicros(parameters: RunParameters, speeds: Speeds): number {
   const { shareBits } = additivePlan(parameters);
   const products = parameters.features.length * blocksOf(parameters);
-  return (products * speeds.dotMicros * shareBits) / MEASURED_BITS;
+  return (products * speeds.productMicros * shareBits) / PRODUCT_BITS;
 }

@@ -242,6 +242,10 @@ test('a plan shows sizes, time and who learns what, without asking anybody', asy
   const plan = await cli.run(['regression', 'plan', '--spec', spec, '--rows', '100000', '--columns', 'x1=5,x2=8']);
   expect(plan.code).toBe(0);
   expect(plan.stdout).toMatch(/Key\s+2048 bits, 512 bytes a ciphertext/);
+  expect(plan.stdout).toMatch(/Expected time of the set-up\s+about [\d.]+ m?(s|in)\n/);
+  expect(plan.stdout).toMatch(/Expected time of an iteration\s+about [\d.]+ m?(s|in)\n/);
+  expect(plan.stdout).toMatch(/Times are those of\s+all parties on one machine like this one \(engine /);
+  expect(plan.stdout).toMatch(/Loss\s+of every iteration\n/);
   expect(plan.stdout).toMatch(/Who learns what:\n- The server and the aggregator learn/);
   expect(await cli.json(['regression', 'plan', '--spec', spec, '--rows', '100000'])).toMatchObject({
     ciphertextBytes: 512,

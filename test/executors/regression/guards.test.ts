@@ -12,7 +12,8 @@ import {
 } from '../../../executors/regression/guards.ts';
 import { requireBounded, toMantissas } from '../../../executors/regression/mantissas.ts';
 import { hasLoss, parametersDigest, readParameters } from '../../../executors/regression/parameters.ts';
-import { planRun } from '../../../executors/regression/plan.ts';
+import { planRun, PRODUCT_BITS, type Speeds } from '../../../executors/regression/plan.ts';
+import { measureSpeeds } from '../../../executors/regression/speeds.ts';
 import {
   coefficientsInUnits,
   prepareColumns,
@@ -265,6 +266,18 @@ test('batches cover all rows once, none below the size asked for', () => {
   );
 });
 
+/** Microseconds for one ciphertext, as a machine might have them. */
+const speeds: Speeds = {
+  encryptMicros: 40,
+  ownEncryptMicros: 30,
+  addMicros: 2,
+  dotMicros: 3,
+  decryptMicros: 100,
+  checkMicros: 1,
+  splitMicros: 8,
+  productMicros: 5,
+};
+
 describe('a plan', () => {
   test('gives slots of ⌈log2(n·max|x|·max|r|)⌉ + 2f + 2 bits', () => {
     const parameters = parametersWith({ keyBits: 2048 });
@@ -276,7 +289,6 @@ describe('a plan', () => {
   });
 
   test('counts bytes, processes, openings and seconds', () => {
-    const speeds = { encryptMicros: 40, addMicros: 2, dotMicros: 3, decryptMicros: 100 };
     const plan = planRun(parametersWith({ keyBits: 2048, rows: 100_000 }), speeds);
     expect(plan).toMatchObject({
       ciphertextBytes: 512,
@@ -286,7 +298,8 @@ describe('a plan', () => {
       chunksPerIteration: 25,
       batches: 1,
     });
-    expect(plan.secondsPerIteration).toBeCloseTo((2 * 40 + 5 * 2 + 5 * 3) / 10, 6);
+    expect(plan.secondsPerIteration).toBeCloseTo(4 * 0.05 + (2 * 40 + 5 * 2 + 5 * 1 + 5 * 3) / 10, 6);
+    expect(plan.secondsAtStart).toBeCloseTo(1.5 + 30 / 10, 6);
     expect(plan.budgets).toEqual([
       { party: 'x1', columns: 2, ciphertexts: 1, openingsPerRow: 0.0002 },
       { party: 'x2', columns: 3, ciphertexts: 1, openingsPerRow: 0.0003 },
@@ -295,14 +308,14 @@ describe('a plan', () => {
   });
 
   test('of additive shares counts rows once, and shares for every iteration', () => {
-    const speeds = { encryptMicros: 40, addMicros: 2, dotMicros: 3, decryptMicros: 100 };
     const parameters = parametersWith({ mode: 'additive', keyBits: 2048, rows: 1_000_000 });
     const { shareBits, shareBytes } = additivePlan(parameters);
     const plan = planRun(parameters, speeds);
     expect(plan.bytesAtStart).toBe(1_000_000 * 2 * 512);
     expect(plan.bytesPerForward).toBe(1_000_000 * shareBytes);
     expect(plan.bytesPerIteration).toBeLessThan(40_000_000);
-    expect(plan.secondsPerIteration).toBeCloseTo((4 * 3 * shareBits) / 48, 6);
+    expect(plan.secondsPerIteration).toBeCloseTo(4 * 0.05 + (4 * 5 * shareBits) / PRODUCT_BITS, 6);
+    expect(plan.secondsAtStart).toBeCloseTo(1.5 + 2 * (30 + 2 * (1 + 8)), 6);
     expect(plan.warnings).toEqual([]);
     expect(plan.leakage.join(' ')).toMatch(/Residuals are never in one place/);
   });
@@ -316,4 +329,11 @@ describe('a plan', () => {
     expect(threshold).toMatch(/Nobody holds the key/);
     expect(threshold).not.toMatch(/any one feature party together/);
   });
+});
+
+test('speeds are measured for every kind of work that a plan counts', async () => {
+  for (const micros of Object.values(await measureSpeeds(512))) {
+    expect(micros).toBeGreaterThan(0);
+    expect(micros).toBeLessThan(1e6);
+  }
 });
