@@ -65,6 +65,12 @@ export async function readNewLabels(
   const { idColumn } = table;
   if (dataset !== undefined) {
     const columns = await knownTargets(dataset, table, signal);
+    if (columns.length === 0 && idColumn === undefined) {
+      throw new DataError(
+        'SELECTION_INVALID',
+        `${dataset.source.description}: expected labels or ids of the new rows, got neither; leave --new-rows out at ${party} to take as many rows as the others have`,
+      );
+    }
     const content = await readTableForRun({ dataset, columns, idColumn, commonIds }, signal);
     return { ...content, rows: content.rowCount };
   }

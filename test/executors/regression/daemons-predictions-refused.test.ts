@@ -143,7 +143,7 @@ test('every feature party counts the rows it predicts, those held out too, and s
 
 test('rows that changed for the worse are told by what is wrong, and none of them by its numbers', async () => {
   await using stage = await openRegressionStage();
-  const { x1 } = await trained(stage);
+  const { x1, y } = await trained(stage);
   const path = join(stage.directory, 'x1-new.csv');
   await writeFile(path, 'z\n1.5\n2\n3\n');
   const missing = await refusedPrediction(stage, 'june', 'column');
@@ -164,6 +164,15 @@ test('rows that changed for the worse are told by what is wrong, and none of the
   await writeFile(path, 'z\n1\n');
   const source = join(stage.directory, 'x1.csv');
   await expect(stage.startFeature('x1', { source, newRows: path })).rejects.toThrow(/x1/);
+  const labels = join(stage.directory, 'y.csv');
+  await y.stop({ graceMs: 0 });
+  await expect(stage.startLabel('y', { source: labels, newRows: path })).rejects.toThrow(
+    /expected labels or ids of the/,
+  );
+  await expect(stage.startLabel('y', { source: labels, newIdsFile: path })).rejects.toThrow(
+    /--new-ids: expected --id-column/,
+  );
+  await startSeedParty(stage, 'y');
   await startPredictor(stage, 'x1', ROWS.x1);
   await predict(stage, 'june', 'mended');
   const [, ...lines] = await predictionsOf(stage, 'y', 'mended');
