@@ -1,7 +1,9 @@
 import type { PublicKey } from 'paillier-bigint';
+import { TerminalError } from '../../../colony/errors.ts';
 import { letOthersWork } from '../../../colony/event-loop.ts';
 import { padSeeds } from '../agreement.ts';
-import { guardColumns, guardParameters } from '../guards.ts';
+import { type Finding, guardColumns, guardParameters } from '../guards.ts';
+import type { RunParameters } from '../parameters.ts';
 import type { FeatureParty } from '../parties.ts';
 import { refusal } from '../refusal.ts';
 import { FileRunStore } from '../run-store.ts';
@@ -12,7 +14,7 @@ import type { ShareHolder } from '../rounds/threshold.ts';
 import { type CallTools, type Desk, filesOf } from './desk.ts';
 import { FeatureMemory } from './memory.ts';
 import { OpenRuns } from './open-runs.ts';
-import { type PartyTable, readTableForRun } from './table.ts';
+import { type PartyTable, placesOf, readTableForRun, type TableContent, withNames } from './table.ts';
 
 /** A feature party's part in one run: what it remembers, and its columns ready for the rounds. */
 export interface FeatureRun {
@@ -61,8 +63,12 @@ export class FeatureRuns {
       divided.map(({ train }) => train),
     );
     const own = prepared.columns.slice(prepared.columns.length - content.names.length);
-    for (const finding of [...guardParameters(parameters), ...(await guardColumns(parameters, content.names, own))]) {
-      log.warn({ code: finding.code, run: parameters.run }, `${finding.message} (a demonstration goes on)`);
+    for (const { code, message } of [
+      ...guardParameters(parameters),
+      ...(await this.#guard(parameters, content, own, log)),
+    ]) {
+      const named = withNames(message, this.#desk.name, content.names);
+      log.warn({ code, run: parameters.run }, `${named} (a demonstration goes on)`);
     }
     const path = filesOf(this.#desk, parameters).pathOf('state.json');
     return {
@@ -74,6 +80,24 @@ export class FeatureRuns {
       prepared,
       heldOut: divided.map(({ heldOut }) => heldOut),
     };
+  }
+
+  /** What others are told counts columns; the log names them. */
+  async #guard(
+    parameters: RunParameters,
+    { names }: Pick<TableContent, 'names'>,
+    own: readonly Float64Array[],
+    log: CallTools['log'],
+  ): Promise<readonly Finding[]> {
+    const { name } = this.#desk;
+    try {
+      return await guardColumns(parameters, placesOf(name, names), own);
+    } catch (error) {
+      if (error instanceof TerminalError) {
+        log.warn({ code: error.code, run: parameters.run }, withNames(error.message, name, names));
+      }
+      throw error;
+    }
   }
 }
 

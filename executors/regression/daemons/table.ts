@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { inSteps } from '../../../colony/event-loop.ts';
 import { type AlignedTable, digestOfIds, readAligned } from '../../../data/aligned.ts';
 import type { Dataset } from '../../../data/dataset.ts';
-import { DataError } from '../../../data/errors.ts';
+import { DataError, quoteName } from '../../../data/errors.ts';
 
 /** A party's rows: which columns it takes part with, and how they meet the rows of others. */
 export interface PartyTable {
@@ -42,11 +42,25 @@ export async function readTable(
   return { ...table, names, idsDigest, digest: hash.digest('hex') };
 }
 
-/** What the operator has chosen names columns and counts ids, which are not the other parties' business. */
-const OPERATORS_BUSINESS: ReadonlySet<string> = new Set(['COLUMN_UNKNOWN', 'MISSING_ID', 'SELECTION_INVALID']);
+const CHOSEN = 'expected the columns and ids that its operator has chosen, got others';
+const READABLE = 'expected a source that can be read, got an error';
 
 /**
- * Reads a party's rows for a run: errors say to everybody that something is wrong, and to the operator what.
+ * What others are told in place of errors that name columns, count ids, or quote what a database said: these are the
+ * operator's business.
+ */
+const TOLD: ReadonlyMap<string, string> = new Map([
+  ['COLUMN_UNKNOWN', CHOSEN],
+  ['MISSING_ID', CHOSEN],
+  ['SELECTION_INVALID', CHOSEN],
+  ['SOURCE_FAILED', READABLE],
+  ['SOURCE_MALFORMED', READABLE],
+  ['SOURCE_REFUSED', READABLE],
+]);
+
+/**
+ * Reads a party's rows for a run: errors say to everybody that something is wrong, and to the operator what. Columns have
+ * numbers from 1 there, in place of their names.
  *
  * @throws DataError
  */
@@ -54,11 +68,31 @@ export async function readTableForRun(table: PartyTable, signal: AbortSignal): P
   try {
     return await readTable(table, signal);
   } catch (error) {
-    if (!(error instanceof DataError) || !OPERATORS_BUSINESS.has(error.code)) throw error;
-    throw new DataError(
-      error.code,
-      `${table.dataset.source.description}: expected the columns and ids that its operator has chosen, got others; the log of this daemon tells its operator more`,
-      [error.message, error.operatorNote].filter((part) => part !== undefined).join('; '),
-    );
+    if (!(error instanceof DataError)) throw error;
+    const { code, message, operatorNote = message } = error;
+    const told = TOLD.get(code);
+    if (told === undefined) throw new DataError(code, await withoutNames(table, message, signal), operatorNote);
+    const note = operatorNote === message ? message : `${message}; ${operatorNote}`;
+    const { description } = table.dataset.source;
+    throw new DataError(code, `${description}: ${told}; the log of this daemon tells its operator more`, note);
   }
+}
+
+async function withoutNames({ dataset, columns, idColumn }: PartyTable, text: string, signal: AbortSignal) {
+  if (!text.includes('column ')) return text;
+  const names = columns ?? (await dataset.source.columns(undefined, signal)).filter((name) => name !== idColumn);
+  return names.reduce((rest, name, index) => rest.replace(`column ${quoteName(name)}`, `column ${index + 1}`), text);
+}
+
+/** A feature party's columns as errors that others may read call them; {@link withNames} turns them back. */
+export function placesOf(party: string, names: readonly string[]): readonly string[] {
+  return names.map((_, index) => `${index + 1} of ${party}`);
+}
+
+/** An error's text for the operator: with the names of columns in place of {@link placesOf}. */
+export function withNames(text: string, party: string, names: readonly string[]): string {
+  return names.reduce(
+    (rest, name, index) => rest.replace(`column ${index + 1} of ${party}:`, `column ${quoteName(name)}:`),
+    text,
+  );
 }

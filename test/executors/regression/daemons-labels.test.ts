@@ -1,7 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
-import { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { statementBy } from '../../../executors/regression/daemons/statements.ts';
@@ -20,6 +18,7 @@ import {
   startSeedParty,
   trainingOf,
 } from '../../support/regression-seed.ts';
+import { listen } from '../../support/daemon-log.ts';
 import { failureOf, identityOf, startSpeaker } from '../../support/regression-speaker.ts';
 
 // Daemons take turns at whatever processors there are.
@@ -79,18 +78,8 @@ async function loseLabels(stage: RegressionStage, run: string): Promise<void> {
 
 test('labels that the storage has forgotten are encrypted and signed again, and the old ones are refused from then on', async () => {
   await using stage = await openRegressionStage();
-  const lines: string[] = [];
-  const stream = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      lines.push(chunk.toString());
-      done();
-    },
-  });
-  await Promise.all([
-    startSeedParty(stage, 'x1', { log: pino({ level: 'warn' }, stream) }),
-    startSeedParty(stage, 'x2'),
-    stage.startAggregator(),
-  ]);
+  const { log, text } = listen();
+  await Promise.all([startSeedParty(stage, 'x1', { log }), startSeedParty(stage, 'x2'), stage.startAggregator()]);
   const y = await startSeedParty(stage, 'y');
   await stage.submit({ ...SEED_REQUEST, run: 'forgotten', iterations: 6 });
   await reached(stage, 'forgotten', 'open-y-1', 'success');
@@ -103,7 +92,7 @@ test('labels that the storage has forgotten are encrypted and signed again, and 
   await reached(stage, 'forgotten', 'restart', 'success');
   await reported(stage, 'forgotten');
   expect(await seedDistance(stage, 'forgotten', 6)).toBeLessThan(1e-6);
-  expect(lines.join('')).toContain('the label party has encrypted its labels again');
+  expect(text()).toContain('the label party has encrypted its labels again');
   const blocks = (await stage.processes('forgotten', 'success')).filter(({ spec }) => spec.nodeName === 'resume-y');
   const resumed = blocks.map((process) => decodeMessage(ResumeOutput, saidBy(process)));
   expect(new Set(resumed.map(({ labelsVersion }) => labelsVersion))).toEqual(new Set([0, 1]));

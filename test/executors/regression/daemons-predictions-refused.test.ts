@@ -150,7 +150,7 @@ test('rows that changed for the worse are told by what is wrong, and none of the
   expect(missing).toMatch(/x1-new\.csv.*: expected the columns and ids that its operator has chosen, got others/);
   await writeFile(path, 'x1\n1.5\n77.125z\n3\n');
   const wrong = await refusedPrediction(stage, 'june', 'number');
-  expect(wrong).toMatch(/column "x1": expected a number in every row that is used, got text that is no number/);
+  expect(wrong).toMatch(/column 1: expected a number in every row that is used, got text that is no number/);
   expect(wrong).not.toMatch(/77/);
   await writeNewRows(stage, 'x1', [1.5, 2]);
   expect(await refusedPrediction(stage, 'june', 'fewer')).toMatch(/expected 2 new rows as x1 has, got 3 of x2/);

@@ -5,6 +5,7 @@ import { generateIdentity } from '../../../colony/identity.ts';
 import { surveyWorkflow } from '../../../workflows/vertical-regression/builder.ts';
 import { openRegressionStage, type RegressionStage } from '../../support/regression-daemons.ts';
 import { seedDistance, SEED_REQUEST, startSeed, startSeedParty } from '../../support/regression-seed.ts';
+import { listen } from '../../support/daemon-log.ts';
 import { columnOf, readTable } from '../../support/regression.ts';
 
 // Daemons take turns at whatever processors there are.
@@ -49,9 +50,37 @@ test('parties with other rows, other ids, or rows that break a guard are refused
     x1.map((_, row) => (row < 3 ? 1 : 0)),
   );
   expect(await refusedRun(stage, 'rare', { guards: 'standard', keyBits: 2048 })).toMatch(
-    /column x1: expected at least 10 rows that differ/,
+    /column 1 of x1: expected at least 10 rows that differ/,
   );
   await rare.stop({ graceMs: 0 });
+});
+
+test('names of columns are told to the operator of a party and to nobody else', async () => {
+  await using stage = await openRegressionStage();
+  await Promise.all([startSeedParty(stage, 'x2'), startSeedParty(stage, 'y'), stage.startAggregator()]);
+  const { log, text } = listen();
+  const start = async (tested: ArrayLike<number>) => {
+    const columns = new Map([
+      ['age', Array.from(x1)],
+      ['diagnosis', Array.from(tested)],
+    ]);
+    return stage.startFeature('x1', { source: await stage.writeTable('private.csv', columns) }, { log });
+  };
+  const rare = await start(x1.map((_, row) => (row < 3 ? 1 : 0)));
+  const guarded = await refusedRun(stage, 'guarded', { guards: 'standard', keyBits: 2048 });
+  expect(guarded).toMatch(/column 2 of x1: expected at least 10 rows that differ/);
+  expect(text()).toMatch(/column \\"diagnosis\\": expected at least 10 rows that differ/);
+  await rare.stop({ graceMs: 0 });
+  const whole = await start(x1.map((_, row) => row));
+  await writeFile(join(stage.directory, 'private.csv'), 'age,diagnosis\n1,2\n3,ill\n');
+  const unread = await refusedRun(stage, 'unread');
+  expect(unread).toMatch(/private\.csv, column 2: expected a number in every row that is used, got text/);
+  await writeFile(join(stage.directory, 'private.csv'), 'age,diagnosis\n1,2\n3,"4\n');
+  const broken = await refusedRun(stage, 'broken');
+  expect(broken).toMatch(/private\.csv: expected a source that can be read, got an error/);
+  await whole.stop({ graceMs: 0 });
+  for (const told of [guarded, unread, broken]) expect(told).not.toMatch(/diagnosis|"age"/);
+  expect(text()).toMatch(/column \\"diagnosis\\", row 2/);
 });
 
 test('labels of a logistic model that are no classes are refused before the set-up, those of rows held out too', async () => {

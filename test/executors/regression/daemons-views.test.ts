@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
-import { pino } from 'pino';
+import type { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import type { Environment } from '../../../colony/environment.ts';
@@ -15,6 +14,7 @@ import {
   gradientSumsOf,
   startReflected,
 } from '../../support/regression-views.ts';
+import { listen } from '../../support/daemon-log.ts';
 import { startRecordingProxy } from '../../support/recording-proxy.ts';
 
 // Daemons take turns at whatever processors there are.
@@ -23,18 +23,6 @@ vi.setConfig({ testTimeout: 120_000 });
 const X1 = column(11);
 const X2 = column(22);
 const Y = X1.map((value, row) => 3.3 * value - 1.7 * (X2[row] ?? 0) + 0.01 * (column(33)[row] ?? 0));
-
-/** A daemon's log, in full. */
-function listen(): { log: pino.Logger; text: () => string } {
-  const lines: string[] = [];
-  const stream = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      lines.push(chunk.toString());
-      done();
-    },
-  });
-  return { log: pino({ level: 'trace' }, stream), text: () => lines.join('') };
-}
 
 function environmentThrough(stage: RegressionStage, port: number): Environment {
   const { address, colonyName, colonyOwner } = stage.colony;
