@@ -55,7 +55,7 @@ export interface SquareRing {
   readAccumulator(out: Uint8Array, accumulator: PowerAccumulator): void;
   /** Bytes of a table of powers for {@link buildTable}; engines differ in layout. */
   tableBytes(exponentBits: number, windowBits: number): number;
-  /** Fills `table` with the powers of `base` that {@link powerFixedBase} combines. */
+  /** Fills `table` with the powers of `base`, a number coprime to N, that {@link powerFixedBase} combines. */
   buildTable(table: Uint8Array, base: Uint8Array, exponentBits: number, windowBits: number): void;
   /**
    * out[i] = base ^ exponents[i] · (1 + residues[i]·N), the base being the table's; without `residues` the second
@@ -94,7 +94,10 @@ export interface FactoredRing {
   decrypt(out: Uint8Array, ciphertexts: Uint8Array): void;
   /** Bytes of the pair of tables for {@link buildOwnerTables}. */
   ownerTableBytes(exponentBits: number, windowBits: number): number;
-  /** Fills `tables` with powers of `base` mod p² and of `base` mod q², for exponents of `exponentBits` bits each. */
+  /**
+   * Fills `tables` with powers of `base`, a number coprime to n, mod p² and mod q², for exponents of `exponentBits` bits
+   * each.
+   */
   buildOwnerTables(tables: Uint8Array, base: Uint8Array, exponentBits: number, windowBits: number): void;
   /**
    * out[i] = (1 + residues[i]·n) · g^ρ, where ρ ≡ exponents[2i] at p and ≡ exponents[2i+1] at q: encryption by the

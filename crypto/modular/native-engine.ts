@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { bitLength, byteLength } from './bytes.ts';
+import { bigIntToBytes, bitLength, byteLength, bytesToBigInt } from './bytes.ts';
 import type { FactoredRing, FixedBaseTable, ModularEngine, PowerAccumulator, SquareRing } from './engine.ts';
 import { factoredRingConstants, squareRingConstants, wipeConstants } from './native-constants.ts';
 import type { FactoredRingConstants, RingGeometry, SquareRingConstants } from './native-constants.ts';
+import { modInverse } from './number-theory.ts';
 
 /** An instruction set the addon has a path for, fastest first: AVX-512 IFMA, AVX-512F, AVX2. */
 export type NativePath = 'ifma' | 'avx512' | 'avx2';
@@ -72,7 +73,15 @@ interface NativeAddon {
     isSplit: boolean,
   ): void;
   tableBytes(ring: RingHandle, exponentBits: number, windowBits: number): number;
-  buildTable(ring: RingHandle, table: Uint8Array, base: Uint8Array, exponentBits: number, windowBits: number): void;
+  /** `inverse`: the base's modulo the root, as wide as the base. */
+  buildTable(
+    ring: RingHandle,
+    table: Uint8Array,
+    base: Uint8Array,
+    inverse: Uint8Array,
+    exponentBits: number,
+    windowBits: number,
+  ): void;
   powerFixedBase(
     ring: RingHandle,
     out: Uint8Array,
@@ -202,7 +211,7 @@ class NativeSquareRing implements SquareRing {
   }
 
   buildTable(table: Uint8Array, base: Uint8Array, exponentBits: number, windowBits: number): void {
-    this.#addon.buildTable(this.#handle, table, base, exponentBits, windowBits);
+    this.#addon.buildTable(this.#handle, table, base, inverseOf(base, this.root), exponentBits, windowBits);
   }
 
   powerFixedBase(out: Uint8Array, table: FixedBaseTable, exponents: Uint8Array, residues?: Uint8Array): void {
@@ -239,7 +248,7 @@ class NativeFactoredRing implements FactoredRing {
   }
 
   buildOwnerTables(tables: Uint8Array, base: Uint8Array, exponentBits: number, windowBits: number): void {
-    this.#addon.buildOwnerTables(this.#handle, tables, base, exponentBits, windowBits);
+    this.#addon.buildOwnerTables(this.#handle, tables, base, inverseOf(base, this.n), exponentBits, windowBits);
   }
 
   encryptAsOwner(out: Uint8Array, tables: FixedBaseTable, exponents: Uint8Array, residues: Uint8Array): void {
@@ -250,6 +259,11 @@ class NativeFactoredRing implements FactoredRing {
   close(): void {
     this.#addon.close(this.#handle);
   }
+}
+
+/** The inverse modulo a root, as wide as the base. */
+function inverseOf(base: Uint8Array, root: bigint): Uint8Array {
+  return bigIntToBytes(modInverse(bytesToBigInt(base), root), base.length);
 }
 
 function checkRoot(root: bigint): void {

@@ -17,6 +17,8 @@ constexpr napi_type_tag squareRingTag = {0x5ea1edc0104135aaULL, 0x5c0a4e00000000
 constexpr napi_type_tag factoredRingTag = {0x5ea1edc0104135aaULL, 0xfac704ed00000001ULL};
 constexpr size_t largestExponentBits = size_t{1} << 20;
 constexpr unsigned largestWindowBits = 16;
+// RunningProduct::maxRows, whatever the path.
+constexpr size_t largestTableWindows = size_t{1} << 14;
 
 using SquareRingHandle = Handle<SquareRing>;
 using FactoredRingHandle = Handle<FactoredRing>;
@@ -48,6 +50,13 @@ TableShape readShape(const Value& exponentBits, const Value& windowBits) {
   if (shape.exponentBits == 0 || shape.windowBits == 0) {
     throw ArgumentError("table: expected exponents and windows of at least one bit, got none");
   }
+  return shape;
+}
+
+// Of a table of powers: as many windows as a running product takes rows.
+TableShape readTableShape(const Value& exponentBits, const Value& windowBits) {
+  const TableShape shape = readShape(exponentBits, windowBits);
+  if (shape.windows() > largestTableWindows) throw ArgumentError("table: expected at most 16384 windows, got more");
   return shape;
 }
 
@@ -213,17 +222,19 @@ napi_value readAccumulator(const Call& call) {
 }
 
 napi_value tableBytes(const Call& call) {
-  return integerOf(call.env, squareRing(call).tableBytes(readShape(call[1], call[2])));
+  return integerOf(call.env, squareRing(call).tableBytes(readTableShape(call[1], call[2])));
 }
 
 napi_value buildTable(const Call& call) {
   SquareRing& ring = squareRing(call);
   const MutableByteView table = call[1].bytes();
   const ByteView base = call[2].constBytes();
-  const TableShape shape = readShape(call[3], call[4]);
+  const ByteView inverse = call[3].constBytes();
+  const TableShape shape = readTableShape(call[4], call[5]);
   expectSize("table", table.size, ring.tableBytes(shape));
   expectSize("base", base.size, 2 * ring.rootBytes());
-  ring.buildTable(table.data, base.data, shape);
+  expectSize("inverse", inverse.size, base.size);
+  ring.buildTable(table.data, base.data, inverse.data, shape);
   return nullptr;
 }
 
@@ -231,7 +242,7 @@ napi_value powerFixedBase(const Call& call) {
   SquareRing& ring = squareRing(call);
   const MutableByteView out = call[1].bytes();
   const ByteView table = call[2].constBytes();
-  const TableShape shape = readShape(call[3], call[4]);
+  const TableShape shape = readTableShape(call[3], call[4]);
   const ByteView exponents = call[6].constBytes();
   const size_t count = countOf("out", out.size, 2 * ring.rootBytes());
   const ByteView residues = call[7].isUndefined() ? ByteView{} : call[7].constBytes();
@@ -254,17 +265,19 @@ napi_value decrypt(const Call& call) {
 }
 
 napi_value ownerTableBytes(const Call& call) {
-  return integerOf(call.env, factoredRing(call).tableBytes(readShape(call[1], call[2])));
+  return integerOf(call.env, factoredRing(call).tableBytes(readTableShape(call[1], call[2])));
 }
 
 napi_value buildOwnerTables(const Call& call) {
   FactoredRing& ring = factoredRing(call);
   const MutableByteView tables = call[1].bytes();
   const ByteView base = call[2].constBytes();
-  const TableShape shape = readShape(call[3], call[4]);
+  const ByteView inverse = call[3].constBytes();
+  const TableShape shape = readTableShape(call[4], call[5]);
   expectSize("tables", tables.size, ring.tableBytes(shape));
   expectSize("base", base.size, 2 * ring.rootBytes());
-  ring.buildTables(tables.data, base.data, shape);
+  expectSize("inverse", inverse.size, base.size);
+  ring.buildTables(tables.data, base.data, inverse.data, shape);
   return nullptr;
 }
 
@@ -272,7 +285,7 @@ napi_value encryptAsOwner(const Call& call) {
   FactoredRing& ring = factoredRing(call);
   const MutableByteView out = call[1].bytes();
   const ByteView tables = call[2].constBytes();
-  const TableShape shape = readShape(call[3], call[4]);
+  const TableShape shape = readTableShape(call[3], call[4]);
   const ByteView exponents = call[6].constBytes();
   const ByteView residues = call[7].constBytes();
   const size_t count = countOf("out", out.size, 2 * ring.rootBytes());

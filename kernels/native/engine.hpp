@@ -87,7 +87,8 @@ class SquareRing {
                                 const uint8_t* exponents, size_t count) = 0;
   virtual void readAccumulator(uint8_t* out, const uint8_t* accumulator, const TableShape& shape, bool isSplit) = 0;
   virtual size_t tableBytes(const TableShape& shape) const = 0;
-  virtual void buildTable(uint8_t* table, const uint8_t* base, const TableShape& shape) = 0;
+  // inverse = base⁻¹ mod N, as wide as base.
+  virtual void buildTable(uint8_t* table, const uint8_t* base, const uint8_t* inverse, const TableShape& shape) = 0;
   // residues may be null.
   virtual void powerFixedBase(uint8_t* out, const uint8_t* table, const TableShape& shape, bool constantTime,
                               const uint8_t* exponents, const uint8_t* residues, size_t count) = 0;
@@ -99,7 +100,8 @@ class FactoredRing {
   virtual size_t rootBytes() const = 0;
   virtual void decrypt(uint8_t* out, const uint8_t* ciphertexts, size_t count) = 0;
   virtual size_t tableBytes(const TableShape& shape) const = 0;
-  virtual void buildTables(uint8_t* tables, const uint8_t* base, const TableShape& shape) = 0;
+  // inverse = base⁻¹ mod n, as wide as base.
+  virtual void buildTables(uint8_t* tables, const uint8_t* base, const uint8_t* inverse, const TableShape& shape) = 0;
   virtual void encryptAsOwner(uint8_t* out, const uint8_t* tables, const TableShape& shape, bool constantTime,
                               const uint8_t* exponents, const uint8_t* residues, size_t count) = 0;
 };

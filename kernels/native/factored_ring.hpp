@@ -51,12 +51,13 @@ class PrimeHalf {
     multiplyModulo(residue, pair + L, plaintextFactor_, s);
   }
 
-  // power · (1 + residue·n) mod p², canonical, 2L digits; `power` is a Montgomery pair and is lost.
-  void mask(Vector* out, Vector* power, const Vector* residue, Vector* atPrime, const Scratch& s) const {
+  // power · (1 + residue·n) mod p², canonical, 2L digits; `power` comes from a table and is lost.
+  void mask(Vector* out, const FixedBase<Arithmetic>& table, Vector* power, const Vector* residue, Vector* atPrime,
+            const Scratch& s) const {
     const Vector* parts[2] = {residue, residue + pairs.L};
     K::multiplySum(s.columns, parts, residueFactors_, 2, pairs.L);
     K::reduce(atPrime, s.quotient, s.columns, pairs.modulus);
-    pairs.leave(power, power, atPrime, s);
+    table.leave(power, atPrime, s);
     pairs.join(out, power, s);
   }
 
@@ -131,21 +132,22 @@ class VectorFactoredRing final : public FactoredRing {
     return Table::tableBytes(p_.pairs, shape) + Table::tableBytes(q_.pairs, shape);
   }
 
-  void buildTables(uint8_t* tables, const uint8_t* base, const TableShape& shape) override {
-    begin(2 + 4 * Table::buildPairs + static_cast<size_t>(p_.pairs.chunks), 0);
+  void buildTables(uint8_t* tables, const uint8_t* base, const uint8_t* inverse, const TableShape& shape) override {
+    begin(4 + 4 * Table::buildPairs + 2 * static_cast<size_t>(p_.pairs.chunks), 0);
     const WipeAtEnd wipe(arena_);
     const Port port(arena_, elementBytes_);
     const Scratch scratch(arena_, L);
-    Vector* value = take(p_.pairs.chunks);
-    Vector* pair = take(2);
-    port.readShared(value, p_.pairs.chunks * L, base, elementBytes_);
-    buildHalf(p_, tables, pair, value, shape, scratch);
-    buildHalf(q_, tables + Table::tableBytes(p_.pairs, shape), pair, value, shape, scratch);
+    Vector* values[2] = {take(p_.pairs.chunks), take(p_.pairs.chunks)};
+    Vector* pairs[2] = {take(2), take(2)};
+    port.readShared(values[0], p_.pairs.chunks * L, base, elementBytes_);
+    port.readShared(values[1], p_.pairs.chunks * L, inverse, elementBytes_);
+    buildHalf(p_, tables, pairs, values, shape, scratch);
+    buildHalf(q_, tables + Table::tableBytes(p_.pairs, shape), pairs, values, shape, scratch);
   }
 
   void encryptAsOwner(uint8_t* out, const uint8_t* tables, const TableShape& shape, bool constantTime,
                       const uint8_t* exponents, const uint8_t* residues, size_t count) override {
-    begin(4 * Table::maxGroups + 2 + 1 + 2 + 4 + 6, 0);
+    begin(6 * Table::maxGroups + 6 + 1 + 2 + 4 + 6, 0);
     const WipeAtEnd wipe(arena_);
     OwnerWork work(*this);
     const size_t exponentBytes = shape.exponentBytes();
@@ -157,10 +159,10 @@ class VectorFactoredRing final : public FactoredRing {
     for (size_t first = 0; first < count; first += Table::maxGroups * lanes) {
       const size_t rest = (count - first + lanes - 1) / lanes;
       const size_t groups = rest < Table::maxGroups ? rest : Table::maxGroups;
-      powersP.power(work.atP, groups, tables, constantTime, exponentsP, first, work.row, work.scratch);
-      powersQ.power(work.atQ, groups, tableQ, constantTime, exponentsQ, first, work.row, work.scratch);
+      powersP.power(work.atP, groups, tables, constantTime, exponentsP, first, work.rows, work.scratch);
+      powersQ.power(work.atQ, groups, tableQ, constantTime, exponentsQ, first, work.rows, work.scratch);
       for (size_t group = 0; group < groups; group += 1) {
-        encryptGroup(out, work, group, residues, first + group * lanes, count);
+        encryptGroup(out, powersP, powersQ, work, group, residues, first + group * lanes, count);
       }
     }
   }
@@ -169,15 +171,15 @@ class VectorFactoredRing final : public FactoredRing {
   // Working memory of encryptAsOwner.
   struct OwnerWork {
     explicit OwnerWork(VectorFactoredRing& ring)
-        : port(ring.arena_, ring.elementBytes_), scratch(ring.arena_, ring.L), atP(ring.take(2 * Table::maxGroups)),
-          atQ(ring.take(2 * Table::maxGroups)), row(ring.take(2)), atPrime(ring.take(1)), residue(ring.take(2)),
+        : port(ring.arena_, ring.elementBytes_), scratch(ring.arena_, ring.L), atP(ring.take(3 * Table::maxGroups)),
+          atQ(ring.take(3 * Table::maxGroups)), rows(ring.take(6)), atPrime(ring.take(1)), residue(ring.take(2)),
           elementP(ring.take(2)), elementQ(ring.take(2)), columns(ring.take(4)), quotient(ring.take(2)) {}
 
     const Port port;
     const Scratch scratch;
     Vector* atP;
     Vector* atQ;
-    Vector* row;
+    Vector* rows;
     Vector* atPrime;
     Vector* residue;
     Vector* elementP;
@@ -194,10 +196,11 @@ class VectorFactoredRing final : public FactoredRing {
   // A piece of `numbers` numbers of L digits.
   Vector* take(size_t numbers) { return arena_.template take<Vector>(numbers * L); }
 
-  void buildHalf(const Half& half, uint8_t* table, Vector* pair, const Vector* value, const TableShape& shape,
+  // A table at one prime from a base and its inverse.
+  void buildHalf(const Half& half, uint8_t* table, Vector* const* pairs, Vector* const* values, const TableShape& shape,
                  const Scratch& scratch) {
-    half.pairs.enter(pair, value, scratch);
-    Table(half.pairs, shape).build(table, pair, arena_, scratch);
+    for (int i = 0; i < 2; i += 1) half.pairs.enter(pairs[i], values[i], scratch);
+    Table(half.pairs, shape).build(table, pairs[0], pairs[1], arena_, scratch);
   }
 
   // out[2L] = atP + p · ((atQ − atP) · p⁻¹ mod q), in [0, n). The offset, a multiple of q, keeps the difference from
@@ -212,12 +215,12 @@ class VectorFactoredRing final : public FactoredRing {
     D::normalise(out, 2 * L);
   }
 
-  void encryptGroup(uint8_t* out, const OwnerWork& work, size_t group, const uint8_t* residues, size_t first,
-                    size_t count) const {
-    const size_t pairDigits = 2 * static_cast<size_t>(L);
+  void encryptGroup(uint8_t* out, const Table& powersP, const Table& powersQ, const OwnerWork& work, size_t group,
+                    const uint8_t* residues, size_t first, size_t count) const {
+    const size_t resultDigits = Table::Product::digits(p_.pairs);
     work.port.read(work.residue, 2 * L, residues, rootBytes_, first, count);
-    p_.mask(work.elementP, work.atP + group * pairDigits, work.residue, work.atPrime, work.scratch);
-    q_.mask(work.elementQ, work.atQ + group * pairDigits, work.residue, work.atPrime, work.scratch);
+    p_.mask(work.elementP, powersP, work.atP + group * resultDigits, work.residue, work.atPrime, work.scratch);
+    q_.mask(work.elementQ, powersQ, work.atQ + group * resultDigits, work.residue, work.atPrime, work.scratch);
     combineElements(work);
     work.port.write(out, elementBytes_, first, count, work.columns, 4 * L);
   }

@@ -82,9 +82,10 @@ struct Kernel {
   }
 
   // Montgomery reduction of lazy columns T[2L]: q = T·(−modulus⁻¹) mod R and t = (T + q·modulus) / R, both with normal
-  // digits. t < T/R + modulus, which must stay below R. `t` may be the lower half of T.
-  static inline void reduce(Vector* t, Vector* q, const Vector* T, const Modulus& modulus) {
-    reduceColumns<false>(t, q, T, nullptr, modulus);
+  // digits. t < T/R + modulus; returns what it carries beyond R, 0 where that stays below R. `t` may be the lower half
+  // of T.
+  static inline Vector reduce(Vector* t, Vector* q, const Vector* T, const Modulus& modulus) {
+    return reduceColumns<false>(t, q, T, nullptr, modulus);
   }
 
   // The same for T − q + offset, where q is the quotient of another reduction and the lower digits of `offset` are at
@@ -96,7 +97,7 @@ struct Kernel {
 
  private:
   template <bool lessQuotient>
-  SEALED_KERNEL void reduceColumns(Vector* t, Vector* q, const Vector* T, const Vector* offset,
+  SEALED_KERNEL Vector reduceColumns(Vector* t, Vector* q, const Vector* T, const Vector* offset,
                                    const Modulus& modulus) {
     const int blocks = modulus.digits / block;
     const uint64_t* n = modulus.compact;
@@ -118,6 +119,7 @@ struct Kernel {
       storeNormal(t + block * (column - blocks), c, carry, Indices{});
       shift(c, Indices{});
     }
+    return carry;
   }
 
   template <int... i>

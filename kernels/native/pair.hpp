@@ -170,6 +170,19 @@ class PairArithmetic {
     D::subtractOnce(out, square, 2 * L, s.columns);
   }
 
+  // out = (Redc(columns), Redc(cross − q)), q being the quotient of the first reduction. To stay non-negative, −q is
+  // taken as (R − 1 − q) + (1 − R): the first is the complement of every digit, the second a constant modulo N.
+  void reducePair(Vector* out, const Scratch& s) const {
+    K::reduce(out, s.quotient, s.columns, modulus);
+    K::reduceLessQuotient(out + L, s.quotient, s.cross, complement_, modulus);
+  }
+
+  // out = left · right · R⁻¹ mod N, below 2N for factors below R/2; out may be a factor.
+  void multiplyRoots(Vector* out, const Vector* left, const Vector* right, const Scratch& s) const {
+    s.products.multiplyOne(s.columns, left, right);
+    K::reduce(out, s.quotient, s.columns, modulus);
+  }
+
   // R in Montgomery form.
   const Vector* radix() const { return entryLow_[0]; }
 
@@ -181,13 +194,6 @@ class PairArithmetic {
   const Vector* square;
 
  private:
-  // out = (Redc(columns), Redc(cross − q)), q being the quotient of the first reduction. To stay non-negative, −q is
-  // taken as (R − 1 − q) + (1 − R): the first is the complement of every digit, the second a constant modulo N.
-  void reducePair(Vector* out, const Scratch& s) const {
-    K::reduce(out, s.quotient, s.columns, modulus);
-    K::reduceLessQuotient(out + L, s.quotient, s.cross, complement_, modulus);
-  }
-
   Arena memory_;
   Vector* complement_;  // (1 − R) mod N, and R − 1 digit by digit
   const Vector* entryLow_[maxChunks];

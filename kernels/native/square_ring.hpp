@@ -147,28 +147,33 @@ class VectorSquareRing final : public SquareRing {
     return FixedBase<Arithmetic>::tableBytes(pairs_, shape);
   }
 
-  void buildTable(uint8_t* table, const uint8_t* base, const TableShape& shape) override {
+  void buildTable(uint8_t* table, const uint8_t* base, const uint8_t* inverse, const TableShape& shape) override {
     using Table = FixedBase<Arithmetic>;
-    begin((1 + Table::buildPairs) * pairs_.pairBytes() + Scratch::bytes(pairs_.L) + valueBytes(),
-          2 + Table::buildPairs + Scratch::pieces);
+    begin((2 + Table::buildPairs) * pairs_.pairBytes() + Scratch::bytes(pairs_.L) + valueBytes(),
+          3 + Table::buildPieces + Scratch::pieces);
     const Port port(arena_, elementBytes_);
     const Scratch scratch(arena_, pairs_.L);
     Vector* value = arena_.take<Vector>(valueDigits());
     Vector* pair = arena_.take<Vector>(pairs_.pairDigits());
+    Vector* inversePair = arena_.take<Vector>(pairs_.pairDigits());
     port.readShared(value, static_cast<int>(chunkDigits()), base, elementBytes_);
     pairs_.enter(pair, value, scratch);
-    Table(pairs_, shape).build(table, pair, arena_, scratch);
+    port.readShared(value, static_cast<int>(chunkDigits()), inverse, elementBytes_);
+    pairs_.enter(inversePair, value, scratch);
+    Table(pairs_, shape).build(table, pair, inversePair, arena_, scratch);
   }
 
   void powerFixedBase(uint8_t* out, const uint8_t* table, const TableShape& shape, bool constantTime,
                       const uint8_t* exponents, const uint8_t* residues, size_t count) override {
     using Table = FixedBase<Arithmetic>;
-    begin((2 + Table::maxGroups) * pairs_.pairBytes() + Scratch::bytes(pairs_.L) + valueBytes(), 4 + Scratch::pieces);
+    const size_t resultDigits = Table::Product::digits(pairs_);
+    const size_t digits = Table::maxGroups * resultDigits + Table::workDigits(pairs_) + pairs_.pairDigits();
+    begin(digits * sizeof(Vector) + Scratch::bytes(pairs_.L) + valueBytes(), 4 + Scratch::pieces);
     const WipeAtEnd wipe(arena_);
     const Port port(arena_, elementBytes_);
     const Scratch scratch(arena_, pairs_.L);
-    Vector* results = arena_.take<Vector>(Table::maxGroups * pairs_.pairDigits());
-    Vector* row = arena_.take<Vector>(pairs_.pairDigits());
+    Vector* results = arena_.take<Vector>(Table::maxGroups * resultDigits);
+    Vector* work = arena_.take<Vector>(Table::workDigits(pairs_));
     Vector* residue = arena_.take<Vector>(static_cast<size_t>(pairs_.L));
     Vector* value = arena_.take<Vector>(2 * static_cast<size_t>(pairs_.L));
     const Table powers(pairs_, shape);
@@ -176,13 +181,13 @@ class VectorSquareRing final : public SquareRing {
     for (size_t first = 0; first < count; first += Table::maxGroups * lanes) {
       const size_t rest = (count - first + lanes - 1) / lanes;
       const size_t groups = rest < Table::maxGroups ? rest : Table::maxGroups;
-      powers.power(results, groups, table, constantTime, batch, first, row, scratch);
+      powers.power(results, groups, table, constantTime, batch, first, work, scratch);
       for (size_t group = 0; group < groups; group += 1) {
         const size_t start = first + group * lanes;
-        Vector* pair = results + group * pairs_.pairDigits();
+        Vector* product = results + group * resultDigits;
         if (residues != nullptr) port.read(residue, pairs_.L, residues, pairs_.rootBytes, start, count);
-        pairs_.leave(pair, pair, residues == nullptr ? nullptr : residue, scratch);
-        pairs_.join(value, pair, scratch);
+        powers.leave(product, residues == nullptr ? nullptr : residue, scratch);
+        pairs_.join(value, product, scratch);
         port.write(out, elementBytes_, start, count, value, 2 * pairs_.L);
       }
     }

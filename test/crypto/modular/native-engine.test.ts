@@ -267,6 +267,33 @@ describe.each(engines)('$name', (engine) => {
     },
   );
 
+  // Roots with the fewest spare bits: of what is added up on the way, something carries beyond the radix now and then.
+  test.each([1024, 1064])('raises a fixed base modulo roots of %i bits, whatever carries', (rootBits) => {
+    const [root = 0n] = numbersBelow(2n ** BigInt(rootBits - 1), 1, `tight root ${rootBits}`);
+    const n = (2n ** BigInt(rootBits) - 1n - (root >> 8n)) | 1n;
+    const ring = engine.openRing(n);
+    const exponentBits = 2048;
+    const base = 2n ** 5000n % (n * n);
+    const bytes = new Uint8Array(ring.tableBytes(exponentBits, 1));
+    ring.buildTable(bytes, bigIntToBytes(base, ring.elementBytes), exponentBits, 1);
+    const exponents = numbersBelow(2n ** 2048n, 512, 'tight exponents');
+    const table = { bytes, exponentBits, windowBits: 1, constantTime: false };
+    const powers = compute(ring, exponents.length, (out) =>
+      ring.powerFixedBase(out, table, fromBigInts(exponents, exponentBits / 8)),
+    );
+    const sum = exponents.reduce((total, exponent) => total + exponent, 0n);
+    expect(product(powers, n * n)).toBe(modPower(base, sum, n * n));
+    ring.close();
+  });
+
+  test('refuses a base that has no inverse, and more windows than a product takes', () => {
+    const ring = engine.openRing(15n);
+    const bytes = new Uint8Array(ring.tableBytes(16, 4));
+    expect(() => ring.buildTable(bytes, Uint8Array.of(0, 10), 16, 4)).toThrow(RangeError);
+    expect(() => ring.tableBytes(16_385, 1)).toThrow(RangeError);
+    ring.close();
+  });
+
   test('decrypts every element as plain CRT does, units or not', () => {
     const { p, q, n } = small;
     const ring = engine.openFactoredRing(p, q);
