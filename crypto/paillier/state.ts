@@ -58,16 +58,20 @@ export async function privateState(privateKey: PrivateKey): Promise<{ state: Pub
   return { state: publicState(privateKey.publicKey), p, q };
 }
 
-/** The masking of a batch of `count` ciphertexts; h_s is computed when the key is used for the first time. */
+/**
+ * The masking of a batch of `count` ciphertexts out of some `expected` ones; h_s is computed when the key is used for the
+ * first time.
+ */
 export async function maskingOf(
   state: PublicState,
   choice: MaskingChoice = state.defaultMasking,
   count = 1,
+  expected = count,
 ): Promise<Masking> {
   if (choice === 'standard') return { kind: 'standard' };
   const exponentBits = exponentBitsOf(state.keyBits, choice);
   const name = `${state.keyId}/${exponentBits}`;
-  return withTable({ name, key: { n: state.n }, base: await maskingBase(state), exponentBits }, count);
+  return withTable({ name, key: { n: state.n }, base: await maskingBase(state), exponentBits }, count, expected);
 }
 
 /** Length of ρ in bits. */

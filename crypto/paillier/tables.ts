@@ -1,3 +1,4 @@
+import type { EngineName } from '../modular/engine.ts';
 import { compute, forgetTable, localRings, sharedBytes } from './compute.ts';
 import type { Masking, SharedTable, TaskKey } from './tasks.ts';
 
@@ -19,13 +20,17 @@ interface Entry {
   building: Promise<void> | undefined;
 }
 
-/** Window lengths with the number of uses from which building such a table pays. */
+/** Window lengths with the number of uses from which building such a table pays; the first that fits is taken. */
 const WINDOWS = [
+  { windowBits: 11, fromUses: 131_072 },
   { windowBits: 10, fromUses: 8192 },
+  { windowBits: 9, fromUses: 8192 },
   { windowBits: 8, fromUses: 64 },
   { windowBits: 5, fromUses: 8 },
 ] as const;
 const CONSTANT_TIME_WINDOW_BITS = 5;
+/** An owner's encryption is short: longer tables than for so many uses would take more memory than they save time. */
+const OWNER_USES = 8192;
 /** Keys whose uses are counted, so that a daemon that meets new keys all the time stays small. */
 const ENTRIES_KEPT = 256;
 
@@ -59,11 +64,13 @@ export interface TableSource {
 /**
  * The masking of a batch of `count`, with a table when one is there or pays for this batch alone. Tables are built in a
  * worker while encryption goes on without.
+ *
+ * @param expected how many will be asked for in all, as far as is known: saves the shorter tables on the way
  */
-export async function withTable(source: TableSource, count: number): Promise<Masking> {
+export async function withTable(source: TableSource, count: number, expected: number): Promise<Masking> {
   const { base, exponentBits } = source;
   const entry = use(source.name, count);
-  const windowBits = wantedWindowBits(source, entry.uses);
+  const windowBits = wantedWindowBits(source, Math.max(entry.uses, expected));
   if (windowBits > (entry.table?.windowBits ?? 0)) {
     const building = startBuilding(source, entry, windowBits);
     // Without any table the batch would take longer than building one.
@@ -75,7 +82,8 @@ export async function withTable(source: TableSource, count: number): Promise<Mas
 /** The tables of a key's owner, built on first use. */
 export async function ownerTable(source: TableSource, count: number): Promise<SharedTable> {
   const entry = use(source.name, count);
-  const windowBits = Math.max(wantedWindowBits(source, entry.uses), CONSTANT_TIME_WINDOW_BITS);
+  const uses = Math.min(entry.uses, OWNER_USES);
+  const windowBits = Math.max(wantedWindowBits(source, uses), CONSTANT_TIME_WINDOW_BITS);
   if (windowBits > (entry.table?.windowBits ?? 0)) {
     const building = startBuilding(source, entry, windowBits);
     if (!entry.table) await building;
@@ -96,14 +104,19 @@ function use(name: string, count: number): Entry {
 
 /** The longest window that so many uses pay for and that fits half the budget; 0 for none. */
 function wantedWindowBits(source: TableSource, uses: number): number {
-  // With BigInt every thread decodes what it reads of a table: a long one would be kept twice.
-  const longest = localRings().engine.name === 'bigint' ? 8 : 10;
+  const longest = longestWindow(localRings().engine.name);
   const fitting = WINDOWS.filter(
     ({ windowBits }) => windowBits <= longest && tableBytes(source, windowBits) <= settings.budgetBytes / 2,
   );
   const best = fitting.find(({ fromUses }) => uses >= fromUses);
   if (!best) return 0;
   return settings.constantTime ? CONSTANT_TIME_WINDOW_BITS : best.windowBits;
+}
+
+/** With BigInt every thread decodes what it reads of a table: a long one would be kept twice. */
+function longestWindow(engine: EngineName): number {
+  if (engine === 'bigint') return 8;
+  return engine.startsWith('native') ? 11 : 10;
 }
 
 function tableBytes({ key, exponentBits }: TableSource, windowBits: number): number {

@@ -26,7 +26,7 @@ const VALUES_PER_CHUNK = 4096;
 /** The least that keeps every lane of some threads busy. */
 const SMALLEST_CHUNK = 16;
 /** The same for products over all: the longer the chunk, the cheaper each term. */
-const REDUCTION_CHUNK = 4096;
+export const REDUCTION_CHUNK = 4096;
 
 /** Ciphertexts per chunk for `slots` values in each. */
 export function chunkLength(slots: number): number {

@@ -25,6 +25,8 @@ export interface EncryptResiduesOptions extends VectorOptions {
   readonly scaleBits: number;
   /** Where the randomness comes from. @default by what is known of the key */
   readonly masking?: MaskingChoice;
+  /** How many will be encrypted under the key in all: decides how long its table is. @default the residues' number */
+  readonly expectedCount?: number;
 }
 
 /**
@@ -43,7 +45,7 @@ export async function encryptResidues(
   const { scaleBits, context = '' } = options;
   checkScale(scaleBits);
   const count = checkResidues(state, residues);
-  const masking = await maskingOf(state, options.masking, count);
+  const masking = await maskingOf(state, options.masking, count, options.expectedCount);
   const data = await mapChunks(state, count, state.elementBytes, options, (start, end) => ({
     operation: { kind: 'encrypt', masking },
     inputs: [residues.subarray(start * state.rootBytes, end * state.rootBytes)],

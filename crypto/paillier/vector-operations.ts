@@ -12,7 +12,15 @@ import type { MaskingChoice, PublicState } from './state.ts';
 import type { Operation } from './tasks.ts';
 import type { CiphertextRequirements } from './validate.ts';
 import { checkAddable, checkCapacity, checkPlan, checkReducible, checkUnderKey, refuseBad } from './vector-checks.ts';
-import { chunkLength, computeInto, forChunks, mapChunks, reduceChunks, wholeElements } from './vector-chunks.ts';
+import {
+  chunkLength,
+  computeInto,
+  forChunks,
+  mapChunks,
+  reduceChunks,
+  REDUCTION_CHUNK,
+  wholeElements,
+} from './vector-chunks.ts';
 import type { ChunkOptions, Work } from './vector-chunks.ts';
 import { CiphertextVector } from './vector.ts';
 
@@ -30,6 +38,8 @@ export interface EncryptVectorOptions extends VectorOptions {
   readonly packing?: PackingPlan | null;
   /** Where the randomness comes from. @default by what is known of the key */
   readonly masking?: MaskingChoice;
+  /** How many will be encrypted under the key in all: decides how long its table is. @default the values' number */
+  readonly expectedCount?: number;
 }
 
 /**
@@ -43,7 +53,8 @@ export async function encryptVector(
   options: EncryptVectorOptions,
 ): Promise<CiphertextVector> {
   const state = publicState(publicKey);
-  const masking = await maskingOf(state, options.masking, ciphertextCount(values, options));
+  const count = ciphertextCount(values, options);
+  const masking = await maskingOf(state, options.masking, count, options.expectedCount);
   return encryptWith(state, { operation: { kind: 'encrypt', masking } }, values, options);
 }
 
@@ -51,7 +62,7 @@ export async function encryptVector(
 export async function encryptVectorAsOwner(
   privateKey: PrivateKey,
   values: readonly bigint[],
-  options: Omit<EncryptVectorOptions, 'masking'>,
+  options: Omit<EncryptVectorOptions, 'masking' | 'expectedCount'>,
 ): Promise<CiphertextVector> {
   const { state, p, q } = await privateState(privateKey);
   const tables = await ownerTables(state, p, q, ciphertextCount(values, options));
@@ -245,12 +256,14 @@ export async function validateVector(
   checkUnderKey(state, vector, label);
   checkCapacity(vector.packing, vector.summands);
   const verdicts = sharedBytes(vector.length);
-  await forChunks(vector.length, options, async (start, end) => {
+  const checkRange = async (start: number, end: number): Promise<void> => {
     const part = verdicts.subarray(start, end);
     const work = { operation: checkOf(options), inputs: [slice(vector, start, end)] };
     await computeInto(state, part, work, end - start, options.signal);
     refuseBad(part, (index) => `${label}: ciphertext ${start + index}`);
-  });
+  };
+  // Long chunks: a gcd for each costs as much as a thousand products.
+  await forChunks(vector.length, options, checkRange, REDUCTION_CHUNK);
 }
 
 /**

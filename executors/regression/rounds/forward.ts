@@ -46,7 +46,8 @@ export function forwardRound(
     if (!pads || !first) return [];
     return isCubic(parameters) ? pads.groupBits(chunk, rows, cubicPadBits(parameters)) : pads.group(chunk, rows);
   };
-  return { header, chunks: encryptPadded(party, predictions, pads, groupPad, options) };
+  const expectedCount = predictions.length * parameters.iterations;
+  return { header, chunks: encryptPadded(party, predictions, pads, groupPad, { ...options, expectedCount }) };
 }
 
 /** SHA-256 over everything that the plaintexts of a forward message follow from, but for the columns. */
@@ -85,13 +86,17 @@ export function weightedSum(
   return sums;
 }
 
-/** Encrypts chunk by chunk; the next one is padded while the threads encrypt the one before. */
+/**
+ * Encrypts chunk by chunk; the next one is padded while the threads encrypt the one before.
+ *
+ * @param options.expectedCount how many predictions will be encrypted in all the run, as far as is known
+ */
 export async function* encryptPadded(
   { publicKey, parameters }: FeatureParty,
   predictions: Float64Array,
   pads: Pads | undefined,
   groupPad: (chunk: number, rows: number) => readonly bigint[],
-  options: RoundOptions,
+  options: RoundOptions & { readonly expectedCount?: number },
 ): AsyncGenerator<Uint8Array> {
   const { scaleBits } = parameters;
   const how = { scaleBits, ...maskingOf(parameters), ...options };
