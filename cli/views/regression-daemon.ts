@@ -15,7 +15,7 @@ export const regressionDaemonOptions = {
     type: 'string',
     list: true,
     describe:
-      "another party's id as <party>=<id>; with one given, no other party is accepted (default: the server is believed)",
+      "another party's id, or the aggregator's, as <party>=<id>; with one given, no other is accepted (default: the server is believed)",
   },
   demonstration: {
     type: 'boolean',

@@ -1,4 +1,4 @@
-import { batchCount } from './batches.ts';
+import { batchCount, gradientCiphertexts } from './batches.ts';
 import { hasLoss, isCubic } from './parameters.ts';
 import type { RunParameters } from './parameters.ts';
 
@@ -78,19 +78,27 @@ function predictionsOf({ label, features, predictionRows }: RunParameters): stri
 }
 
 /** What is not prevented, only bounded: parties are supposed to follow the protocol. */
-function deviationsOf({ label, mode }: RunParameters): string[] {
+function deviationsOf(parameters: RunParameters): string[] {
+  const { label, mode, iterations, retries } = parameters;
   return [
-    'Parties are trusted to follow the protocol, and the server to carry what they say. ' +
+    'Parties are trusted to follow the protocol, the aggregator to add what it says that it adds. What anybody else puts in ' +
+      'the place of their signed messages is refused. ' +
       `If ${label} does not, it can choose residuals and steer coefficients, and so learn from losses and predictions how rows ` +
       'of others relate to each other, and what they are where rows are held out.',
     ...(mode === 'additive'
       ? []
       : [
           'A feature party that deviates can have something else opened than its gradient, such as the labels of as many rows ' +
-            'as fit into one ciphertext: hundreds of yes-or-no labels at once. The opening budget bounds how often, not what. ' +
+            'as fit into one ciphertext: hundreds of yes-or-no labels at once. The opening budget bounds how often, not what: ' +
+            `${iterations + retries} openings in all, of ${ciphertextsOf(parameters)}. ` +
             'If you fear that, choose mode "additive".',
         ]),
   ];
+}
+
+function ciphertextsOf(parameters: RunParameters): string {
+  const counts = parameters.features.map(({ name }) => `${gradientCiphertexts(parameters, name)} for ${name}`);
+  return `as many ciphertexts as gradients take (${counts.join(', ')})`;
 }
 
 function cubicOf(parameters: RunParameters): string[] {
