@@ -80,16 +80,12 @@ export async function digestOfIds(ids: readonly string[]): Promise<string> {
 class Ids {
   readonly taken: string[] = [];
   readonly #column: string;
-  readonly #wanted: ReadonlySet<string> | undefined;
+  /** The common ids; undefined without them. */
+  readonly wanted: ReadonlySet<string> | undefined;
 
   constructor(column: string, wanted: ReadonlySet<string> | undefined) {
     this.#column = column;
-    this.#wanted = wanted;
-  }
-
-  /** How many common ids there are; undefined without them. */
-  get wantedCount(): number | undefined {
-    return this.#wanted?.size;
+    this.wanted = wanted;
   }
 
   /** Whether the row is used. */
@@ -102,7 +98,7 @@ class Ids {
         `column ${quoteName(this.#column)}, row ${rowNumber} (the first row after a header is row 1): expected an id of one line`,
       );
     }
-    if (this.#wanted?.has(id) === false) return false;
+    if (this.wanted?.has(id) === false) return false;
     this.taken.push(id);
     return true;
   }
@@ -110,21 +106,33 @@ class Ids {
 
 async function inSharedOrder(
   dataset: Dataset,
-  { taken, wantedCount }: Ids,
+  { taken, wanted }: Ids,
   values: readonly Float64Array[],
 ): Promise<AlignedTable> {
   const order = await sharedOrder(taken);
   const sorted = await inOrder(taken, order);
   await requireDistinct(dataset, sorted);
-  if (wantedCount !== undefined && sorted.length !== wantedCount) {
+  if (wanted !== undefined && sorted.length !== wanted.size) {
     throw new DataError(
       'MISSING_ID',
-      `${dataset.source.description}: expected a row for each of the common ids, got none for ${wantedCount - sorted.length} of them; agree on the ids that all parties have`,
+      `${dataset.source.description}: expected a row for each of the common ids, got none for ${wanted.size - sorted.length} of them; agree on the ids that all parties have`,
+      `no row has ${await missingIds(wanted, sorted)}; leave them out of the common ids of all parties, or add their rows`,
     );
   }
   const columns: Float64Array[] = [];
   for (const column of values) columns.push(await reordered(column, order));
   return { ids: sorted, rowCount: sorted.length, columns };
+}
+
+/** Ids that an operator is shown of those without a row. */
+const SHOWN_IDS = 5;
+
+/** The first ids that no row has, in words. */
+async function missingIds(wanted: ReadonlySet<string>, taken: readonly string[]): Promise<string> {
+  const known = await setOf(taken);
+  const missing = [...wanted].filter((id) => known?.has(id) !== true);
+  const shown = missing.slice(0, SHOWN_IDS).map(quoteName).join(', ');
+  return missing.length > SHOWN_IDS ? `${shown} and ${missing.length - SHOWN_IDS} more` : shown;
 }
 
 /** Ids in the order that every party with the same ids arrives at. */

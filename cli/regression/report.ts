@@ -56,6 +56,8 @@ export const regressionReport = defineCommand({
           if (own.losses.length > 0) out.line(drawCurve(CURVE_TITLE, curveOf(own)));
           if (metrics !== undefined) out.facts(metricRows(metrics));
           if (predictions !== undefined) showPredictions(out, predictions);
+          const hasNone = coefficients === undefined && metrics === undefined && own.losses.length === 0;
+          if (hasNone && predictions === undefined) out.line('no results of this run yet');
         }
       },
     };

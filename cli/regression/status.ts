@@ -27,7 +27,7 @@ export const regressionStatus = defineCommand({
       ['State', state],
       ...(predictsWith === undefined ? progress : [['Predicts with', predictsWith] satisfies [string, string]]),
       ...waitsFor.map((call): [string, string] => ['Waits for', describeCall(call)]),
-      ['Open workflows', status.openWorkflows.join(', ')],
+      ...status.openWorkflows.map((id): [string, string] => ['Open workflow', id]),
       ...failures.map((failure): [string, string] => ['Failed', printableLine(failure)]),
     ];
     return { json: statusJson({ ...status, waitsFor }), show: (out) => out.facts(rows) };

@@ -66,10 +66,19 @@ export function endReport(status: RunStatus): Report {
       }
       const why = stopped === 'diverged' ? 'diverged; choose a smaller alpha, or scale the columns' : state;
       const what = predictsWith === undefined ? 'Training' : 'Prediction';
-      talk.line([`${what} ${run}: ${why}`, ...failures.map((failure) => `  ${printableLine(failure)}`)].join('\n'));
+      const reasons = failures.map((failure) => `  ${printableLine(failure)}`);
+      talk.line([`${what} ${run}: ${why}`, ...reasons, ...nextStep(status)].join('\n'));
     },
     exitCode: isUseful ? EXIT_CODES.success : EXIT_CODES.failedWork,
   };
+}
+
+/** What goes on with a run that has failed or was cancelled. */
+function nextStep({ run, state, training, predictsWith }: RunStatus): string[] {
+  if (state === 'finished' || predictsWith !== undefined) return [];
+  if (training === undefined)
+    return ['It had not begun: mend that, and submit the request under another name (--run).'];
+  return [`It can go on from its last iteration, once that is mended: colonies regression resume ${run}`];
 }
 
 /** A run as a JSON document. */

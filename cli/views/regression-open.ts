@@ -122,7 +122,9 @@ export function describeCall(call: AttendedCall, nowMs = Date.now()): string {
   const turn = `${party}: ${node}, ${state}${howLong}`;
   if (!isOnline) return `${turn}; ${absenceOf(call)}`;
   const silenceMs = nowMs - timeOf(call.lastHeard);
-  return silenceMs < NOTED_SILENCE_MS ? turn : `${turn}; its daemon was heard from ${formatDuration(silenceMs)} ago`;
+  return silenceMs < NOTED_SILENCE_MS
+    ? turn
+    : `${turn}; its daemon was last heard from ${formatDuration(silenceMs)} ago`;
 }
 
 function absenceOf({ party, lastHeard }: AttendedCall): string {

@@ -1,10 +1,15 @@
+import type { Executor } from '../../colony/messages/executors.ts';
 import { UserError } from '../../colony/errors.ts';
 import { readTrainingRequest, type TrainingRequest } from '../../executors/regression/training.ts';
 import { isObject } from '../../workflows/function-spec.ts';
 import { parseJson } from '../../colony/json-text.ts';
 import type { Connection } from '../framework/context.ts';
 
-/** A party that nobody has started would be waited for without an end. @throws UserError */
+/**
+ * A party that nobody has started would be waited for without an end, and two with one name would take turns.
+ *
+ * @throws UserError
+ */
 export async function requireDaemons(
   { client, colonyName }: Pick<Connection, 'client' | 'colonyName'>,
   parties: readonly string[],
@@ -12,9 +17,20 @@ export async function requireDaemons(
   const executors = await client.getExecutors({ colonyName });
   const known = new Set(executors.flatMap(({ executorType, state }) => (state === 'approved' ? [executorType] : [])));
   const absent = parties.filter((party) => !known.has(party));
-  if (absent.length === 0) return;
+  if (absent.length > 0) {
+    throw new UserError(
+      `parties: expected an approved executor for each, got none of type ${absent.join(', ')}; start their daemons with "colonies executor start regression-…", or mend the names`,
+    );
+  }
+  for (const party of parties) requireOneKey(party, executors);
+}
+
+function requireOneKey(party: string, executors: readonly Executor[]): void {
+  const own = executors.filter(({ executorType, state }) => executorType === party && state === 'approved');
+  if (new Set(own.map(({ executorId }) => executorId)).size === 1) return;
   throw new UserError(
-    `parties: expected an approved executor for each, got none of type ${absent.join(', ')}; start their daemons with "colonies executor start regression-…", or mend the names`,
+    `${party}: expected one party of that name, got the executors ${own.map(({ executorName }) => executorName).join(', ')} with keys of their own; ` +
+      'stop the wrong ones, remove those that are gone with "colonies executor remove", or give one party another name',
   );
 }
 

@@ -130,6 +130,8 @@ function stateOf(open: number, done: readonly Process[], newest: readonly Proces
 /** What failed by itself; what depends on it says so in its own errors. */
 function ownFailures(failed: readonly Process[]): string[] {
   return failed.flatMap(({ spec, errors }) =>
-    errors.filter((error) => !error.startsWith('Not run:')).map((error) => `${spec.nodeName}: ${error}`),
+    errors
+      .filter((error) => !error.startsWith('Not run:'))
+      .map((error) => (error.startsWith(`${spec.nodeName}: `) ? error : `${spec.nodeName}: ${error}`)),
   );
 }

@@ -120,10 +120,17 @@ async function withTable(
     return { definition: await define(table, newRows, content ?? undefined), close };
   } catch (error) {
     await close();
-    if (error instanceof DataError && error.operatorNote !== undefined)
-      log.warn({ code: error.code }, error.operatorNote);
-    throw error;
+    throw error instanceof DataError ? forOperator(error, source.description, data) : error;
   }
+}
+
+/** At the start only the operator listens, who may know which row or id is meant. */
+function forOperator(error: DataError, source: string, { columns, idColumn }: PartyDataOptions): Error {
+  if (error.operatorNote === undefined) return error;
+  const isUnchosen = columns === undefined && (error.code === 'NOT_NUMERIC' || error.code === 'MISSING_VALUE');
+  const ids = idColumn === undefined ? ', and the one with the ids with --id-column' : '';
+  const advice = isUnchosen ? `; or name the columns to take with --columns or --target${ids}` : '';
+  return new UserError(`${source}: ${error.operatorNote}${advice}`, { cause: error });
 }
 
 function requireOneTarget({ names }: TableContent): void {

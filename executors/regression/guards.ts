@@ -72,7 +72,7 @@ function* findInParameters(parameters: RunParameters): Generator<Finding> {
   if (rows < needed) {
     yield found(
       'FEW_ROWS',
-      `rows: expected at least ${needed} (${ROWS_PER_COLUMN} for each coefficient), got ${rows}; use fewer columns`,
+      `rows: expected at least ${needed} (${ROWS_PER_COLUMN} for each coefficient), got ${rows}; use more rows or fewer columns`,
     );
   }
   const smallest = Math.floor(rows / batchCount(parameters));

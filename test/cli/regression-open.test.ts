@@ -15,7 +15,9 @@ const CALL = {
 test('a call says whose turn it is, since when, and how long its daemon has been silent', () => {
   expect(describeCall(CALL, NOW)).toBe('x1: forward-x1-3, running for 4.0 s');
   const silent = { ...CALL, lastHeard: new Date(NOW - 60_000) };
-  expect(describeCall(silent, NOW)).toBe('x1: forward-x1-3, running for 4.0 s; its daemon was heard from 60.0 s ago');
+  expect(describeCall(silent, NOW)).toBe(
+    'x1: forward-x1-3, running for 4.0 s; its daemon was last heard from 60.0 s ago',
+  );
   const gone = { ...CALL, isOnline: false, lastHeard: new Date(NOW - 600_000) };
   expect(describeCall(gone, NOW)).toMatch(
     /; no daemon of type x1 is online \(last heard from 2026-11-20 11:50:00 UTC\): ask its operator to start it$/,

@@ -134,6 +134,17 @@ test('a name that was used, a party that is not there, and an unknown run are to
   expect((await cli.run(['regression', 'resume', 'twice'])).stderr).toMatch(/got one that is finished/);
 });
 
+test('two parties with one name are told from each other before anything is submitted', async () => {
+  const [first, second] = [await cli.colony.addExecutor('twin'), await cli.colony.addExecutor('twin')];
+  const spec = await requestFile('twins', { features: ['x1', 'twin'] });
+  const refused = await cli.run(['regression', 'submit', '--spec', spec]);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain(
+    `twin: expected one party of that name, got the executors ${first.name}, ${second.name}`,
+  );
+  expect((await cli.run(['regression', 'status', 'twins'])).stderr).toMatch(/got none/);
+});
+
 test('a training that stands still names whom it waits for, and that nobody of that name is online', async () => {
   await cli.colony.addExecutor('sleeper');
   const spec = await requestFile('still', { features: ['x1', 'sleeper'] });
@@ -196,6 +207,8 @@ test('a request that is wrong is refused with the field that is wrong', async ()
   expect(several).toContain('mode: expected one of single-key, threshold, additive, got text of 8 characters');
   expect(several).toContain('unknown keys iteration');
   await writeFile(join(directory, 'text.json'), 'no JSON');
+  const cubic = { model: 'logistic', activation: 'cubic', scaling: 'bounded', columnBoundBits: 0 };
+  expect(await wrong({ ...cubic, loss: true })).toMatch(/loss: expected false or nothing for the cubic form/);
   const text = await cli.run(['regression', 'submit', '--spec', join(directory, 'text.json')]);
   expect(text.code).toBe(1);
   expect(text.stderr).toMatch(/text\.json/);
@@ -208,7 +221,9 @@ test('a training that fails ends with exit code 3 and the reason', async () => {
   expect(run.stderr).toMatch(/Training guarded: failed\n(.*\n)*.*openings of x1: expected at most 0\.1 for each row/);
   const status = await cli.run(['regression', 'status', 'guarded']);
   expect(status.stdout).toMatch(/State\s+failed/);
-  expect(status.stdout).toMatch(/Failed\s+\S+: openings of x1/);
+  expect(status.stdout).toMatch(/Failed\s+start: openings of x1/);
+  expect(status.stdout).not.toMatch(/Open workflow/);
+  expect(run.stderr).toMatch(/It had not begun: mend that, and submit the request under another name/);
 });
 
 test('a training that diverges ends with exit code 3 and what to do', async () => {
@@ -232,6 +247,8 @@ test('a training that is cancelled stops, and goes on with "resume"', async () =
   expect(cancelled.stderr).toMatch(/Training cancelled: paused/);
   expect((await cli.run(['regression', 'status', 'paused'])).stdout).toMatch(/State\s+cancelled/);
   expect((await cli.run(['regression', 'cancel', 'paused'])).stderr).toMatch(/Nothing of paused was open/);
+  const early = await cli.run(['regression', 'report', 'paused', '--directory', join(directory, 'x1')]);
+  expect(early).toMatchObject({ code: 0, stdout: 'x1:\nno results of this run yet\n' });
   const resumed = await cli.run(['regression', 'resume', 'paused', '--wait']);
   expect(resumed).toMatchObject({ code: 0 });
   expect(await cli.json(['regression', 'status', 'paused'])).toMatchObject({ state: 'finished', iterations: 16 });
@@ -278,6 +295,16 @@ test('daemons refuse options that make no sense before they start', async () => 
   expect(ids.stderr).toMatch(/nowhere\.txt: expected a readable file/);
   expect((await start('--source', join(directory, 'nowhere.csv'))).code).toBe(1);
   expect((await start()).code).toBe(2);
+  await writeFile(join(directory, 'named.csv'), 'id,age\nP1,30\nP2,40\n');
+  const unnamed = await start('--source', join(directory, 'named.csv'));
+  expect(unnamed.stderr).toMatch(/column "id", row 1 .*got text that is no number/);
+  expect(unnamed.stderr).toMatch(
+    /or name the columns to take with --columns or --target, and the one with the ids with --id-column/,
+  );
+  await writeFile(join(directory, 'common.txt'), 'P1\nP2\nP3\n');
+  const common = ['--id-column', 'id', '--ids', join(directory, 'common.txt')];
+  const missing = await start('--source', join(directory, 'named.csv'), ...common);
+  expect(missing.stderr).toMatch(/no row has "P3"; leave them out of the common ids/);
   const name = await cli.run(['executor', 'start', 'regression-feature', '../x9', '--source', source]);
   expect(name.code).toBe(2);
   expect(name.stderr).toContain('party: expected 1 to 64 letters, digits, ".", "_", "-", got "../x9"');

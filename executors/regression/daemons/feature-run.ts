@@ -109,7 +109,7 @@ export function requireAgreedRows(
   if (rowCount === totalRows && (parameters.idsDigest ?? null) === idsDigest) return;
   throw refusal(
     'ROWS_DIFFER',
-    `table: expected the ${totalRows} rows that all parties agreed on, got ${rowCount} or other ids; begin a new run`,
+    `table: expected the ${totalRows} rows that all parties agreed on, got ${rowCount} or other ids; start the daemon with the source and ids that the run began with, or begin a new run`,
   );
 }
 

@@ -6,6 +6,7 @@ import {
   setupWorkflow,
 } from '../../../workflows/vertical-regression/builder.ts';
 import type { Turn } from '../contexts.ts';
+import { guardParameters } from '../guards.ts';
 import { decodeMessage } from '../messages.ts';
 import { readStop, StandOutput } from '../outputs.ts';
 import { agreeOn, graphOf, requestDigest, Survey, type Training, type TrainingRequest } from '../training.ts';
@@ -28,6 +29,8 @@ export async function start(
     request,
     said.map((text) => decodeMessage(Survey, text)),
   );
+  // Before anybody has begun, and once for all.
+  guardParameters(training.parameters);
   const found = await findSubmitted(desk, { training, lastNode: 'begin' }, tools);
   const workflowId = found ?? (await submit(desk, setupWorkflow(graphOf(training)), tools));
   return outputOf(found === undefined, workflowId, 'set-up');
