@@ -167,7 +167,7 @@ export const COMMANDS: Group = {
       },
     },
     regression: {
-      describe: 'Train models between parties that hold different columns',
+      describe: 'Train models between parties that hold different columns, and predict with them',
       commands: {
         cancel: async () => (await import('./regression/cancel.ts')).regressionCancel,
         plan: async () => (await import('./regression/plan.ts')).regressionPlan,

@@ -2,6 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createColoniesClient } from '../../colony/client.ts';
+import { predictionWorkflow } from '../../workflows/vertical-regression/prediction-builder.ts';
 import { until } from '../support/processes.ts';
 import { columnOf, readTable } from '../support/regression.ts';
 import { SEED_REQUEST } from '../support/regression-seed.ts';
@@ -96,6 +98,20 @@ async function wrong(...words: string[]): Promise<string> {
   expect(code).toBe(1);
   return stderr;
 }
+
+test('a prediction that waits is cancelled', async () => {
+  await cli.colony.addExecutor('sleeper');
+  const parties = { label: 'sleeper', features: ['sleeper'] };
+  const request = { v: 1, prediction: 'waits', run: 'june', training: '0'.repeat(64), ...parties };
+  const functionSpecs = predictionWorkflow(request, JSON.stringify(request)).slice(0, 1);
+  const { address: server, user: identity, colonyName } = cli.colony;
+  await createColoniesClient({ server, identity }).submitWorkflowSpec({ spec: { colonyName, functionSpecs } });
+  const status = await cli.run(['regression', 'status', 'waits']);
+  expect(status.stdout).toMatch(/State\s+running\nPredicts with\s+june\nWaits for\s+sleeper: offer-sleeper/);
+  const cancelled = await cli.run(['regression', 'cancel', 'waits']);
+  expect(cancelled).toMatchObject({ code: 0, stderr: expect.stringMatching(/Prediction cancelled: waits/) });
+  expect(await cli.json(['regression', 'status', 'waits'])).toMatchObject({ state: 'cancelled', predictsWith: 'june' });
+});
 
 test('names that were used, trainings that are none, and names that cannot be are refused before anybody is asked', async () => {
   expect(await wrong('--run', 'never')).toMatch(/expected a training that the colony or a party of this machine knows/);
