@@ -25,9 +25,9 @@ export interface OpenCall {
 
 /** A process whose turn it is, and who is there for it. */
 export interface AttendedCall extends OpenCall {
-  /** Whether a daemon of that party was heard from lately. */
+  /** Whether a daemon of that party, which has not said good-bye, was heard from lately. */
   readonly isOnline: boolean;
-  /** When one was heard from last; undefined when none ever was, or has said good-bye. */
+  /** When one was heard from last; undefined when none ever was. */
   readonly lastHeard: Date | undefined;
 }
 
@@ -102,14 +102,14 @@ export async function attendedCalls(
   if (calls.length === 0) return [];
   const executors = await client.getExecutors({ colonyName });
   return calls.map((call) => {
-    const lastHeard = lastHeardOf(executors, call.party);
-    return { ...call, lastHeard, isOnline: nowMs - timeOf(lastHeard) < LATELY_MS };
+    const own = executors.filter(({ executorType }) => executorType === call.party);
+    const approved = lastHeardOf(own.filter(({ state }) => state === 'approved'));
+    return { ...call, lastHeard: lastHeardOf(own), isOnline: nowMs - timeOf(approved) < LATELY_MS };
   });
 }
 
-function lastHeardOf(executors: readonly Executor[], party: string): Date | undefined {
+function lastHeardOf(executors: readonly Executor[]): Date | undefined {
   return executors
-    .filter(({ executorType, state }) => executorType === party && state === 'approved')
     .flatMap(({ lastHeardFromTime }) => lastHeardFromTime ?? [])
     .toSorted((left, right) => timeOf(left) - timeOf(right))
     .at(-1);

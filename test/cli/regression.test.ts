@@ -2,6 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { attendedCalls } from '../../cli/views/regression-open.ts';
+import { createColoniesClient } from '../../colony/client.ts';
 import { until } from '../support/processes.ts';
 import { columnOf, readTable } from '../support/regression.ts';
 import { SEED_REQUEST } from '../support/regression-seed.ts';
@@ -194,6 +196,25 @@ test('a training under way names its block and the party whose turn it is', asyn
     /Waits for\s+(y|x1|x2|regression-aggregator): [a-z0-9-]+, (waiting|running)( for [\d.]+ m?s)?\n/,
   );
   expect((await cli.run(['regression', 'cancel', 'turns'])).code).toBe(0);
+});
+
+test('a party that has said good-bye is absent at once, and was heard from before', async () => {
+  const leaving = new AbortController();
+  const words = ['regression-feature', 'guest', '--source', await tableOf('guest', ['x2'])];
+  await startDaemon(words, 'guest', AbortSignal.any([leaving.signal, stopping.signal]));
+  const { colonyName, address, user } = cli.colony;
+  const connection = { colonyName, client: createColoniesClient({ server: address, identity: user }) };
+  const call = {
+    node: 'forward-guest-0',
+    functionName: 'regression_forward',
+    party: 'guest',
+    state: 'waiting',
+    since: undefined,
+  } as const;
+  await until(async () => (await attendedCalls(connection, [call]))[0]?.isOnline === true);
+  leaving.abort();
+  await daemons.at(-1);
+  expect(await attendedCalls(connection, [call])).toMatchObject([{ isOnline: false, lastHeard: expect.any(Date) }]);
 });
 
 test('a request that is wrong is refused with the field that is wrong', async () => {
