@@ -7,6 +7,7 @@ import { Refusal } from './refusal.ts';
 import { findProcessRow, type ProcessRow } from './store/processes.ts';
 import { findWorkflow, nodeCountOf } from './store/workflows.ts';
 import type { Transaction } from './transaction.ts';
+import { countAdded } from './workflow-counts.ts';
 import { insertEdge, memberSpec, recountParents } from './workflow-lifecycle.ts';
 
 /**
@@ -30,6 +31,7 @@ export function addChildProcess(
     workflowId,
     waitsForParents: true,
   });
+  countAdded(transaction, workflowId, 1);
   requireRoom(transaction, workflowId, childIds);
   if (request.insert) {
     for (const childId of childIds) removeParent(transaction, childId, parent.process_id);

@@ -2,8 +2,8 @@ import { InvalidSignatureError, recoverId } from '../colony/signature-recovery.t
 import type { RequestEnvelope } from '../colony/envelope.ts';
 import type { WireRequest } from './handler.ts';
 import { parseMeasured } from './exact-json.ts';
-import { shapeOf } from './json-shape.ts';
-import { MAX_ENVELOPE_COMMAS, MAX_ENVELOPE_DEPTH, MAX_PAYLOAD_DEPTH } from './limits.ts';
+import { type JsonShape, PART_WEIGHT, shapeOf } from './json-shape.ts';
+import { MAX_ENVELOPE_COMMAS, MAX_ENVELOPE_DEPTH, MAX_PAYLOAD_DEPTH, MAX_PAYLOAD_WEIGHT } from './limits.ts';
 import { Refusal } from './refusal.ts';
 import type { Signers } from './signers.ts';
 
@@ -125,6 +125,7 @@ function rememberSigner(key: string, callerId: string): void {
  *
  * @returns undefined when the payload is not base64 of a JSON object, that is nested too deep, or no double holds a number
  *   of it
+ * @throws Refusal 413 when it has too many parts
  */
 export function parsePayload(payload: string): WireRequest | undefined {
   if (payload.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(payload)) return undefined;
@@ -132,11 +133,26 @@ export function parsePayload(payload: string): WireRequest | undefined {
     const json = Buffer.from(payload, 'base64').toString();
     const shape = shapeOf(json);
     if (shape.depth > MAX_PAYLOAD_DEPTH) return undefined;
+    requireLight(shape);
     const inner = parseMeasured(json, shape);
     return isJsonObject(inner) ? inner : undefined;
-  } catch {
+  } catch (thrown) {
+    if (thrown instanceof Refusal) throw thrown;
     return undefined;
   }
+}
+
+/**
+ * Refuses JSON of so many parts that reading it would keep others waiting, however few bytes they are.
+ *
+ * @throws Refusal 413
+ */
+export function requireLight({ weight }: JsonShape): void {
+  if (weight <= MAX_PAYLOAD_WEIGHT) return;
+  throw new Refusal(
+    413,
+    `Expected at most ${MAX_PAYLOAD_WEIGHT} elements in the JSON of a request (lists, objects, keys and integers of more than 15 digits count for ${PART_WEIGHT}), got ${weight}; put what is large into texts or blobs`,
+  );
 }
 
 function isJsonObject(value: unknown): value is WireRequest {

@@ -3,9 +3,9 @@ export const MAX_PRIORITY = 50_000;
 /** The longest limit of time that can be submitted, in seconds: 100 years. Longer ones leave what a date can hold. */
 export const MAX_LIMIT_SECONDS = 3_155_760_000;
 /** At most so many entries in the environments of one submission. */
-export const MAX_ENVIRONMENT_ENTRIES = 10_000;
+export const MAX_ENVIRONMENT_ENTRIES = 4000;
 /** At most so many keyword arguments in one submission. */
-export const MAX_KEYWORD_ARGUMENTS = 100_000;
+export const MAX_KEYWORD_ARGUMENTS = 25_000;
 /** At most so many names of executors in one submission. */
 export const MAX_EXECUTOR_NAMES = 100_000;
 /** At most so many snapshots and directories to mount in one submission. */
@@ -13,13 +13,13 @@ export const MAX_MOUNTS = 10_000;
 /** At most so many channels in one submission. */
 export const MAX_SUBMITTED_CHANNELS = 10_000;
 /** At most so many executors, functions or users in one list. */
-export const MAX_MEMBERS_PER_LIST = 50_000;
+export const MAX_MEMBERS_PER_LIST = 10_000;
 /** At most so many attributes of one process, and so many characters in them, are added while it runs. */
 export const MAX_ATTRIBUTES = { count: 1000, characters: 1024 * 1024 } as const;
 /** The longest report of an executor on itself, and description of a function, in characters of JSON. */
 export const MAX_REPORT_CHARACTERS = 256 * 1024;
 /** A list ends early, after one entry at least, when it would hold more than so many bytes. */
-export const MAX_LIST_BYTES = 32 * 1024 * 1024;
+export const MAX_LIST_BYTES = 16 * 1024 * 1024;
 /** At most so many processes or workflows in one list. */
 export const MAX_PROCESSES_PER_LIST = 100;
 /** At most so many processes in one answer about the past. */
@@ -33,7 +33,7 @@ export const MAX_SEARCH_DAYS = 30;
 /** The longest label or name of a file, in UTF-16 units. */
 export const MAX_FILE_NAME_CHARACTERS = 1000;
 /** At most so many files, labels, revisions or snapshots in one list, and files in one snapshot. */
-export const MAX_FILES_PER_LIST = 50_000;
+export const MAX_FILES_PER_LIST = 20_000;
 /** At most so many locations in one list. */
 export const MAX_LOCATIONS_PER_LIST = 10_000;
 /** The longest description of a location, in UTF-16 units. */
@@ -45,11 +45,11 @@ export const MAX_EXECUTOR_LOG_LINES_PER_HOUR = 10_000;
 /** The longest line of a log, in UTF-16 units. */
 export const MAX_LOG_CHARACTERS = 64 * 1024;
 /** At most so many nodes in one workflow. */
-export const MAX_WORKFLOW_NODES = 10_000;
+export const MAX_WORKFLOW_NODES = 2500;
 /** At most so many dependencies of one node. */
 export const MAX_NODE_DEPENDENCIES = 1000;
 /** At most so many dependencies of all nodes of a workflow together. */
-export const MAX_WORKFLOW_DEPENDENCIES = 50_000;
+export const MAX_WORKFLOW_DEPENDENCIES = 10_000;
 /**
  * The largest input that a process may get from its parents by default, in bytes of JSON. With a spec as large as a
  * request can be, it makes an answer that our client still reads (64 MiB of base64).
@@ -97,6 +97,8 @@ export const MAX_ENVELOPE_DEPTH = 8;
 export const MAX_ENVELOPE_COMMAS = 64;
 /** How deep the JSON of a payload may be nested. */
 export const MAX_PAYLOAD_DEPTH = 200;
+/** What the JSON of a payload may weigh, in elements of lists. */
+export const MAX_PAYLOAD_WEIGHT = 1_000_000;
 /** The longest payload, in characters of base64, that is read for somebody who belongs to no colony of the server. */
 export const MAX_STRANGER_CHARACTERS = 16 * 1024;
 /** So many WebSockets at the same time; more are refused with 503. */

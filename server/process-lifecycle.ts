@@ -17,7 +17,7 @@ import {
 import { requireAcceptable } from './submission.ts';
 import { randomId } from './store/values.ts';
 import type { Transaction } from './transaction.ts';
-import { countAdded, countChange } from './workflow-counts.ts';
+import { countChange } from './workflow-counts.ts';
 
 /** The state changes of a single process. What they mean for other nodes of its workflow is in workflow-lifecycle.ts. */
 
@@ -43,7 +43,7 @@ const MILLISECONDS_PER_SECOND = 1000;
 const MILLISECONDS_PER_DAY = 86_400_000;
 
 /**
- * Stores a process in state waiting.
+ * Stores a process in state waiting. Whoever adds to a workflow counts it there.
  *
  * @returns what is stored now
  * @throws Refusal 400 when the spec cannot be accepted, or asks for an amount of processors or memory that cannot be read
@@ -81,7 +81,6 @@ export function insertProcess(transaction: Transaction, submitted: NewProcess): 
   holdBlobs(transaction, processId, row.spec);
   for (const [key, value] of Object.entries(spec.env)) insertEnvironment(transaction, spec, processId, key, value);
   insertChannels(transaction.database, processId, spec.channels ?? []);
-  countAdded(transaction, row.workflow_id);
   const { colonyName, executorType } = conditions;
   transaction.changes.push({
     processId,
@@ -251,6 +250,28 @@ export interface Ending {
 
 /** Ends a process that is not final yet. */
 export function markFinal(transaction: Transaction, process: ProcessState, ending: Ending): void {
+  storeEnding(transaction, process, ending);
+  change(transaction, process, ending.state);
+}
+
+/** Ends processes of a workflow that are not final yet: they are counted together. */
+export function markAllFinal(
+  transaction: Transaction,
+  workflowId: string,
+  processes: readonly ProcessState[],
+  ending: Ending,
+): void {
+  for (const process of processes) {
+    storeEnding(transaction, process, ending);
+    announce(transaction, process, ending.state);
+  }
+  for (const from of new Set(processes.map(({ state }) => state))) {
+    const processCount = processes.filter(({ state }) => state === from).length;
+    countChange(transaction, workflowId, from, ending.state, processCount);
+  }
+}
+
+function storeEnding(transaction: Transaction, process: ProcessState, ending: Ending): void {
   const { database, nowMs } = transaction;
   const { state, output = [], errors = [] } = ending;
   const stored = output.length > 0 ? toExactJson(output) : null;
@@ -265,7 +286,6 @@ export function markFinal(transaction: Transaction, process: ProcessState, endin
     process.process_id,
   );
   if (stored !== null) holdBlobs(transaction, process.process_id, stored);
-  change(transaction, process, state);
 }
 
 /** Stores what a process has produced without ending it. */
@@ -304,9 +324,14 @@ export function markReady(transaction: Transaction, process: ProcessState): void
   change(transaction, process, STATE.waiting);
 }
 
-/** Counts a process in its new state, and tells of it. What enters state waiting so waits for no parents. */
+/** Counts a process in its new state, and tells of it. */
 function change(transaction: Transaction, process: ProcessState, state: number): void {
   countChange(transaction, process.workflow_id, process.state, state);
+  announce(transaction, process, state);
+}
+
+/** Tells of a process in its new state. What enters state waiting so waits for no parents. */
+function announce(transaction: Transaction, process: ProcessState, state: number): void {
   transaction.changes.push({
     processId: process.process_id,
     colonyName: process.colony_name,

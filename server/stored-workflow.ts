@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { WorkflowSpec } from '../colony/messages/workflows.ts';
 import { parseMeasured } from './exact-json.ts';
+import { requireLight } from './incoming.ts';
 import { shapeOf } from './json-shape.ts';
 import { MAX_PAYLOAD_DEPTH } from './limits.ts';
 import type { Initiator } from './process-lifecycle.ts';
@@ -48,6 +49,7 @@ function parseText(text: string, failure: string): unknown {
   if (text.trim() === '') throw new Refusal(400, 'unexpected end of JSON input');
   const shape = shapeOf(text);
   if (shape.depth > MAX_PAYLOAD_DEPTH) throw new Refusal(400, `${failure}, workflowspec is nested too deep`);
+  requireLight(shape);
   try {
     return parseMeasured(text, shape);
   } catch {

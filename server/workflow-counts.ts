@@ -12,22 +12,30 @@ const COUNTS = ['waiting_count', 'running_count', 'success_count', 'failed_count
 
 type CountedRow = Pick<WorkflowRow, 'workflow_id' | 'state' | 'start_ms' | (typeof COUNTS)[number]>;
 
-/** Counts a process that was added to a workflow, in state waiting. Nothing for a process outside workflows. */
-export function countAdded(transaction: Transaction, workflowId: string | null): void {
-  if (workflowId !== null) count(transaction, workflowId, 'waiting_count = waiting_count + 1');
+/** Counts processes that were added to a workflow, in state waiting. */
+export function countAdded(transaction: Transaction, workflowId: string, processCount: number): void {
+  count(transaction, workflowId, 'waiting_count = waiting_count + ?1', processCount);
 }
 
-/** Counts a change of state of a process of a workflow. Nothing for a process outside workflows. */
-export function countChange(transaction: Transaction, workflowId: string | null, from: number, to: number): void {
+/** Counts a change of state of processes of a workflow. Nothing for a process outside workflows. */
+export function countChange(
+  transaction: Transaction,
+  workflowId: string | null,
+  from: number,
+  to: number,
+  processCount = 1,
+): void {
   const [left, entered] = [COUNTS[from], COUNTS[to]];
   if (workflowId === null || from === to || left === undefined || entered === undefined) return;
-  count(transaction, workflowId, `${left} = ${left} - 1, ${entered} = ${entered} + 1`);
+  count(transaction, workflowId, `${left} = ${left} - ?1, ${entered} = ${entered} + ?1`, processCount);
 }
 
-function count(transaction: Transaction, workflowId: string, assignments: string): void {
+/** @param assignments with `?1` for the number of processes */
+function count(transaction: Transaction, workflowId: string, assignments: string, processCount: number): void {
   const row = transaction.database.get<CountedRow>(
-    `UPDATE workflows SET ${assignments} WHERE workflow_id = ?
+    `UPDATE workflows SET ${assignments} WHERE workflow_id = ?2
      RETURNING workflow_id, state, start_ms, ${COUNTS.join(', ')}`,
+    processCount,
     workflowId,
   );
   if (row === undefined) throw new Error(`workflow ${workflowId}: expected it in the store, got nothing`);

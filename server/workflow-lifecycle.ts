@@ -6,6 +6,7 @@ import {
   type Initiator,
   type Input,
   insertProcess,
+  markAllFinal,
   markFinal,
   markReady,
   markRunning,
@@ -16,7 +17,7 @@ import { childrenOf, type ProcessRow, termsOf } from './store/processes.ts';
 import { randomId } from './store/values.ts';
 import type { WorkflowRow } from './store/workflows.ts';
 import type { Transaction } from './transaction.ts';
-import { setWorkflowState } from './workflow-counts.ts';
+import { countAdded, setWorkflowState } from './workflow-counts.ts';
 
 /** What happens to workflows when their processes are submitted, assigned, closed and cancelled. */
 
@@ -48,6 +49,7 @@ export function submitWorkflow(transaction: Transaction, spec: WorkflowSpec, ini
     });
     processIds.set(nodeSpec.nodeName, processId);
   }
+  countAdded(transaction, workflowId, spec.functionSpecs.length);
   for (const nodeSpec of spec.functionSpecs) linkParents(transaction, nodeSpec, processIds);
   return workflowId;
 }
@@ -188,14 +190,16 @@ function readyChildren(transaction: Transaction, processId: string): void {
 function failDescendants(transaction: Transaction, failed: ProcessRow): void {
   const { database } = transaction;
   const errors = [`Not run: node ${failed.node_name} (process ${failed.process_id}), which it depends on, has failed`];
+  const open: ProcessState[] = [];
   for (const processId of descendants(failed.process_id, (nodeId) => childrenOf(database, nodeId))) {
     const descendant = database.get<ProcessState>(
       `SELECT ${PROCESS_STATE} FROM processes WHERE process_id = ?`,
       processId,
     );
-    if (descendant !== undefined && !isFinalState(descendant.state)) {
-      markFinal(transaction, descendant, { state: STATE.failed, errors });
-    }
+    if (descendant !== undefined && !isFinalState(descendant.state)) open.push(descendant);
+  }
+  if (failed.workflow_id !== null) {
+    markAllFinal(transaction, failed.workflow_id, open, { state: STATE.failed, errors });
   }
 }
 
@@ -206,6 +210,6 @@ export function cancelWorkflow(transaction: Transaction, workflow: WorkflowRow):
      WHERE workflow_id = ? AND state IN (${STATE.waiting}, ${STATE.running}) ORDER BY sequence`,
     workflow.workflow_id,
   );
-  for (const process of open) markFinal(transaction, process, { state: STATE.cancelled });
+  markAllFinal(transaction, workflow.workflow_id, open, { state: STATE.cancelled });
   if (open.length > 0) setWorkflowState(transaction, workflow, STATE.cancelled);
 }

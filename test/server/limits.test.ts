@@ -1,8 +1,15 @@
 import Sqlite from 'libsql';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
+import { addCron } from '../../colony/messages/crons.ts';
 import { addFunction, getExecutors, getFunctions, RegisteredFunction } from '../../colony/messages/executors.ts';
-import { addAttribute, type FunctionSpec, getProcesses, getProcessHistory } from '../../colony/messages/processes.ts';
+import {
+  addAttribute,
+  type FunctionSpec,
+  getProcess,
+  getProcesses,
+  getProcessHistory,
+} from '../../colony/messages/processes.ts';
 import { getWorkflows, submitWorkflowSpec } from '../../colony/messages/workflows.ts';
 import { rpcRaw } from '../support/rpc.ts';
 import { assign, quick, submitGraph } from '../support/server-calls.ts';
@@ -45,8 +52,8 @@ describe('a spec is refused, alone and in a workflow', () => {
       'expected funcname without control characters',
     ],
     ['with a line end in its label', { label: 'a\nb' }, 'expected label without control characters'],
-    ['with too much environment', { env: entries(10_001) }, 'expected at most 10000 entries of env, got 10001'],
-    ['with too many kwargs', { kwargs: entries(100_001) }, 'expected at most 100000 kwargs, got 100001'],
+    ['with too much environment', { env: entries(4001) }, 'expected at most 4000 entries of env, got 4001'],
+    ['with too many kwargs', { kwargs: entries(25_001) }, 'expected at most 25000 kwargs, got 25001'],
     [
       'with too many mounts',
       { filesystem: mounts(10_001) },
@@ -60,11 +67,44 @@ describe('a spec is refused, alone and in a workflow', () => {
   });
 });
 
+describe('JSON of more parts than can be read soon is refused,', () => {
+  test.each([
+    ['numbers', (count: number) => Array<number>(count).fill(0), 1_000_000],
+    ['lists', (count: number) => Array.from({ length: count }, () => []), 1_000_000 / 6],
+    [
+      'keys',
+      (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [index, 0])),
+      1_000_000 / 6,
+    ],
+  ])('such as %s', async (_what, make, limit) => {
+    await using colony = await startTestColony(quick);
+    const ask = (other: unknown) => rpcRaw(colony.address, colony.user, getProcess.type, { processid: 'x', other });
+    await expect(ask(make(Math.floor(limit) - 100))).rejects.toMatchObject({ status: 404 });
+    const serverMessage = expect.stringMatching(
+      /^Expected at most 1000000 elements in the JSON of a request/u,
+    ) as unknown;
+    await expect(ask(make(Math.ceil(limit) + 1))).rejects.toMatchObject({ status: 413, serverMessage });
+  });
+
+  test('also within the text of a workflow', async () => {
+    await using colony = await startTestColony(quick);
+    const workflowspec = JSON.stringify(Array<number>(1_000_002).fill(0));
+    const cron = { colonyname: 'test', name: 'k', cronexpression: '', interval: 10, random: false, workflowspec };
+    await expect(rpcRaw(colony.address, colony.user, addCron.type, { cron })).rejects.toMatchObject({ status: 413 });
+  });
+
+  test('but not texts, however many commas they hold', async () => {
+    await using colony = await startTestColony(quick);
+    const submitted = await colony.submit({ kwargs: { table: '1,2,'.repeat(500_000) } }, 'worker');
+    expect(submitted.state).toBe('waiting');
+  });
+});
+
 test('a workflow with more nodes than can be handled is refused before its nodes are read', async () => {
   await using colony = await startTestColony(quick);
-  const functionspecs = Array<string>(10_001).fill('no spec');
+  const functionspecs = Array<string>(2501).fill('no spec');
   const submitted = rpcRaw(colony.address, colony.user, submitWorkflowSpec.type, { spec: { functionspecs } });
-  const serverMessage = 'Failed to submit, expected at most 10000 nodes, got 10001';
+  const serverMessage = 'Failed to submit, expected at most 2500 nodes, got 2501';
   await expect(submitted).rejects.toMatchObject({ status: 400, serverMessage });
 });
 
@@ -87,7 +127,7 @@ describe('a list ends where it would not fit into an answer', () => {
     await using colony = await startTestColony(quick);
     const processIds: string[] = [];
     for (let count = 0; count < 4; count += 1) {
-      const { processId } = await colony.submit({ args: ['x'.repeat(9 * 2 ** 20)] }, 'worker');
+      const { processId } = await colony.submit({ args: ['x'.repeat(4.5 * 2 ** 20)] }, 'worker');
       processIds.push(processId);
     }
     const listed = await colony.call(colony.user, getProcesses, listAll);
@@ -107,7 +147,7 @@ describe('a list ends where it would not fit into an answer', () => {
     }
     await colony.server.stop();
     const database = new Sqlite(colony.databasePath);
-    database.exec(`UPDATE functions SET description = hex(zeroblob(10000000)) WHERE executor_name <> 'a'`);
+    database.exec(`UPDATE functions SET description = hex(zeroblob(5000000)) WHERE executor_name <> 'a'`);
     database.exec(`UPDATE executors SET allocations = json_object('x', description) FROM functions
       WHERE functions.executor_name = executors.executor_name`);
     database.pragma('journal_mode = DELETE');
