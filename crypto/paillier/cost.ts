@@ -80,7 +80,7 @@ function multiplicationsPerItem(
     // Two exponentiations of half the length, in rings of half the width.
     decrypt: PER_EXPONENT_BIT * (keyBits / 4),
     encryptAsOwner: keyBits / 2 / 8 / 2,
-    multiply: 4,
+    multiply: 6 * (inputs.length - 1),
     divide: 12,
     addPlaintext: 4,
     power: PER_EXPONENT_BIT * exponentBits,

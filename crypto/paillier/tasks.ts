@@ -37,7 +37,7 @@ export type Operation =
   | { readonly kind: 'rerandomize'; readonly masking: Masking }
   /** [ciphertexts] → residues */
   | { readonly kind: 'decrypt' }
-  /** [left, right] → products */
+  /** [factors, other factors, …], two or more → products */
   | { readonly kind: 'multiply' }
   /** [left, right] → left / right */
   | { readonly kind: 'divide' }
@@ -130,7 +130,7 @@ function runPublicTask(
   if (isProduct(operation)) return runProducts(ring, operation, out, count, [first, second, third]);
   switch (operation.kind) {
     case 'multiply':
-      return ring.multiply(out, first, second);
+      return multiplyAll(ring, out, inputs);
     case 'divide':
       invertAll(ring, out, second);
       return ring.multiply(out, out, first);
@@ -258,6 +258,16 @@ function drawOwnerExponents(count: number, primes: readonly bigint[], width: num
     drawn.fill(0);
   }
   return exponents;
+}
+
+/** out[i] = the product of all inputs' i-th. */
+function multiplyAll(
+  ring: SquareRing,
+  out: Uint8Array,
+  [first = NOTHING, second = NOTHING, ...others]: readonly Uint8Array[],
+): void {
+  ring.multiply(out, first, second);
+  for (const factors of others) ring.multiply(out, out, factors);
 }
 
 /** out[i] = 1 / elements[i]: one inversion for all, spread over a tree of products. `out` may not be `elements`. */

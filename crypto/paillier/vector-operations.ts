@@ -131,14 +131,13 @@ export async function addVectors(
   checkCapacity(first.packing, summands);
   const width = state.elementBytes;
   const data = new Uint8Array(first.data.length);
-  await forChunks(first.length, options, async (start, end) => {
+  const add = async (start: number, end: number): Promise<void> => {
     const sum = data.subarray(start * width, end * width);
-    sum.set(slice(first, start, end));
-    for (const vector of others) {
-      const inputs = [sum, slice(vector, start, end)];
-      await computeInto(state, sum, { operation: { kind: 'multiply' }, inputs }, end - start, options.signal);
-    }
-  });
+    const inputs = vectors.map((vector) => slice(vector, start, end));
+    if (others.length === 0) sum.set(slice(first, start, end));
+    else await computeInto(state, sum, { operation: { kind: 'multiply' }, inputs }, end - start, options.signal);
+  };
+  await forChunks(first.length, options, add, REDUCTION_CHUNK);
   return first.with({ data, summands, context: options.context ?? first.context });
 }
 

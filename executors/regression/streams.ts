@@ -1,6 +1,7 @@
 import type { PublicKey } from 'paillier-bigint';
 import { CiphertextVector, keyId, validateVector } from '../../crypto/paillier/index.ts';
 import type { VectorHeader } from '../../crypto/paillier/index.ts';
+import { SharedPool } from '../../crypto/paillier/shared-pool.ts';
 import { CHUNK_ROWS } from './batches.ts';
 import { contextOf, requireContext } from './contexts.ts';
 import type { Place } from './contexts.ts';
@@ -78,6 +79,27 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Rows of each chunk but the last. @default CHUNK_ROWS */
   readonly chunkRows?: number;
+  /** Where chunks lie, in turn, from {@link takeBuffers} for as many rows. @default each in memory of its own */
+  readonly buffers?: readonly Uint8Array[];
+}
+
+/** Buffers of all streams that wait to be used again, at most. */
+const pool = new SharedPool(8);
+/** One chunk is read while another is worked on. */
+const BUFFERS = 2;
+
+/**
+ * Memory for the chunks of a stream, which threads read without copying: a chunk's bytes stay until the chunk after the
+ * next is asked for, as {@link oneAhead} does it. A stream of less than a chunk needs none.
+ */
+export function takeBuffers({ parameters }: RunKey, rows: number, chunkRows = CHUNK_ROWS): readonly Uint8Array[] {
+  if (rows < chunkRows) return [];
+  return Array.from({ length: BUFFERS }, () => pool.take(chunkRows * elementBytesOf(parameters)));
+}
+
+/** Gives buffers back that no computation uses any more; after a failure some may: leave them to the garbage collector. */
+export function giveBuffers(buffers: readonly Uint8Array[]): void {
+  for (const buffer of buffers) pool.give(buffer);
 }
 
 /**
@@ -90,13 +112,13 @@ export async function* validChunks(
   run: RunKey,
   expected: Expected,
   message: CiphertextMessage,
-  { signal, chunkRows = CHUNK_ROWS }: ReadOptions = {},
+  { signal, chunkRows = CHUNK_ROWS, buffers }: ReadOptions = {},
 ): AsyncGenerator<CiphertextVector> {
   requireHeader(run, expected, message.header);
   const label = labelOf(expected.place);
-  const width = 2 * Math.ceil(run.parameters.keyBits / 8);
+  const width = elementBytesOf(run.parameters);
   let row = 0;
-  for await (const data of regroup(message.chunks, chunkRows * width)) {
+  for await (const data of regroup(message.chunks, chunkRows * width, buffers)) {
     const count = Math.min(chunkRows, expected.count - row);
     if (data.length !== count * width) throw wrongLength(label, expected.count);
     const chunk = chunkOf(message.header, data, count);
@@ -178,6 +200,10 @@ async function validate(
   }
 }
 
+function elementBytesOf({ keyBits }: RunParameters): number {
+  return 2 * Math.ceil(keyBits / 8);
+}
+
 function labelOf({ round, party }: Place): string {
   return `${round} of ${party}`;
 }
@@ -186,9 +212,23 @@ function wrongLength(label: string, count: number): Error {
   return refusal('WRONG_COUNT', `${label}: expected the bytes of ${count} ciphertexts, got another number; it was cut`);
 }
 
-/** Cuts a stream into buffers of `size` bytes, each a new one, the last one shorter. */
-export async function* regroup(pieces: ByteChunks, size: number): AsyncGenerator<Uint8Array> {
-  let buffer = new Uint8Array(size);
+/**
+ * Cuts a stream into buffers of `size` bytes, the last one shorter.
+ *
+ * @param buffers what is filled, in turn. @default each a new one
+ */
+export async function* regroup(
+  pieces: ByteChunks,
+  size: number,
+  buffers: readonly Uint8Array[] = [],
+): AsyncGenerator<Uint8Array> {
+  let place = 0;
+  const nextBuffer = (): Uint8Array => {
+    const next = buffers[place % buffers.length] ?? new Uint8Array(size);
+    place += 1;
+    return next;
+  };
+  let buffer = nextBuffer();
   let filled = 0;
   for await (const piece of pieces) {
     for (let taken = 0; taken < piece.length;) {
@@ -197,7 +237,7 @@ export async function* regroup(pieces: ByteChunks, size: number): AsyncGenerator
       [taken, filled] = [taken + length, filled + length];
       if (filled === size) {
         yield buffer;
-        buffer = new Uint8Array(size);
+        buffer = nextBuffer();
         filled = 0;
       }
     }

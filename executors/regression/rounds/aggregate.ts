@@ -1,4 +1,5 @@
 import { addVectors } from '../../../crypto/paillier/index.ts';
+import type { CiphertextVector } from '../../../crypto/paillier/index.ts';
 import { batchIndexOf } from '../batches.ts';
 import { contextOf } from '../contexts.ts';
 import type { Turn } from '../contexts.ts';
@@ -14,7 +15,7 @@ import {
 import type { CiphertextMessage } from '../messages.ts';
 import { isCubic } from '../parameters.ts';
 import { refusal } from '../refusal.ts';
-import { headerFor, inStep, requireHeader, validChunks } from '../streams.ts';
+import { giveBuffers, headerFor, inStep, oneAhead, requireHeader, takeBuffers, validChunks } from '../streams.ts';
 import type { Expected, RunKey } from '../streams.ts';
 
 /** What an aggregator computes: sums of what it cannot read. It holds no key and no secret. */
@@ -93,12 +94,14 @@ async function* sumChunks(
   { signal }: RoundOptions,
 ): AsyncGenerator<Uint8Array> {
   const context = contextOf(run.parameters, expected.place);
-  const streams = inputs.flatMap(({ message, expected: own }) =>
-    own ? validChunks(run, own, message, { signal }) : [],
+  const buffers = inputs.map(() => takeBuffers(run, expected.count));
+  const streams = inputs.flatMap(({ message, expected: own }, index) =>
+    own ? validChunks(run, own, message, { signal, buffers: buffers[index] ?? [] }) : [],
   );
-  for await (const chunks of inStep(streams)) {
-    yield (await addVectors(run.publicKey, chunks, { context, signal })).data;
-  }
+  const add = async (chunks: readonly CiphertextVector[]): Promise<Uint8Array> =>
+    (await addVectors(run.publicKey, chunks, { context, signal })).data;
+  yield* oneAhead(inStep(streams), add);
+  for (const some of buffers) giveBuffers(some);
 }
 
 /** @throws TerminalError `WRONG_COUNT` when a party's message is missing, `REPLAYED` when one comes twice */

@@ -15,7 +15,7 @@ import { padsOf, requireTurn } from '../parties.ts';
 import type { FeatureParty, FeatureState } from '../parties.ts';
 import { refusal } from '../refusal.ts';
 import { HashedSources } from '../sources.ts';
-import { headerFor, oneAhead, validChunks } from '../streams.ts';
+import { giveBuffers, headerFor, oneAhead, takeBuffers, validChunks } from '../streams.ts';
 import type { RoundOptions } from './aggregate.ts';
 
 /** A feature party's gradient on its way to the opening. */
@@ -110,10 +110,13 @@ async function gradientProducts(
     return products;
   };
   let products: CiphertextVector | undefined;
-  const parts = validChunks(party, expectAggregate(parameters, turn), aggregate, { signal, chunkRows: AT_A_TIME });
+  const expected = expectAggregate(parameters, turn);
+  const buffers = takeBuffers(party, expected.count, AT_A_TIME);
+  const parts = validChunks(party, expected, aggregate, { signal, chunkRows: AT_A_TIME, buffers });
   for await (const part of oneAhead(parts, multiplyChunk)) {
     products = await addProducts(publicKey, products, part, signal);
   }
+  giveBuffers(buffers);
   if (!products) throw refusal('WRONG_COUNT', 'gradient: expected at least one row, got none');
   return { products, corrections: corrections.map((correction) => mod(correction, publicKey.n)) };
 }
