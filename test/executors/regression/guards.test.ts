@@ -278,6 +278,10 @@ const speeds: Speeds = {
   productMicros: 5,
 };
 
+function planOf(changes: Record<string, unknown>) {
+  return planRun(parametersWith(changes));
+}
+
 describe('a plan', () => {
   test('gives slots of ⌈log2(n·max|x|·max|r|)⌉ + 2f + 2 bits', () => {
     const parameters = parametersWith({ keyBits: 2048 });
@@ -318,6 +322,20 @@ describe('a plan', () => {
     expect(plan.secondsAtStart).toBeCloseTo(1.5 + 2 * (30 + 2 * (1 + 8)), 6);
     expect(plan.warnings).toEqual([]);
     expect(plan.leakage.join(' ')).toMatch(/Residuals are never in one place/);
+  });
+
+  test('says whether there is a loss, what it costs, and what parties learn for it', () => {
+    expect(planOf({}).loss).toBe('of every iteration');
+    expect(planOf({ loss: false }).loss).toBe('none, as asked for');
+    expect(planOf({ model: 'logistic', activation: 'cubic' }).loss).toMatch(/^none: that of the cubic form/);
+    expect(planOf({ batchRows: 110 }).loss).toMatch(/^none with mini-batches, unless "loss": true/);
+    const measured = planOf({ batchRows: 110, loss: true, iterations: 8 });
+    expect(measured.loss).toBe('of every iteration, for its batch; the first 4 iterations take no step');
+    const statement = measured.leakage.join(' ');
+    expect(statement).toMatch(/All feature parties together learn Xᵀy of every batch/);
+    expect(statement).toMatch(/the loss of every iteration, one number for all rows of its batch/);
+    expect(statement).toMatch(/each feature party learns the gradient at 0 of every batch/);
+    expect(planOf({}).leakage.join(' ')).not.toMatch(/batch/);
   });
 
   test('warns of openings that a dishonest party could use, and says who learns what', () => {
