@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -123,9 +123,26 @@ test('names that were used, trainings that are none, and names that cannot be ar
 });
 
 test('a party of this machine knows a training that the colony has forgotten', async () => {
-  const model = await readFile(join(directory, 'y', 'june', 'model.json'), 'utf8');
-  expect(JSON.parse(model)).toMatchObject({ run: 'june', party: 'y', training: { parameters: { scaleBits: 40 } } });
-  const { findModel } = await import('../../cli/views/regression-results.ts');
-  const training = await findModel('june', join(directory, 'y'), {});
-  expect(training?.parameters).toMatchObject({ run: 'june', label: 'y' });
+  const home = join(directory, 'y', 'june');
+  expect(JSON.parse(await readFile(join(home, 'model.json'), 'utf8'))).toMatchObject({
+    run: 'june',
+    party: 'y',
+    training: { parameters: { scaleBits: 40, predictionRows: 1000 } },
+  });
+  // Under a name that the colony has never seen, only the directory can tell what was trained.
+  const elsewhere = join(directory, 'elsewhere');
+  await cp(home, join(elsewhere, 'forgotten'), { recursive: true });
+  await table('x2-new', 'x2', [10, 0, -10]);
+  const words = [
+    'regression',
+    'predict',
+    '--run',
+    'forgotten',
+    '--directory',
+    elsewhere,
+    '--name',
+    'remembered',
+    '--wait',
+  ];
+  expect(await cli.run(words)).toMatchObject({ code: 0, stdout: 'colonies regression report remembered\n' });
 });
