@@ -215,6 +215,7 @@ async function run(
       requireRecent(inner, nowMs);
       const signal = disconnected();
       const answerPoll = () => handler.answer(inner, toCall(services, transaction, callerId), signal);
+      if (!handler.isTaking) return answerPoll();
       return services.polls.answerOnce({ inner, callerId, payload, nowMs }, signal, answerPoll);
     };
     return await transactor.read(poll).finally(ended);

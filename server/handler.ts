@@ -69,6 +69,8 @@ interface SynchronousHandler extends HandlerFacts {
 /** How a message is answered that waits for something, and opens transactions of its own. */
 interface PollHandler extends HandlerFacts {
   readonly kind: 'poll';
+  /** Whether the same signed bytes are answered once only, because the answer takes something away. */
+  readonly isTaking: boolean;
   /** As that of the others; the JSON text of the reply. `disconnected` fires when nobody listens for the answer any more. */
   answer(wire: WireRequest, call: Call, disconnected: AbortSignal): Promise<string>;
 }
@@ -164,6 +166,7 @@ export function writesInSteps<Request, Subject>(
 /** Declares how a message waits for something. */
 export function polls<Request, Reply, Subject>(
   definition: Omit<Definition<Request, Reply, Subject>, 'handle'> & {
+    readonly isTaking: boolean;
     readonly handle: (
       request: Request,
       subject: Subject,
@@ -172,12 +175,13 @@ export function polls<Request, Reply, Subject>(
     ) => Promise<Reply | JsonText>;
   },
 ): Handler {
-  const { message, role, handle, texts, replyType } = definition;
+  const { message, role, handle, texts, replyType, isTaking } = definition;
   return {
     type: message.type,
     replyType: replyType ?? message.type,
     texts,
     kind: 'poll',
+    isTaking,
     async answer(wire, call, disconnected) {
       const request = decodeRequest(definition, wire);
       return encodeReply(definition, await handle(request, role(request, call), call, disconnected)).text;

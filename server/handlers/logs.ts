@@ -71,6 +71,7 @@ export const logHandlers: readonly Handler[] = [
   }),
   polls({
     message: searchLogs,
+    isTaking: false,
     texts: faultTexts('Failed to search logs', 'Failed to get logs'),
     role: member,
     async handle(request, _member, { database, nowMs }, disconnected) {

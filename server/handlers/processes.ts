@@ -54,6 +54,7 @@ export const processHandlers: readonly Handler[] = [
   }),
   polls({
     message: assignProcess,
+    isTaking: true,
     texts: {
       ...faultTexts('Failed to assign process'),
       typeMismatch: 'Failed to assign process, msg.msgType does not match payloadType',

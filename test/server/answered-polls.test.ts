@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { createColoniesClient } from '../../colony/client.ts';
 import { openReply, sealRequest } from '../../colony/envelope.ts';
+import { searchLogs } from '../../colony/messages/logs.ts';
 import { assignProcess } from '../../colony/messages/processes.ts';
 import { createAnsweredPolls } from '../../server/answered-polls.ts';
 import { startCuttingProxy } from '../support/cutting-proxy.ts';
@@ -126,6 +127,15 @@ describe('a poll that got no answer', () => {
     expect(proxy.cuts()).toBe(1);
     expect(submitted.map(({ processId }) => processId)).toContain(process.processId);
   });
+});
+
+test('a search of logs, which takes nothing, is answered again', async () => {
+  await using colony = await startTestColony(quick);
+  const wanted = { colonyname: 'test', text: 'x', days: 1, count: 1, ...marked('once') };
+  const body = JSON.stringify(sealRequest(searchLogs.type, wanted, colony.user));
+  for (let round = 0; round < 2; round += 1) {
+    expect(openReply(searchLogs.type, (await post(colony.address, body)).body)).toEqual([]);
+  }
 });
 
 test('polls without a nonce are answered as often as they come, as those of the official clients', async () => {
