@@ -113,21 +113,26 @@ function newestOf(database: Database, table: 'processes' | 'workflows'): number 
   return database.get<{ last: number | null }>(`SELECT max(sequence) AS last FROM ${table}`)?.last ?? 0;
 }
 
-/** Removes a colony: first its members, so that nobody adds to it any more, at last its name. */
+/** Removes a colony: first its members, so that soon nobody adds to it any more, at last its name. */
 export function removeColonyInSteps(colonyName: string): Step {
   const remove = (sql: string): Step =>
     stepOf((database) => database.run(sql, colonyName, ROWS_PER_STATEMENT * STATEMENTS_PER_STEP) > 0);
+  const removeNamed = (table: string, name: string): Step =>
+    remove(
+      `DELETE FROM ${table} WHERE (colony_name, ${name}) IN (SELECT colony_name, ${name} FROM ${table} WHERE colony_name = ? LIMIT ?)`,
+    );
   return inOrder(
-    ({ database }) => {
-      database.run('DELETE FROM users WHERE colony_name = ?', colonyName);
-      database.run('DELETE FROM executors WHERE colony_name = ?', colonyName);
-      return 'done';
-    },
+    removeNamed('users', 'name'),
+    remove(
+      'DELETE FROM functions WHERE function_id IN (SELECT function_id FROM functions WHERE colony_name = ? LIMIT ?)',
+    ),
+    removeNamed('executors', 'executor_name'),
     removeWorkflows(colonyName, -1),
     removeProcesses(colonyName, -1),
     remove(
       'DELETE FROM logs WHERE timestamp_us IN (SELECT timestamp_us FROM logs WHERE colony_name = ? ORDER BY timestamp_us LIMIT ?)',
     ),
+    removeNamed('locations', 'name'),
     remove('DELETE FROM files WHERE sequence IN (SELECT sequence FROM files WHERE colony_name = ? LIMIT ?)'),
     remove('DELETE FROM crons WHERE sequence IN (SELECT sequence FROM crons WHERE colony_name = ? LIMIT ?)'),
     remove(

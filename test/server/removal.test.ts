@@ -131,6 +131,34 @@ describe('a removal of much', () => {
     expect(count("workflow_id = 'w'")).toBe(0);
   });
 
+  test('removes the many members of a colony, what they run and where they are, a few at a time', () => {
+    const numbers = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000)';
+    database.run(`${numbers} INSERT INTO users SELECT iif(i = 1, 'other', 'test'), 'u' || i, i, '', '' FROM n`);
+    database.run(
+      `${numbers} INSERT INTO executors (colony_name, executor_name, executor_id, executor_type, state,
+         require_function_registration, commission_ms, location_name, capabilities, allocations, blueprint_id,
+         blueprint_generation) SELECT iif(i = 1, 'other', 'test'), 'e' || i, i, '', 1, 0, 0, '', '', '', '', 0 FROM n`,
+    );
+    database.run(
+      `${numbers} INSERT INTO functions (function_id, colony_name, executor_name, executor_type, function_name,
+         location_name) SELECT i, iif(i = 1, 'other', 'test'), 'e' || i, '', 'f', '' FROM n`,
+    );
+    const tables = ['users', 'executors', 'functions'];
+    const step = removeColonyInSteps('test');
+    const counts = () =>
+      tables.map((table) => database.get<{ count: number }>(`SELECT count(*) AS count FROM ${table}`)?.count ?? 0);
+    const seen = [counts()];
+    do seen.push(counts());
+    while (step({ database, nowMs: 0, changes: [], afterwards: [] }) === 'more');
+    for (const [index, after] of seen.entries()) {
+      for (const [table, left] of after.entries()) {
+        // 25 statements of 500 rows at most make a step.
+        expect((seen[index - 1]?.[table] ?? left) - left).toBeLessThanOrEqual(12_500);
+      }
+    }
+    expect(counts()).toEqual([1, 1, 1]);
+  });
+
   test('removes a colony with all that is in it, and nothing of another', () => {
     const others = count("colony_name = 'other' AND workflow_id IS NULL");
     takeAll(removeColonyInSteps('test'));
