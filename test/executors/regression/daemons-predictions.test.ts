@@ -99,7 +99,7 @@ const Breast = z.object({
 const Snapshots = z.object({ snapshots: z.record(z.string(), z.array(z.number())) });
 const Metrics = z.object({ run: z.string(), trained: z.string(), rows: z.number(), accuracy: z.number() });
 
-test('new rows of a logistic model meet by id, and give log-odds, probabilities, and where labels are known, metrics', async () => {
+test('new rows of a logistic model, cut where training cut, meet by id, and give log-odds, probabilities, and where labels are known, metrics', async () => {
   const breast = Breast.parse(readVectors('logistic_breast.json'));
   const table = readTable('breast_cancer.csv');
   const ids = Array.from(columnOf(table, 'id'));
@@ -158,6 +158,31 @@ test('new rows of a logistic model meet by id, and give log-odds, probabilities,
     distance(
       numbers.map((cells) => at(cells, 3)),
       odds.map((value) => 1 / (1 + Math.exp(-value))),
+    ),
+  ).toBeLessThan(1e-6);
+  const cut = { activation: 'cubic', scaling: 'bounded', alpha: 1, columnBoundBits: 0 };
+  await stage.train({ ...request, ...cut, run: 'cubic', iterations: 2, keyBits: 512, guards: 'demonstration' });
+  await predict(stage, 'cubic', 'ward-again');
+  const bounded = Snapshots.parse(breast.runs['bounded|cubic8|alpha=1|T=25|lambda=0.01']).snapshots['2'] ?? [];
+  const scores = breast.columns.map((name) => {
+    const column = Float64Array.from(pick(name, isTraining));
+    return pick(name, later).map((value) => scoreOf(column, value));
+  });
+  expect(scores.flat().some((score) => Math.abs(score) > 3)).toBe(true);
+  const cutOdds = wanted.map((_, row) =>
+    scores.reduce(
+      (sum, column, index) => {
+        const score = Math.min(3, Math.max(-3, at(column, row)));
+        return sum + (at(bounded, index + 1) * score) / Math.sqrt(scores.length);
+      },
+      at(bounded, 0),
+    ),
+  );
+  const [, ...boundedLines] = await predictionsOf(stage, 'y', 'ward-again');
+  expect(
+    distance(
+      boundedLines.map((cells) => Number(cells[2])),
+      cutOdds,
     ),
   ).toBeLessThan(1e-6);
   const metrics = Metrics.parse(JSON.parse(await stage.fileOf('y', 'ward', 'metrics.json')));
