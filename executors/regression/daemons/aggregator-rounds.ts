@@ -11,6 +11,7 @@ import type { RunKey } from '../streams.ts';
 import { heldOutRows, type Training } from '../training.ts';
 import { type CallTools, type Desk, sharersOf } from './desk.ts';
 import { digestOfLabels } from './labels-pin.ts';
+import { idOf } from './party-ids.ts';
 import { expectFeatures, openStatements, statement, type StatementPlace } from './statements.ts';
 
 /** What an aggregator does: it adds what it cannot read, and remembers nothing. */
@@ -91,7 +92,7 @@ export async function deal(
   const shares = await dealShares(privateKey, { parties: partiesOf(parameters).length });
   const sealed: string[] = [];
   for (const [index, party] of sharersOf(training).entries()) {
-    const other = readHalf(parameters, party, halves[index] ?? '', await desk.peers.idOf(party, signal));
+    const other = readHalf(parameters, party, halves[index] ?? '', await idOf({ desk, training }, party, signal));
     const seed = pairSeed(parameters, { party: desk.name, ...own }, other);
     const share = shares[index];
     if (share) sealed.push(shareTextFor({ parameters, publicKey }, desk.name, { party, seed }, share));

@@ -28,6 +28,7 @@ import { type FeatureRun, partyOf, recall } from './feature-run.ts';
 import { writeCoefficients } from './feature-results.ts';
 import type { FeatureMemory } from './memory.ts';
 import { writeModel } from './model.ts';
+import { rememberIds } from './party-ids.ts';
 import { readyText } from './feature-setup.ts';
 import { digestOfLabels, labelsAfter, requireLabels } from './labels-pin.ts';
 import { expectFeatures, openStatements, statement } from './statements.ts';
@@ -231,8 +232,9 @@ export async function forget(
   { signal }: CallTools,
 ): Promise<string> {
   const party = run.training.parameters.label;
-  await openStatements(run, inputs, [{ about: 'report', party, iteration }], signal);
   const memory = await run.store.load();
+  if (memory !== undefined) rememberIds(run, memory.ids);
+  await openStatements(run, inputs, [{ about: 'report', party, iteration }], signal);
   if (run.training.parameters.mode === 'additive') await forgetKeys(run);
   if (memory !== undefined && !memory.finished) {
     await recordRun(run, 'ended', run.tableDigest, { done: memory.feature.iteration });

@@ -14,6 +14,7 @@ import type { ShareHolder } from '../rounds/threshold.ts';
 import { type CallTools, type Desk, filesOf } from './desk.ts';
 import { FeatureMemory } from './memory.ts';
 import { OpenRuns } from './open-runs.ts';
+import { rememberIds } from './party-ids.ts';
 import { type PartyTable, placesOf, readTableForRun, type TableContent, withNames } from './table.ts';
 
 /** A feature party's part in one run: what it remembers, and its columns ready for the rounds. */
@@ -124,6 +125,7 @@ export async function recall(run: FeatureRun): Promise<FeatureMemory> {
   }
   if (memory.finished) throw hasEnded(`run ${run.training.parameters.run}`);
   requireSameTraining(run.training, memory.training);
+  rememberIds(run, memory.ids);
   if (memory.tableDigest === run.tableDigest) return memory;
   throw refusal(
     'DATA_CHANGED',

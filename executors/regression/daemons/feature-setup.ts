@@ -14,7 +14,7 @@ import { type CallTools, type Desk, keyMakerOf, requireFreshName, sharersOf } fr
 import { type FeatureRun, recall } from './feature-run.ts';
 import { firstLabels } from './labels-pin.ts';
 import type { FeatureMemory } from './memory.ts';
-import { lookUpIds } from './party-ids.ts';
+import { idOf, lookUpIds } from './party-ids.ts';
 import { statement } from './statements.ts';
 
 /** The set-up as a feature party sees it: halves, seeds, key, share. */
@@ -106,7 +106,7 @@ export function readyText(run: OpenRun): string {
 
 async function checkedKey(desk: Desk, training: Training, text: string, { signal }: CallTools): Promise<string> {
   const maker = keyMakerOf(training);
-  readKey(training.parameters, maker, text, await desk.peers.idOf(maker, signal));
+  readKey(training.parameters, maker, text, await idOf({ desk, training }, maker, signal));
   return text;
 }
 
@@ -120,7 +120,7 @@ export async function receiveShare(
 ): Promise<{ key: string; share: string; group: null }> {
   const { parameters } = training;
   const dealer = keyMakerOf(training);
-  const dealerId = await desk.peers.idOf(dealer, signal);
+  const dealerId = await idOf({ desk, training }, dealer, signal);
   const dealt = decodeMessage(DealOutput, text);
   const publicKey = readKey(parameters, dealer, dealt.key, dealerId);
   const seed = pairSeed(parameters, ownHalf(desk, half), readHalf(parameters, dealer, dealt.half, dealerId));
@@ -172,7 +172,12 @@ async function pairsOf(
   const pairs = new Map<string, Uint8Array>();
   for (const [index, party] of sharersOf(training).entries()) {
     if (party === desk.name) continue;
-    const other: OtherHalf = readHalf(parameters, party, halves[index] ?? '', await desk.peers.idOf(party, signal));
+    const other: OtherHalf = readHalf(
+      parameters,
+      party,
+      halves[index] ?? '',
+      await idOf({ desk, training }, party, signal),
+    );
     pairs.set(party, pairSeed(parameters, own, other));
   }
   return pairs;

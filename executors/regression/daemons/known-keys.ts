@@ -3,6 +3,7 @@ import { readKey } from '../agreement.ts';
 import { parametersDigest } from '../parameters.ts';
 import type { Training } from '../training.ts';
 import { type Desk, keyMakerOf } from './desk.ts';
+import { idOf } from './party-ids.ts';
 
 const MOST_KEYS = 64;
 
@@ -30,8 +31,7 @@ export class KnownKeys {
     const place = [parametersDigest(training.parameters), maker, text].join(' ');
     const known = this.#keys.get(place);
     if (known !== undefined) return known;
-    const makerId = maker === desk.name ? desk.identity.id : await desk.peers.idOf(maker, signal);
-    const publicKey = readKey(training.parameters, maker, text, makerId);
+    const publicKey = readKey(training.parameters, maker, text, await idOf({ desk, training }, maker, signal));
     this.#keys.set(place, publicKey);
     const [oldest] = this.#keys.keys();
     if (this.#keys.size > MOST_KEYS && oldest !== undefined) this.#keys.delete(oldest);

@@ -24,7 +24,7 @@ import { LabelMemory } from './memory.ts';
 import { writeModel } from './model.ts';
 import { openingBefore, standOf } from './openings.ts';
 import { OpenRuns } from './open-runs.ts';
-import { lookUpIds } from './party-ids.ts';
+import { lookUpIds, rememberIds } from './party-ids.ts';
 import { statement } from './statements.ts';
 import { type PartyTable, readTableForRun, type TableContent } from './table.ts';
 
@@ -96,6 +96,7 @@ export async function recallLabels(run: LabelRun): Promise<LabelMemory> {
   }
   if (memory.finished) throw hasEnded(name);
   requireSameTraining(run.training, memory.training);
+  rememberIds(run, memory.ids);
   if (memory.tableDigest === run.tableDigest) return memory;
   throw refusal(
     'DATA_CHANGED',

@@ -6,7 +6,7 @@ import { isStop } from '../outputs.ts';
 import { refusal, type RefusalCode } from '../refusal.ts';
 import { graphOf, trainingDigest } from '../training.ts';
 import type { OpenRun } from './additive-keys.ts';
-import { idOf } from './signed-outputs.ts';
+import { idOf } from './party-ids.ts';
 
 /**
  * What daemons of a run tell each other is signed end to end: every text that counts carries the signature of whoever says

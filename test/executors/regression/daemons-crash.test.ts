@@ -73,6 +73,23 @@ test('where residuals stay shared every party and the server may stop at any nod
   expect(await stage.lossesOf('y', 'split')).toHaveLength(6);
 });
 
+test('a party that starts again goes by the ids with which its run began, whoever has joined since', async () => {
+  await using stage = await openRegressionStage();
+  const { x1 } = await startSeed(stage);
+  await stage.submit({ ...SEED_REQUEST, run: 'joined' });
+  await reached(stage, 'joined', 'open-y-0', 'success');
+  await x1.stop({ graceMs: 0 });
+  // It asks for no work, but has the name and another key.
+  await stage.colony.addExecutor('x2');
+  await startSeedParty(stage, 'x1');
+  await stage.finished('joined');
+  expect(await seedDistance(stage, 'joined', 4)).toBeLessThan(1e-6);
+  await stage.submit({ ...SEED_REQUEST, run: 'later' });
+  expect((await stage.failuresOf('later')).join()).toMatch(
+    /x2: expected one key for all executors of that type, got 2/,
+  );
+});
+
 test('a label party that died between submitting a block and remembering it finds the block', async () => {
   await using stage = await openRegressionStage();
   const { x1, y } = await startSeed(stage);
