@@ -1,5 +1,5 @@
 import { createCipheriv, hkdfSync } from 'node:crypto';
-import { bytesToBigInt, byteLength } from '../../crypto/modular/bytes.ts';
+import { bytesToBigInt, byteLength, elementAt } from '../../crypto/modular/bytes.ts';
 import { CHUNK_ROWS } from './batches.ts';
 
 /**
@@ -21,6 +21,8 @@ export interface PadSeeds {
 const SEED_BYTES = 32;
 const SALT = 'sealed-colonies/regression/pads/1';
 const EXTRA_BYTES = 16;
+/** Rows whose bytes are made at a time. */
+const ROWS_AT_A_TIME = 256;
 
 /** A seed's numbers of one context, chunk after chunk. */
 export class PadStream {
@@ -33,18 +35,19 @@ export class PadStream {
     this.#width = byteLength(modulus) + EXTRA_BYTES;
   }
 
-  /** Numbers below 2^(|n| + 128) for the rows of a chunk, not reduced. */
-  chunk(index: number, rows: number): bigint[] {
+  /** Numbers below 2^(|n| + 128) for the rows of a chunk, not reduced, one after another: few are in memory. */
+  *numbers(index: number, rows: number): Generator<bigint> {
     const counter = Buffer.alloc(16);
     // The upper half counts chunks, the lower half blocks within one.
     counter.writeUInt32BE(index, 4);
     const cipher = createCipheriv('aes-256-ctr', this.#key, counter);
-    const stream = cipher.update(Buffer.alloc(rows * this.#width));
-    const numbers = Array.from({ length: rows }, (_, row) =>
-      bytesToBigInt(stream.subarray(row * this.#width, (row + 1) * this.#width)),
-    );
-    stream.fill(0);
-    return numbers;
+    const zeros = Buffer.alloc(Math.min(ROWS_AT_A_TIME, rows) * this.#width);
+    for (let row = 0; row < rows; row += ROWS_AT_A_TIME) {
+      const count = Math.min(ROWS_AT_A_TIME, rows - row);
+      const stream = cipher.update(zeros.subarray(0, count * this.#width));
+      for (let place = 0; place < count; place += 1) yield bytesToBigInt(elementAt(stream, place, this.#width));
+      stream.fill(0);
+    }
   }
 }
 
@@ -62,25 +65,33 @@ export class Pads {
   }
 
   /** z_j of every row of a chunk: Σ_j z_j ≡ 0 (mod n). Not reduced; may be negative. */
-  zeroSum(chunk: number, rows: number): bigint[] {
-    const sums = Array.from({ length: rows }, () => 0n);
-    for (const { sign, stream } of this.#pairs) {
-      for (const [row, number] of stream.chunk(chunk, rows).entries()) {
-        sums[row] = (sums[row] ?? 0n) + (sign === 1 ? number : -number);
+  *zeroSum(chunk: number, rows: number): Generator<bigint> {
+    const streams = this.#pairs.map(({ sign, stream }) => ({ sign, numbers: stream.numbers(chunk, rows) }));
+    for (let row = 0; row < rows; row += 1) {
+      let sum = 0n;
+      for (const { sign, numbers } of streams) {
+        const number = next(numbers);
+        sum = sign === 1 ? sum + number : sum - number;
       }
+      yield sum;
     }
-    return sums;
   }
 
   /** s of every row of a chunk, not reduced. */
-  group(chunk: number, rows: number): bigint[] {
-    return this.#group.chunk(chunk, rows);
+  group(chunk: number, rows: number): Generator<bigint> {
+    return this.#group.numbers(chunk, rows);
   }
 
   /** s of every row as an integer of `bits` bits, for statistical hiding in openings that are not modular. */
-  groupBits(chunk: number, rows: number, bits: number): bigint[] {
-    return this.#group.chunk(chunk, rows).map((number) => BigInt.asUintN(bits, number));
+  *groupBits(chunk: number, rows: number, bits: number): Generator<bigint> {
+    for (const number of this.#group.numbers(chunk, rows)) yield BigInt.asUintN(bits, number);
   }
+}
+
+/** The next number; 0 when there is none. */
+export function next(numbers: Iterator<bigint>): bigint {
+  const result = numbers.next();
+  return result.done === true ? 0n : result.value;
 }
 
 /** A chunk of some rows: its index, its first row, and how many it has. */

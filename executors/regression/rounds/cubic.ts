@@ -152,7 +152,7 @@ async function expandChunk(
   if (!labels || !first || !second || !third)
     throw refusal('WRONG_COUNT', 'gradient: expected labels and three powers');
   const context = contextOf(parameters, { round: 'forward', ...turn, party: NOBODY });
-  const pads = padsOf(party, context)?.groupBits(chunk, labels.count, cubicPadBits(parameters)) ?? [];
+  const pads = [...(padsOf(party, context)?.groupBits(chunk, labels.count, cubicPadBits(parameters)) ?? [])];
   const row = rowsOfIteration(parameters, turn.iteration).from + chunk * CHUNK_ROWS;
   const parts = columns.map((column) => column.subarray(row, row + labels.count));
   const weights = parts.map((part) => expandWeights(part, pads, scaleBits));

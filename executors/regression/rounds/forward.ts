@@ -11,7 +11,7 @@ import { requireBounded, toMantissas } from '../mantissas.ts';
 import type { CiphertextMessage } from '../messages.ts';
 import { isCubic, maskingOf } from '../parameters.ts';
 import type { RunParameters } from '../parameters.ts';
-import { chunksOf } from '../pads.ts';
+import { chunksOf, next } from '../pads.ts';
 import type { ChunkRange, Pads } from '../pads.ts';
 import { padsOf, requireTurn } from '../parties.ts';
 import type { FeatureParty, FeatureState } from '../parties.ts';
@@ -42,7 +42,7 @@ export function forwardRound(
   const header = headerFor(party, expectForward(parameters, turn, party.name));
   const pads = padsOf(party, contextOf(parameters, { round: 'forward', ...turn, party: NOBODY }));
   const first = party.seeds?.place === 0;
-  const groupPad = (chunk: number, rows: number): readonly bigint[] => {
+  const groupPad = (chunk: number, rows: number): Iterable<bigint> => {
     if (!pads || !first) return [];
     return isCubic(parameters) ? pads.groupBits(chunk, rows, cubicPadBits(parameters)) : pads.group(chunk, rows);
   };
@@ -95,7 +95,7 @@ export async function* encryptPadded(
   { publicKey, parameters }: FeatureParty,
   predictions: Float64Array,
   pads: Pads | undefined,
-  groupPad: (chunk: number, rows: number) => readonly bigint[],
+  groupPad: (chunk: number, rows: number) => Iterable<bigint>,
   options: RoundOptions & { readonly expectedCount?: number },
 ): AsyncGenerator<Uint8Array> {
   const { scaleBits } = parameters;
@@ -113,13 +113,14 @@ export async function* encryptPadded(
 function paddedResidues(
   modulus: bigint,
   mantissas: Float64Array,
-  zeroSum: readonly bigint[],
-  group: readonly bigint[],
+  zeroSum: Iterable<bigint>,
+  group: Iterable<bigint>,
 ): Uint8Array {
+  const [zeroSums, groupPads] = [zeroSum[Symbol.iterator](), group[Symbol.iterator]()];
   const width = byteLength(modulus);
   const residues = new Uint8Array(mantissas.length * width);
   for (const [row, mantissa] of mantissas.entries()) {
-    const padded = BigInt(mantissa) + (zeroSum[row] ?? 0n) + (group[row] ?? 0n);
+    const padded = BigInt(mantissa) + next(zeroSums) + next(groupPads);
     writeBigInt(elementAt(residues, row, width), mod(padded, modulus));
   }
   return residues;

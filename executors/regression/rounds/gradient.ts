@@ -122,16 +122,18 @@ async function gradientProducts(
 }
 
 /** The group pads of several chunks. */
-function groupPads(pads: Pads, part: number, rows: number): bigint[] {
+function* groupPads(pads: Pads, part: number, rows: number): Generator<bigint> {
   const first = part * CHUNKS_AT_A_TIME;
-  return [...chunksOf(rows)].flatMap(({ chunk, rows: some }) => pads.group(first + chunk, some));
+  for (const { chunk, rows: some } of chunksOf(rows)) yield* pads.group(first + chunk, some);
 }
 
-function addCorrections(corrections: bigint[], columns: readonly Float64Array[], pads: readonly bigint[]): void {
-  for (const [index, column] of columns.entries()) {
-    let sum = corrections[index] ?? 0n;
-    for (const [row, mantissa] of column.entries()) sum += BigInt(mantissa) * (pads[row] ?? 0n);
-    corrections[index] = sum;
+function addCorrections(corrections: bigint[], columns: readonly Float64Array[], pads: Iterable<bigint>): void {
+  let row = 0;
+  for (const pad of pads) {
+    for (const [index, column] of columns.entries()) {
+      corrections[index] = (corrections[index] ?? 0n) + BigInt(column[row] ?? 0) * pad;
+    }
+    row += 1;
   }
 }
 

@@ -33,7 +33,7 @@ test('a feature party that deviates reads the labels of many rows from one openi
   const sums = await aggregateOf(parties, TURN, await labelsOf(parties, 0));
   const honest = await gradientsOf(parties, TURN, '', sums);
   const context = contextOf(parameters, { round: 'forward', ...TURN, party: NOBODY });
-  const pads = new Pads(testSeeds(2, 0), context, n).group(0, ROWS);
+  const pads = [...new Pads(testSeeds(2, 0), context, n).group(0, ROWS)];
   // E0 is ±2^39: divided by that it is ±1, and two bits hold each.
   const weights = Array.from(labels, (_, row) => 4n ** BigInt(row));
   const sum = await dotProduct(keys.publicKey, CiphertextVector.parse(sums).ciphertexts(), weights);

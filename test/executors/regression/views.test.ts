@@ -106,7 +106,7 @@ describe('what the label party sees in single-key mode', () => {
   test('with a feature party it could read residuals, as the leakage statement says', async () => {
     const [aggregate = []] = await Promise.all(textsOf(parties, 'aggregate').map(residuesOf));
     const place = { round: 'forward', iteration: 0, attempt: 0, party: NOBODY } as const;
-    const pads = new Pads(testSeeds(3, 1), contextOf(parties.parameters, place), n).group(0, ROWS);
+    const pads = [...new Pads(testSeeds(3, 1), contextOf(parties.parameters, place), n).group(0, ROWS)];
     const residuals = aggregate.map((residue, row) => {
       const residual = mod(residue - at(pads, row), n);
       return Number(residual > n / 2n ? residual - n : residual) / 2 ** 40;
