@@ -25,7 +25,7 @@ export function requireAccess(
   request: IncomingMessage,
   method: BlobToken['method'],
   blob: string,
-): BlobToken {
+): { readonly token: BlobToken; readonly callerId: string } {
   const { transactor, presence, rates } = services;
   const address = services.addressOf(request);
   rates.enter(address);
@@ -38,7 +38,7 @@ export function requireAccess(
     requireRecent(token, nowMs);
     requireMember({ database, callerId, heardFrom: presence.heardFrom }, token.colonyname);
   });
-  return token;
+  return { token, callerId };
 }
 
 function countingFailures<T>({ rates }: Services, address: string, body: () => T): T {

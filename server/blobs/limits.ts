@@ -6,8 +6,8 @@ export const DEFAULT_MAX_COLONY_BLOB_BYTES = 64 * 1024 ** 3;
 export const DEFAULT_KEPT_FREE_BYTES = 512 * 1024 ** 2;
 /** A blob that nobody holds is kept for so long by default. */
 export const DEFAULT_BLOB_GRACE_MS = 60 * 60 * 1000;
-/** So many uploads and downloads of one colony at the same time. */
-export const MAX_BLOB_TRANSFERS = 128;
+/** So many uploads and downloads of one colony at the same time, and of one of its members. */
+export const MAX_BLOB_TRANSFERS = { ofColony: 128, ofMember: 64 } as const;
 /** At most so many different blobs in the spec, the input or the output of one process. */
 export const MAX_BLOB_REFERENCES = 10_000;
 /** Files that belong to no blob are looked for this often. */

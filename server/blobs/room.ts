@@ -9,65 +9,124 @@ export interface RoomLimits {
   readonly maxColonyBytes: number;
   /** So much of the disk is left alone, in bytes: the database lies on it, too. */
   readonly keptFreeBytes: number;
-  /** So many uploads and downloads of one colony at the same time. */
-  readonly maxTransfers: number;
+  /** So many uploads and downloads at the same time. */
+  readonly maxTransfers: { readonly ofColony: number; readonly ofMember: number };
 }
 
-/** Keeps count of what is being transferred, so that not all of it is let in because none of it is stored yet. */
+/** Who transfers. */
+export interface Transferrer {
+  readonly colonyName: string;
+  readonly memberId: string;
+}
+
+/**
+ * Keeps count of what is being transferred, so that not all of it is let in because none of it is stored yet.
+ *
+ * Room is taken as bytes come, a step ahead: whoever announces much and sends little keeps no room from others. So of
+ * several large uploads at the same time the last ones may be refused in their middle.
+ */
 export interface Room {
   /**
-   * Sets room aside for an upload until the result is called.
+   * Takes a place for an upload and room for its first step.
    *
-   * @param storedBytes what the colony has stored
+   * @param storedBytes tells what the colony has stored
    * @throws Refusal 413 for a blob that is too large, 507 when the colony's share or the disk is full, 503 when the
-   * colony transfers too much at the same time
+   * colony or its member transfers too much at the same time
    */
-  reserve(colonyName: string, bytes: number, storedBytes: number): Promise<() => void>;
+  reserve(who: Transferrer, bytes: number, storedBytes: () => number): Promise<Reservation>;
   /** Takes a place for a download until the result is called. @throws Refusal 503 */
-  takePlace(colonyName: string): () => void;
+  takePlace(who: Transferrer): () => void;
+}
+
+/** The room of one upload. */
+export interface Reservation {
+  /** Hands on what comes, once there is room for it. @throws Refusal 507 when there is none any more */
+  fill(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer>;
+  release(): void;
 }
 
 /** @param directory where blobs are stored */
 export function createRoom(directory: string, limits: RoomLimits): Room {
-  const [reserved, transfers] = [new Map<string, number>(), new Map<string, number>()];
-  let allReserved = 0;
-  const takePlace = (colonyName: string): (() => void) => {
-    if ((transfers.get(colonyName) ?? 0) >= limits.maxTransfers) {
-      throw new Refusal(
-        503,
-        `Expected at most ${limits.maxTransfers} transfers of blobs of a colony at the same time, got one more; try again later`,
-      );
-    }
-    add(transfers, colonyName, 1);
-    return () => add(transfers, colonyName, -1);
+  const [taken, transfers] = [new Map<string, number>(), new Map<string, number>()];
+  /** What was taken and has not come yet. */
+  let aheadBytes = 0;
+  const takePlace = ({ colonyName, memberId }: Transferrer): (() => void) => {
+    const ofMember = `${colonyName}:${memberId}`;
+    requirePlace(transfers.get(colonyName), limits.maxTransfers.ofColony, 'of a colony');
+    requirePlace(transfers.get(ofMember), limits.maxTransfers.ofMember, 'of one member');
+    for (const key of [colonyName, ofMember]) add(transfers, key, 1);
+    return () => {
+      for (const key of [colonyName, ofMember]) add(transfers, key, -1);
+    };
+  };
+  const requireDisk = async (moreBytes: number): Promise<void> => {
+    const free = await freeBytes(directory);
+    if (free - aheadBytes - moreBytes < limits.keptFreeBytes) throw new Refusal(507, 'The disk of the server is full');
   };
   return {
     takePlace,
-    async reserve(colonyName, bytes, storedBytes) {
-      requireAllowed(limits, bytes, storedBytes + (reserved.get(colonyName) ?? 0));
-      const leavePlace = takePlace(colonyName);
-      add(reserved, colonyName, bytes);
-      allReserved += bytes;
+    async reserve(who, bytes, storedBytes) {
+      const { colonyName } = who;
+      const takenBytes = (): number => storedBytes() + (taken.get(colonyName) ?? 0);
+      requireAllowed(limits, bytes, takenBytes());
+      const leavePlace = takePlace(who);
+      let [ownBytes, ownAhead] = [0, 0];
+      const takeStep = async (): Promise<void> => {
+        const stepBytes = Math.min(STEP_BYTES, bytes - ownBytes);
+        requireShare(limits, takenBytes(), stepBytes);
+        add(taken, colonyName, stepBytes);
+        // What was taken before has come, and shows on the disk.
+        aheadBytes += stepBytes - ownAhead;
+        [ownBytes, ownAhead] = [ownBytes + stepBytes, stepBytes];
+        await requireDisk(0);
+      };
       const release = (): void => {
         leavePlace();
-        add(reserved, colonyName, -bytes);
-        allReserved -= bytes;
+        add(taken, colonyName, -ownBytes);
+        aheadBytes -= ownAhead;
       };
       try {
-        const free = await freeBytes(directory);
-        if (free - allReserved < limits.keptFreeBytes) throw new Refusal(507, 'The disk of the server is full');
+        await takeStep();
+        await requireDisk(bytes - ownBytes);
       } catch (thrown) {
         release();
         throw thrown;
       }
-      return release;
+      return {
+        release,
+        async *fill(body) {
+          let receivedBytes = 0;
+          for await (const chunk of body) {
+            receivedBytes += chunk.length;
+            // A chunk is shorter than a step. What is longer than announced, whoever compares it refuses.
+            if (ownBytes < receivedBytes && ownBytes < bytes) await takeStep();
+            yield chunk;
+          }
+        },
+      };
     },
   };
 }
 
-function requireAllowed({ maxBlobBytes, maxColonyBytes }: RoomLimits, bytes: number, takenBytes: number): void {
+/** So much room is taken at once. */
+const STEP_BYTES = 4 * 1024 ** 2;
+
+function requirePlace(count = 0, limit: number, whose: string): void {
+  if (count < limit) return;
+  throw new Refusal(
+    503,
+    `Expected at most ${limit} transfers of blobs ${whose} at the same time, got one more; try again later`,
+  );
+}
+
+function requireAllowed(limits: RoomLimits, bytes: number, takenBytes: number): void {
+  const { maxBlobBytes } = limits;
   if (bytes > maxBlobBytes)
     throw new Refusal(413, `Expected a blob of at most ${maxBlobBytes} bytes, got one of ${bytes}`);
+  requireShare(limits, takenBytes, bytes);
+}
+
+function requireShare({ maxColonyBytes }: RoomLimits, takenBytes: number, bytes: number): void {
   if (takenBytes + bytes <= maxColonyBytes) return;
   throw new Refusal(
     507,

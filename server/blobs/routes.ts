@@ -106,7 +106,8 @@ async function upload(
   blob: string,
 ): Promise<void> {
   const { services, files, room, stallMs } = parts;
-  const { colonyname: colonyName, bytes = -1 } = requireAccess(services, request, 'PUT', blob);
+  const { token, callerId: memberId } = requireAccess(services, request, 'PUT', blob);
+  const { colonyname: colonyName, bytes = -1 } = token;
   requireLength(request, bytes);
   const digest = digestOf(blob);
   const answer = JSON.stringify({ blob, bytes });
@@ -114,14 +115,14 @@ async function upload(
     respond(response, 200, answer, { 'content-type': 'application/json', ...leaveBody(request) });
     return;
   }
-  const storedBytes = services.transactor.read(({ database }) => bytesOfColony(database, colonyName));
-  const release = await room.reserve(colonyName, bytes, storedBytes);
+  const storedBytes = (): number => services.transactor.read(({ database }) => bytesOfColony(database, colonyName));
+  const reservation = await room.reserve({ colonyName, memberId }, bytes, storedBytes);
   try {
     if (isAsking(request)) response.writeContinue();
-    const received = await files.receive(pacedBody(request, stallMs), { digest, bytes });
+    const received = await files.receive(reservation.fill(pacedBody(request, stallMs)), { digest, bytes });
     await makeKnown(parts, { colonyName, digest, bytes }, received);
   } finally {
-    release();
+    reservation.release();
   }
   respond(response, 201, answer, { 'content-type': 'application/json' });
 }
@@ -164,10 +165,11 @@ async function download(
   blob: string,
 ): Promise<void> {
   const { services, room } = parts;
-  const { colonyname: colonyName } = requireAccess(services, request, 'GET', blob);
+  const { token, callerId: memberId } = requireAccess(services, request, 'GET', blob);
+  const colonyName = token.colonyname;
   const found = services.transactor.read(({ database }) => findBlob(database, colonyName, digestOf(blob)));
   const stored = required(found, 404, 'Blob not found');
-  const leavePlace = room.takePlace(colonyName);
+  const leavePlace = room.takePlace({ colonyName, memberId });
   try {
     await send(parts, request, response, stored);
   } finally {

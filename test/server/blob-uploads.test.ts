@@ -47,6 +47,32 @@ async function beginUpload(address: Address, user: Identity, content: Buffer, se
 const filesIn = (databasePath: string) => readdir(`${databasePath}.blobs`);
 const isEmpty = async ({ databasePath }: TestColony) => (await filesIn(databasePath)).length === 0;
 
+const MEBIBYTE = 2 ** 20;
+
+describe('a member who begins uploads and sends little', () => {
+  test('keeps no room from others', async () => {
+    await using colony = await startTestColony({ blobs: { maxColonyBytes: 20 * MEBIBYTE } });
+    await using upload = await beginUpload(colony.address, colony.user, freshBytes(18 * MEBIBYTE), 1);
+    await until(async () => !(await isEmpty(colony)));
+    expect((await putBlob(colony.address, colony.user, 'test', freshBytes(10 * MEBIBYTE))).status).toBe(201);
+    expect(upload.heard()).toBe('');
+  });
+
+  test('keeps no more than half of the places', async () => {
+    await using colony = await startTestColony();
+    const other = await colony.addExecutor('worker');
+    const uploads: Upload[] = [];
+    for (let count = 0; count < 64; count += 1) {
+      uploads.push(await beginUpload(colony.address, colony.user, freshBytes(1000), 1));
+    }
+    await until(async () => (await filesIn(colony.databasePath)).length === 64);
+    const answer = await putBlob(colony.address, colony.user, 'test', freshBytes(10));
+    expect([answer.status, wordsOf(answer)]).toEqual([503, expect.stringContaining('at most 64 transfers')]);
+    expect((await putBlob(colony.address, other.identity, 'test', freshBytes(10))).status).toBe(201);
+    await Promise.all(uploads.map((upload) => upload[Symbol.asyncDispose]()));
+  });
+});
+
 describe('of an upload that does not end well nothing is left', () => {
   test('when the bytes are others than the digest says', async () => {
     await using colony = await startTestColony();
@@ -84,6 +110,18 @@ describe('of an upload that does not end well nothing is left', () => {
     clearInterval(drip);
     expect(upload.heard()).toContain('HTTP/1.1 408 ');
     expect(await isEmpty(colony)).toBe(true);
+  });
+
+  test('when others have taken the room meanwhile: it is refused with 507', async () => {
+    await using colony = await startTestColony({ blobs: { maxColonyBytes: 20 * MEBIBYTE } });
+    const content = freshBytes(16 * MEBIBYTE);
+    await using upload = await beginUpload(colony.address, colony.user, content, 1000);
+    await until(async () => !(await isEmpty(colony)));
+    expect((await putBlob(colony.address, colony.user, 'test', freshBytes(14 * MEBIBYTE))).status).toBe(201);
+    upload.socket.write(content.subarray(1000));
+    await until(() => upload.heard() !== '');
+    expect(upload.heard()).toContain('HTTP/1.1 507 ');
+    await until(async () => (await filesIn(colony.databasePath)).length === 1);
   });
 
   test('when the server is stopped in its middle', async () => {
