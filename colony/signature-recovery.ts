@@ -1,4 +1,5 @@
-import { instantiateSecp256k1 } from '@bitauth/libauth';
+// Its index would bring 150 modules more, which take longer to load than all of the server.
+import { instantiateSecp256k1 } from '@bitauth/libauth/build/lib/crypto/secp256k1.js';
 import { idOfPublicKey, sha3 } from './identity.ts';
 
 /**
