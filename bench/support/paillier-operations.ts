@@ -82,7 +82,7 @@ class Setting {
   /** Half-length exponents with the window that the library chooses for long use. */
   masking(rings: OpenRings, constantTime: boolean): Masking {
     const exponentBits = this.keys.publicKey.bitLength / 2;
-    const windowBits = constantTime ? 5 : longestWindow(rings, this.keys.publicKey.bitLength);
+    const windowBits = constantTime ? 5 : longestWindow(rings, this.keys.publicKey.bitLength, 11);
     const ring = rings.square(this.n);
     const base = bigIntToBytes(modPower(derivedSquare(this.n), this.n, this.n ** 2n), this.elementBytes);
     const bytes = new Uint8Array(ring.tableBytes(exponentBits, windowBits));
@@ -95,7 +95,7 @@ class Setting {
   /** Tables of the key's owner. */
   ownerTables(rings: OpenRings): SharedTable {
     const exponentBits = this.keys.publicKey.bitLength / 2;
-    const windowBits = longestWindow(rings, this.keys.publicKey.bitLength);
+    const windowBits = longestWindow(rings, this.keys.publicKey.bitLength, 10);
     const ring = rings.factored(this.p, this.q);
     const base = bigIntToBytes(modPower(ownerGenerator(this.p, this.q), this.n, this.n ** 2n), this.elementBytes);
     const bytes = new Uint8Array(ring.ownerTableBytes(exponentBits, windowBits));
@@ -306,7 +306,10 @@ function pooledWork(keys: KeyPair, m: bigint): Work {
   };
 }
 
-/** 10 bits, unless the table would exceed half the library's budget or, with BigInt, be read too slowly. */
-function longestWindow(rings: OpenRings, keyBits: number): number {
-  return keyBits > 2048 || rings.engine.name === 'bigint' ? 8 : 10;
+/** As the library chooses: `longest` natively, unless the table would exceed half the budget. */
+function longestWindow(rings: OpenRings, keyBits: number, longest: number): number {
+  const { name } = rings.engine;
+  if (name === 'bigint') return 8;
+  if (keyBits > 2048) return 9;
+  return name.startsWith('native') ? longest : 10;
 }
