@@ -63,9 +63,10 @@ test('an abort during the work stops it with its reason', async () => {
 test('closing rejects what runs, and the next computation starts anew', async () => {
   const many = Array.from({ length: 2000 }, () => 1n);
   let closing: Promise<void> | undefined;
-  // When a chunk is reported, the next one has just been handed to a worker: it cannot have answered yet.
+  // The next chunk was handed to a worker before a chunk is reported. Should it be done already, then the one after it is
+  // handed over right before the next report: it cannot have answered yet.
   const onProgress = (): void => {
-    closing ??= closeCrypto();
+    closing = closeCrypto();
   };
   const work = encryptVector(publicKey, many, { scaleBits: 0, masking: 'standard', onProgress });
   await expect(work).rejects.toThrow('closed before the computation ended');
