@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { CHUNK_ROWS } from '../../../executors/regression/batches.ts';
+import { CHUNK_ROWS, CHUNKS_AT_A_TIME } from '../../../executors/regression/batches.ts';
 import { joinMessage, parseInline } from '../../../executors/regression/messages.ts';
 import type { CiphertextMessage } from '../../../executors/regression/messages.ts';
 import { aggregateRound } from '../../../executors/regression/rounds/aggregate.ts';
@@ -61,7 +61,9 @@ test(
 );
 
 test('vectors of several chunks are streamed: no party is more than two chunks ahead of its reader', async () => {
-  const rows = 3 * CHUNK_ROWS + 5;
+  // More than two passes of the gradient, which reads its chunks into two buffers in turn.
+  const whole = 2 * CHUNKS_AT_A_TIME + 1;
+  const rows = whole * CHUNK_ROWS + 5;
   const [first, second, labels] = [wave(rows, 1.1), wave(rows, 2.3), wave(rows, 3.7)];
   const run = await startRun({
     parameters: { model: 'linear', scaling: 'none', alpha: 0.1, iterations: 1 },
@@ -84,7 +86,7 @@ test('vectors of several chunks are streamed: no party is more than two chunks a
     // Three inputs, each one chunk read and one more that the cutting into chunks looked for.
     expect(produced).toBeLessThanOrEqual(3 * (chunks.length + 1));
   }
-  expect(chunks.map((chunk) => chunk.length / 128)).toEqual([CHUNK_ROWS, CHUNK_ROWS, CHUNK_ROWS, 5]);
+  expect(chunks.map((chunk) => chunk.length / 128)).toEqual([...Array.from({ length: whole }, () => CHUNK_ROWS), 5]);
 
   // Blobs come in pieces of any size.
   const pieces = function* (): Generator<Uint8Array> {
