@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { WireRequest } from './handler.ts';
 import { MAX_REMEMBERED_POLLS, REPEAT_WINDOW_MS } from './limits.ts';
 import { NumberSet } from './number-set.ts';
@@ -28,7 +28,7 @@ export interface AnsweredPolls {
 }
 
 /** A poll, as it came. */
-export interface SignedPoll {
+interface SignedPoll {
   readonly inner: WireRequest;
   readonly callerId: string;
   readonly payload: string;
@@ -37,6 +37,8 @@ export interface SignedPoll {
 }
 
 const MINUTE_MS = 60_000;
+/** Of so many polls it is known whether their answers arrived; of earlier ones it counts as known that they did. */
+const MAX_LATEST = 256;
 /** What tells whoever asked that there is nothing: none in time, or assignment is paused. */
 const EMPTY_HANDED: ReadonlySet<number> = new Set([404, 408, 503]);
 
@@ -52,12 +54,15 @@ export function createAnsweredPolls(nowMs: number, capacity = MAX_REMEMBERED_POL
   const generations = new Map<number, Generation>();
   /** Those that wait for their answer; resolves when they have got it, or never will. */
   const open = new Map<number, Promise<void>>();
+  /** Whether the answers to the last ones were lost on their way. Looking when one is repeated costs less than listening. */
+  const latest = new Map<number, AbortSignal>();
   const isAnswered = (key: number, poll: SignedPoll): boolean => {
+    if (latest.get(key)?.aborted === true) return false;
     // What says when it was issued can only be in one of them.
     if (typeof poll.inner.issuedat === 'number') return generations.get(endMinuteOf(poll))?.keys.has(key) === true;
     return [...generations.values()].some(({ keys }) => keys.has(key));
   };
-  const remember = (key: number, poll: SignedPoll): NumberSet => {
+  const remember = (key: number, poll: SignedPoll): void => {
     const endMinute = endMinuteOf(poll);
     let generation = generations.get(endMinute);
     if (generation === undefined) {
@@ -68,13 +73,15 @@ export function createAnsweredPolls(nowMs: number, capacity = MAX_REMEMBERED_POL
     }
     generation.keys.add(key);
     dropBeyond(generations, capacity);
-    return generation.keys;
   };
   const settle = async (key: number, poll: SignedPoll, disconnected: AbortSignal, answer: () => Promise<string>) => {
     const answered = (): void => {
       if (disconnected.aborted) return;
-      const keys = remember(key, poll);
-      disconnected.addEventListener('abort', () => keys.delete(key), { once: true });
+      remember(key, poll);
+      latest.delete(key);
+      latest.set(key, disconnected);
+      const [first = key] = latest.keys();
+      if (latest.size > MAX_LATEST) latest.delete(first);
     };
     try {
       const reply = await answer();
@@ -99,6 +106,7 @@ export function createAnsweredPolls(nowMs: number, capacity = MAX_REMEMBERED_POL
     restart(atMs) {
       startMs = atMs;
       generations.clear();
+      latest.clear();
     },
   };
 }
@@ -110,11 +118,10 @@ function endMinuteOf({ inner: { issuedat }, nowMs }: SignedPoll): number {
   return Math.floor(((typeof issuedat === 'number' ? issuedat : nowMs) + REPEAT_WINDOW_MS) / MINUTE_MS);
 }
 
-/** Two different polls have the same key once in about 2^53 pairs; then one of them has to be signed anew. */
+/** Two different polls have the same key once in about 2^52 pairs; then one of them has to be signed anew. */
 function keyOf({ callerId, payload }: SignedPoll): number {
-  const digest = createHash('sha256').update(callerId).update(payload).digest();
-  // Zero marks a free place.
-  return digest.readUIntBE(0, 6) * 16 + (digest.readUInt8(6) % 16) + 1;
+  // 52 bits; zero marks a free place.
+  return Number.parseInt(hash('sha256', callerId + payload, 'hex').slice(0, 13), 16) + 1;
 }
 
 function dropBefore(generations: Map<number, Generation>, minute: number): void {

@@ -4,8 +4,6 @@
  */
 export class NumberSet {
   #places = new Float64Array(FIRST_PLACES);
-  /** Places that hold a number or held one. */
-  #usedCount = 0;
   #size = 0;
 
   get size(): number {
@@ -20,16 +18,8 @@ export class NumberSet {
     const place = this.#find(number);
     if (this.#places[place] === number) return;
     this.#places[place] = number;
-    this.#usedCount += 1;
     this.#size += 1;
-    if (this.#usedCount * 2 > this.#places.length) this.#grow();
-  }
-
-  delete(number: number): void {
-    const place = this.#find(number);
-    if (this.#places[place] !== number) return;
-    this.#places[place] = REMOVED;
-    this.#size -= 1;
+    if (this.#size * 2 > this.#places.length) this.#grow();
   }
 
   /** Where a number is, or would be put. */
@@ -43,7 +33,7 @@ export class NumberSet {
   #grow(): void {
     const numbers = this.#places;
     this.#places = new Float64Array(numbers.length * 2);
-    [this.#usedCount, this.#size] = [0, 0];
+    this.#size = 0;
     for (const number of numbers) if (number > FREE) this.add(number);
   }
 }
@@ -51,4 +41,3 @@ export class NumberSet {
 /** A power of two, as all later counts are. */
 const FIRST_PLACES = 64;
 const FREE = 0;
-const REMOVED = -1;

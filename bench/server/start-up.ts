@@ -8,7 +8,7 @@ import { type Database, openDatabase } from '../../server/store/database.ts';
 import { spawnServer } from '../../test/support/server-process.ts';
 
 /** How a server is started: `built` is `colonies server start` as users run it, `sources` compiles TypeScript first. */
-export type Program = 'built' | 'sources';
+type Program = 'built' | 'sources';
 
 /** What a server takes that has much stored. */
 export interface StartUp {

@@ -14,7 +14,7 @@ export interface RoomLimits {
 }
 
 /** Who transfers. */
-export interface Transferrer {
+interface Transferrer {
   readonly colonyName: string;
   readonly memberId: string;
 }
@@ -39,7 +39,7 @@ export interface Room {
 }
 
 /** The room of one upload. */
-export interface Reservation {
+interface Reservation {
   /** Hands on what comes, once there is room for it. @throws Refusal 507 when there is none any more */
   fill(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer>;
   release(): void;
