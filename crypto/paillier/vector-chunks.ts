@@ -25,7 +25,7 @@ const CHUNK = 512;
 const VALUES_PER_CHUNK = 4096;
 /** The least that keeps every lane of some threads busy. */
 const SMALLEST_CHUNK = 16;
-/** The same for products over all: the longer the chunk, the cheaper each term. */
+/** Ciphertexts per chunk of sums, checks and products over all: the longer the chunk, the cheaper each of them. */
 export const REDUCTION_CHUNK = 4096;
 
 /** Ciphertexts per chunk for `slots` values in each. */
