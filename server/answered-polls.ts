@@ -128,11 +128,14 @@ function dropBefore(generations: Map<number, Generation>, minute: number): void 
   for (const { endMinute } of generations.values()) if (endMinute < minute) generations.delete(endMinute);
 }
 
-/** Where more are answered within the window than can be remembered, those that end first are forgotten. */
+/**
+ * Where more are answered within the window than can be remembered, those that end first are forgotten; all of them where
+ * they end together, since whoever signs polls chooses when they end.
+ */
 function dropBeyond(generations: Map<number, Generation>, capacity: number): void {
   let count = 0;
   for (const { keys } of generations.values()) count += keys.size;
-  if (count > capacity && generations.size > 1) generations.delete(Math.min(...generations.keys()));
+  if (count > capacity) generations.delete(Math.min(...generations.keys()));
 }
 
 function requireIssuedSince(startMs: number, { issuedat }: WireRequest): void {

@@ -175,6 +175,19 @@ describe('what was answered', () => {
     expect(await polls.answerOnce(poll(1, minute(1)), never(), reply)).toBe('work');
   });
 
+  test('takes no more room either when one client lets all of its polls end in the same minute', async () => {
+    const issuedAt = Date.UTC(2026, 10, 20);
+    const polls = createAnsweredPolls(issuedAt, 1000);
+    const isRemembered = async (number: number): Promise<boolean> => {
+      const again = polls.answerOnce(poll(number, issuedAt), never(), reply);
+      return (await again.catch(() => 'refused')) === 'refused';
+    };
+    for (let number = 0; number < 1000; number += 1) await polls.answerOnce(poll(number, issuedAt), never(), reply);
+    expect(await isRemembered(0)).toBe(true);
+    await polls.answerOnce(poll(1000, issuedAt), never(), reply);
+    expect(await isRemembered(0)).toBe(false);
+  });
+
   test('is forgotten when the clock was set, and polls from before are refused', async () => {
     const polls = createAnsweredPolls(1_000_000);
     expect(await polls.answerOnce(poll(1, 1_000_000), never(), reply)).toBe('work');
