@@ -31,7 +31,7 @@ const {
 const howItRuns = {
   /** The executor type of the daemon that adds what it cannot read. */
   aggregator: chosen.run.default(DEFAULT_AGGREGATOR),
-  /** Iterations in one workflow. */
+  /** Iterations in one workflow, at most: with many parties fewer fit into one. */
   blockIterations: z.int().min(1).max(40).default(DEFAULT_BLOCK_ITERATIONS),
   /** Every so-manieth aligned row, from the first, is kept apart to judge the model by; 0 for none. */
   holdoutEvery: z.union([z.literal(0), z.int().min(2).max(1000)]).default(0),

@@ -84,6 +84,23 @@ export function blockWorkflow(graph: TrainingGraph, { from, to, attempt }: Block
   return specsOf(graph, nodes);
 }
 
+/** What one workflow may hold: servers that take more take their time. */
+const MOST = { nodes: 2500, dependencies: 10_000 } as const;
+
+/**
+ * A block of as many of these iterations as fit into one workflow: with many parties fewer, but always one.
+ *
+ * @returns its processes, and the iteration after its last
+ */
+export function fittingBlock(graph: TrainingGraph, block: Block): { to: number; specs: FunctionSpec[] } {
+  const { from, to } = block;
+  const specs = blockWorkflow(graph, block);
+  const dependencies = specs.reduce((count, { conditions }) => count + conditions.dependencies.length, 0);
+  const isFitting = specs.length <= MOST.nodes && dependencies <= MOST.dependencies;
+  if (isFitting || to - from <= 1) return { to, specs };
+  return fittingBlock(graph, { ...block, to: from + Math.ceil((to - from) / 2) });
+}
+
 function resumeNodes({ openers, training }: TrainingGraph, iteration: number): NodePlan[] {
   return openers.map((party) => node(`resume-${party}`, 'regression_resume', party, [], { training, iteration }));
 }

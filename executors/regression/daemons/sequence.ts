@@ -1,7 +1,7 @@
 import type { FunctionSpec } from '../../../colony/messages/processes.ts';
 import {
-  blockWorkflow,
   finishWorkflow,
+  fittingBlock,
   labelOfRun,
   setupWorkflow,
 } from '../../../workflows/vertical-regression/builder.ts';
@@ -131,9 +131,9 @@ async function openStands(
 
 function submitBlock(run: LabelRun, from: number, attempt: number, tools: CallTools): Promise<string> {
   const { training } = run;
-  const to = Math.min(from + training.blockIterations, training.parameters.iterations);
+  const wanted = Math.min(from + training.blockIterations, training.parameters.iterations);
+  const { to, specs } = fittingBlock(graphOf(training), { from, to: wanted, attempt });
   const next = `iterations ${from} to ${to - 1}, attempt ${attempt}`;
-  const specs = blockWorkflow(graphOf(training), { from, to, attempt });
   return submitOnce(run, { next, specs, lastNode: 'continue', iteration: to, attempt }, tools);
 }
 
