@@ -167,6 +167,11 @@ export const StandOutput = z.strictObject({
 /** A party is ready. */
 export const ReadyOutput = z.strictObject({ v: z.literal(1), kind: z.literal('ready'), party: z.string() });
 
+/** The statement that a text is; undefined for any other text. @throws TerminalError `BAD_MESSAGE` for a broken one */
+export function findStatement(text: string): StatementMessage | undefined {
+  return text.startsWith('{"v":1,"kind":"statement"') ? decodeMessage(StatementMessage, text) : undefined;
+}
+
 /** Whether a text is the marker that everything has stopped. */
 export function isStop(text: string): boolean {
   return text.startsWith('{"v":1,"kind":"stopped"');
@@ -175,8 +180,8 @@ export function isStop(text: string): boolean {
 /** The marker in what processes ended with, for those who only look on: signatures are not checked. */
 export function readStop(outputs: readonly string[]): Stopped | undefined {
   for (const output of outputs) {
-    const said = output.startsWith('{"v":1,"kind":"statement"') ? decodeMessage(StatementMessage, output).text : '';
-    if (isStop(said)) return decodeMessage(Stopped, said);
+    const { text = '' } = findStatement(output) ?? {};
+    if (isStop(text)) return decodeMessage(Stopped, text);
   }
   return undefined;
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { sign, type Identity } from '../../../colony/identity.ts';
 import { signerOf } from '../agreement.ts';
-import { decodeMessage, encodeMessage, StatementMessage } from '../messages.ts';
-import { isStop } from '../outputs.ts';
+import { encodeMessage, StatementMessage } from '../messages.ts';
+import { findStatement, isStop } from '../outputs.ts';
 import { refusal, type RefusalCode } from '../refusal.ts';
 import { graphOf, trainingDigest } from '../training.ts';
 import type { OpenRun } from './additive-keys.ts';
@@ -158,21 +158,16 @@ export function openStatementBy(input: string, digest: string, expected: Expecte
 
 /** What a statement says it is about; undefined for other texts. */
 export function aboutOf(input: string): string | undefined {
-  return tryDecode(input)?.about;
+  return findStatement(input)?.about;
 }
 
 function decodeStatement(input: string, { about, party }: ExpectedStatement): StatementMessage {
-  const said = tryDecode(input);
+  const said = findStatement(input);
   if (said !== undefined) return said;
   throw refusal(
     'BAD_SIGNATURE',
     `${about} of ${party}: expected a statement with the signature of ${party}, got something unsigned; nothing else counts`,
   );
-}
-
-function tryDecode(input: string): StatementMessage | undefined {
-  if (!input.startsWith('{"v":1,"kind":"statement"')) return undefined;
-  return decodeMessage(StatementMessage, input);
 }
 
 function requirePlace(said: StatementMessage, digest: string, expected: ExpectedStatement): void {
@@ -215,7 +210,7 @@ export async function findStop(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   for (const input of inputs) {
-    const said = tryDecode(input);
+    const said = findStatement(input);
     if (said === undefined || !isStop(said.text)) continue;
     const { openers, isAdditive } = graphOf(run.training);
     const party = openers.find((opener) => opener === said.party) ?? run.training.parameters.label;
