@@ -4,6 +4,7 @@ import { type Identity, readIdentity } from '../../colony/identity.ts';
 import { graphOf } from '../../executors/regression/training.ts';
 import { node, specsOf } from '../../workflows/vertical-regression/nodes.ts';
 import type { RegressionStage } from './regression-daemons.ts';
+import { until } from './processes.ts';
 import { reached, trainingOf } from './regression-seed.ts';
 import { startSpeaker as startMember } from './speaker.ts';
 
@@ -33,7 +34,27 @@ export interface Forgery {
 }
 
 /** Asks a daemon for something on the strength of what the speaker says. @returns the error that it ends with */
-export async function failureOf({ stage, type }: Speaker, run: string, forgery: Forgery): Promise<string> {
+export async function failureOf(speaker: Speaker, run: string, forgery: Forgery): Promise<string> {
+  await ask(speaker, run, forgery);
+  await reached(speaker.stage, run, forgery.name, 'failed');
+  return errorOf(speaker.stage, run, forgery.name);
+}
+
+/** The same where it may be given. @returns `success`, or the error that it ends with */
+export async function outcomeOf(speaker: Speaker, run: string, forgery: Forgery): Promise<string> {
+  await ask(speaker, run, forgery);
+  let outcome = '';
+  await until(async () => {
+    const done = await speaker.stage.processes(run, 'success');
+    outcome = done.some(({ spec }) => spec.nodeName === forgery.name)
+      ? 'success'
+      : await errorOf(speaker.stage, run, forgery.name);
+    return outcome !== '';
+  });
+  return outcome;
+}
+
+async function ask({ stage, type }: Speaker, run: string, forgery: Forgery): Promise<void> {
   const { name, functionName, party, inputs, iteration = 0, attempt = 0 } = forgery;
   const { colonyName } = stage.colony;
   const graph = graphOf(await trainingOf(stage, run));
@@ -42,7 +63,9 @@ export async function failureOf({ stage, type }: Speaker, run: string, forgery: 
   const names = says.map((said) => said.name);
   const functionSpecs = specsOf(graph, [...says, node(name, functionName, party, names, turn)]);
   await stage.client.submitWorkflowSpec({ spec: { colonyName, functionSpecs } });
-  await reached(stage, run, name, 'failed');
+}
+
+async function errorOf(stage: RegressionStage, run: string, name: string): Promise<string> {
   const failed = (await stage.processes(run, 'failed')).find(({ spec }) => spec.nodeName === name);
   return failed?.errors.join() ?? '';
 }

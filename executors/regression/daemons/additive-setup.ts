@@ -6,6 +6,7 @@ import { keyText } from '../agreement.ts';
 import { decodeMessage, encodeMessage } from '../messages.ts';
 import { RowsOutput, vectorText } from '../outputs.ts';
 import type { RunParameters } from '../parameters.ts';
+import { refusal } from '../refusal.ts';
 import { type AdditiveKeys, keyStoreOf, type OpenRun, privateKeyOf, recallKeys } from './additive-keys.ts';
 import { digestOfRows, keepRows } from './additive-rows.ts';
 import type { CallTools, Desk } from './desk.ts';
@@ -87,7 +88,8 @@ async function keepAll(run: OpenRun, inputs: readonly string[], tools: CallTools
     const output = decodeMessage(RowsOutput, texts[index] ?? '');
     const publicKey = await desk.keys.read(desk, training, output.key, tools.signal, owner);
     const digest = digestOfRows(output);
-    if (owner !== desk.name && keys.kept[owner] !== digest) {
+    requireSameRows(keys, owner, output.key, digest);
+    if (owner !== desk.name && keys.kept[owner] === undefined) {
       await keepRows(run, owner, { parameters, publicKey }, output, tools);
     }
     keys = {
@@ -97,4 +99,17 @@ async function keepAll(run: OpenRun, inputs: readonly string[], tools: CallTools
     };
     await store.commit(keys);
   }
+}
+
+/**
+ * An owner chooses once what its gradients are about: who could replace its rows between iterations would choose again in each.
+ *
+ * @throws TerminalError `DATA_CHANGED` for another key or other rows than those that are kept
+ */
+function requireSameRows({ keys, kept }: AdditiveKeys, owner: string, key: string, digest: string): void {
+  if ((keys[owner] ?? key) === key && (kept[owner] ?? digest) === digest) return;
+  throw refusal(
+    'DATA_CHANGED',
+    `rows of ${owner}: expected the key and the rows that the set-up began with, got others; begin a new run`,
+  );
 }

@@ -12,6 +12,7 @@ import {
 } from '../outputs.ts';
 import { refusal } from '../refusal.ts';
 import { lossSumRound, predictionSumRound } from '../rounds/aggregate.ts';
+import { countSum } from '../rounds/label.ts';
 import { lossPartialRound, partialRound, predictionPartialRound } from '../rounds/threshold.ts';
 import type { CallTools } from './desk.ts';
 import { type FeatureRun, holderOf, partyOf, recall } from './feature-run.ts';
@@ -27,34 +28,40 @@ export async function open(run: FeatureRun, turn: Turn, inputs: readonly string[
   const known = await recall(run);
   const texts = await openStatements(run, inputs, expectFeatures(run, { about: 'gradient', ...turn }), signal);
   const outputs = texts.map((text) => decodeMessage(GradientOutput, text));
-  const memory = { ...known, lossPartial: await openLossPart(run, known, outputs, tools) };
   const reason = stopReason(outputs);
   if (reason !== undefined) {
-    await run.store.commit(memory);
+    await run.store.commit(await openLossPart(run, known, outputs, tools));
     return statement(run, { about: 'opening', ...turn }, stopText(reason, turn.iteration));
   }
-  const holder = holderOf(await partyOf(run, memory, signal), memory.share);
+  const holder = holderOf(await partyOf(run, known, signal), known.share);
   const gradients = outputs.map((output) => openCiphertexts(blobs, output.gradient, signal));
-  const { state, messages } = await partialRound(holder, memory.openState, turn, gradients, { signal });
+  const { state, messages } = await partialRound(holder, known.openState, turn, gradients, { signal });
   const text = encodeMessage(OpenOutput, { v: 1, kind: 'opened', ...turn, openings: [], partials: messages });
-  await run.store.commit({ ...memory, ...withOpening(memory, turn, text), openState: state });
+  const opened = { ...known, ...withOpening(known, turn, text), openState: state };
+  await run.store.commit(await openLossPart(run, opened, outputs, tools));
   return statement(run, { about: 'opening', ...turn }, text);
 }
 
-/** This party's part in opening the sum of the losses that were reported; null when there are none. */
+/**
+ * Remembers this party's part in opening the sum of the losses that were reported, and counts it; null when there are none.
+ *
+ * @throws TerminalError `OPENING_BUDGET`, or as `lossPartialRound`
+ */
 async function openLossPart(
   run: FeatureRun,
   memory: FeatureMemory,
   reports: readonly Pick<FinishOutput, 'loss'>[],
   { blobs, signal }: CallTools,
-): Promise<string | null> {
+): Promise<FeatureMemory> {
   const { lastTurn } = memory;
-  const losses = reports.flatMap(({ loss }) => (loss === null ? [] : [openCiphertexts(blobs, loss, signal)]));
-  if (losses.length === 0 || lastTurn === null) return null;
+  const texts = reports.flatMap(({ loss }) => (loss === null ? [] : [loss]));
+  if (texts.length === 0 || lastTurn === null) return { ...memory, lossPartial: null };
+  const openState = countSum(run.training.parameters, memory.openState, 'losses', texts);
   const party = await partyOf(run, memory, signal);
+  const losses = texts.map((text) => openCiphertexts(blobs, text, signal));
   const sum = lossSumRound(party, lastTurn, losses);
   const partial = await lossPartialRound(holderOf(party, memory.share), lastTurn, sum, { signal });
-  return encodeMessage(PartialMessage, partial);
+  return { ...memory, openState, lossPartial: encodeMessage(PartialMessage, partial) };
 }
 
 /** Where this party stands: the first iteration that it has not opened, 0 before the set-up. @param turn of the question */
@@ -84,8 +91,10 @@ export async function openLastLoss(
   const expected = expectFeatures(run, { about: 'finished', iteration });
   const texts = await openStatements(run, inputs, expected, tools.signal);
   const reports = texts.map((text) => decodeMessage(FinishOutput, text));
-  const partial = await openLossPart(run, await recall(run), reports, tools);
-  if (partial !== null) return statement(run, { about: 'loss-part', iteration }, partial);
+  const known = await recall(run);
+  const { openState, lossPartial } = await openLossPart(run, known, reports, tools);
+  await run.store.commit({ ...known, openState });
+  if (lossPartial !== null) return statement(run, { about: 'loss-part', iteration }, lossPartial);
   throw refusal('STALE_CONTEXT', 'loss: expected the losses of the last iteration, got none; resume the run');
 }
 
@@ -105,8 +114,10 @@ export async function openPredictions(
   const rows = run.heldOut[0]?.length ?? 0;
   const turn = { iteration: request, attempt: 0 };
   const texts = await openStatements(run, inputs, expectFeatures(run, { about: 'prediction', ...turn }), signal);
+  const openState = countSum(run.training.parameters, memory.openState, 'predictions', texts);
   const predictions = texts.map((text) => openCiphertexts(blobs, text, signal));
   const sum = predictionSumRound(holder, turn, rows, predictions, { signal });
   const partial = await predictionPartialRound(holder, turn, rows, sum, { signal });
+  await run.store.commit({ ...memory, openState });
   return statement(run, { about: 'prediction-part', ...turn }, encodeMessage(PartialMessage, partial));
 }

@@ -110,6 +110,31 @@ export function countPowers(parameters: RunParameters, state: LabelState, turn: 
   return countAnswer(parameters, advance(state, turn), { label: 'powers', counter: POWERS, context }, Buffer.from(sum));
 }
 
+/** The counters of sums that share holders open to the label party: no party can have these names. */
+const SUMS = { losses: 'losses/', predictions: 'predictions/' } as const;
+
+/**
+ * Records that a share holder gives its part in opening a sum to the label party, or refuses it. What is repeated is encrypted
+ * anew, so that other ciphertexts in the same place can be honest: how many there are is bounded, one for each iteration or, of
+ * predictions, one in all, and `retries` more.
+ *
+ * @param texts of what is summed, which name its ciphertexts
+ * @throws TerminalError `OPENING_BUDGET`
+ */
+export function countSum(
+  { iterations, retries }: RunParameters,
+  state: LabelState,
+  what: keyof typeof SUMS,
+  texts: readonly string[],
+): LabelState {
+  const counter = SUMS[what];
+  const digest = createHash('sha256').update(JSON.stringify(texts)).digest('hex');
+  const context = `${counter}${digest}`;
+  if (state.answered[context] !== undefined) return state;
+  const budget = retries + (what === 'losses' ? iterations : 1);
+  return record(state, { label: `sum of ${what}`, counter, context }, digest, budget);
+}
+
 interface Question {
   readonly label: string;
   readonly counter: string;
@@ -119,24 +144,27 @@ interface Question {
 function countAnswer(
   { iterations, retries }: RunParameters,
   state: LabelState,
-  { label, counter, context }: Question,
+  question: Question,
   data: Uint8Array,
 ): LabelState {
   const digest = createHash('sha256').update(data).digest('hex');
-  const known = state.answered[context];
+  const known = state.answered[question.context];
   if (known === digest) return state;
   if (known !== undefined) {
     throw refusal(
       'REPLAYED',
-      `${label}: expected the ciphertexts that were opened under this context, got others; begin a new attempt`,
+      `${question.label}: expected the ciphertexts that were opened under this context, got others; begin a new attempt`,
     );
   }
+  return record(state, question, digest, iterations + retries);
+}
+
+function record(state: LabelState, { label, counter, context }: Question, digest: string, budget: number): LabelState {
   const openings = (state.opened[counter] ?? 0) + 1;
-  const budget = iterations + retries;
   if (openings > budget) {
     throw refusal(
       'OPENING_BUDGET',
-      `${label}: expected at most ${budget} openings in this run (iterations + retries), got one more`,
+      `${label}: expected at most ${budget} openings in this run ("retries" among them), got one more`,
     );
   }
   return {
