@@ -45,8 +45,10 @@ export class PadStream {
     for (let row = 0; row < rows; row += ROWS_AT_A_TIME) {
       const count = Math.min(ROWS_AT_A_TIME, rows - row);
       const stream = cipher.update(zeros.subarray(0, count * this.#width));
-      for (let place = 0; place < count; place += 1) yield bytesToBigInt(elementAt(stream, place, this.#width));
+      const numbers = Array.from({ length: count }, (_, place) => bytesToBigInt(elementAt(stream, place, this.#width)));
+      // Now, because nobody asks again after the last number.
       stream.fill(0);
+      yield* numbers;
     }
   }
 }
