@@ -1,7 +1,7 @@
 import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openingBudget } from '../guards.ts';
-import { parametersDigest } from '../parameters.ts';
+import { hasLoss, parametersDigest } from '../parameters.ts';
 import type { OpenRun } from './additive-keys.ts';
 import type { Desk } from './desk.ts';
 
@@ -27,8 +27,7 @@ export async function recordRun(
   more: Readonly<Record<string, number>> = {},
 ): Promise<void> {
   const { parameters, aggregator, holdoutEvery } = training;
-  const { run, label, features, model, mode, guards, rows, iterations, retries, keyBits, loss, predictionRows } =
-    parameters;
+  const { run, label, features, model, mode, guards, rows, iterations, retries, keyBits, predictionRows } = parameters;
   const isFeature = features.some(({ name }) => name === desk.name);
   await appendAudit(desk, {
     event,
@@ -42,7 +41,7 @@ export async function recordRun(
     holdoutEvery,
     iterations,
     retries,
-    loss,
+    loss: hasLoss(parameters),
     predictionRows,
     ...(isFeature ? { openingsPerRow: openingBudget(parameters, desk.name) } : {}),
     ...more,

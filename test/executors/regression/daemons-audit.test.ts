@@ -18,7 +18,7 @@ test('each party keeps a list of the runs that its rows took part in, and how mu
     const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
     const entries: unknown[] = lines.map((line) => JSON.parse(line));
     const parties = { label: 'y', features: ['x1', 'x2'], aggregator: 'regression-aggregator' };
-    const common = { parties, guards: 'demonstration', rows: 100, retries: 8 };
+    const common = { parties, guards: 'demonstration', rows: 100, retries: 8, loss: true };
     expect(entries).toMatchObject([
       { ...common, event: 'begun', run: 'first', mode: 'single-key', iterations: 1 },
       { ...common, event: 'ended', run: 'first', done: 1 },
