@@ -130,7 +130,7 @@ export function prepareLabels(parameters: RunParameters, labels: Float64Array): 
 }
 
 /**
- * Checks the labels of a logistic model, of training and held-out rows alike; a linear model takes any number.
+ * Checks the labels of a logistic model, of training, held-out and new rows alike; a linear model takes any number.
  *
  * @param labels in the order that all parties share
  * @throws TerminalError `BAD_LABELS` naming the position of the first that is neither 0 nor 1, but no value

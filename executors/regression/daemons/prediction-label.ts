@@ -2,6 +2,7 @@ import { openMasked } from '../additive/messages.ts';
 import { encodeMessage } from '../messages.ts';
 import { ReadyOutput } from '../outputs.ts';
 import { receiveRound } from '../prediction/rounds.ts';
+import { requireClasses } from '../scaling.ts';
 import { recordPrediction } from './audit-predictions.ts';
 import { type CallTools, filesOf } from './desk.ts';
 import { csvField, PREDICTIONS_FILE } from './label-rounds.ts';
@@ -11,7 +12,7 @@ import {
   agreedOn,
   offer,
   openConfirmations,
-  openParts,
+  openTexts,
   type PredictionRun,
   recallPrediction,
   requireSameRows,
@@ -26,9 +27,14 @@ export interface NewLabels {
   readonly table: PartyTable;
 }
 
-/** Says that this party takes part. */
+/** Says that this party takes part. @throws TerminalError `BAD_LABELS` for labels that metrics could not be made of */
 export function offerLabels(run: PredictionRun, { source, table }: NewLabels, { signal }: CallTools): Promise<string> {
-  return offer(run, () => readNewLabels(run.desk.name, source, table, signal));
+  return offer(run, async () => {
+    const content = await readNewLabels(run.desk.name, source, table, signal);
+    const [labels] = content.columns;
+    if (labels !== undefined) requireClasses(run.parameters, labels);
+    return content;
+  });
 }
 
 /**
@@ -49,7 +55,8 @@ export async function receivePredictions(
   const features = request.features;
   const { rows, seeds } = agreedOn(memory);
   const confirmations = openConfirmations(run, features, inputs);
-  const parts = openParts(run, features, inputs.slice(features.length)).map((text) => openMasked(text, blobs, signal));
+  const texts = openTexts(run, 'prediction', features, inputs.slice(features.length));
+  const parts = texts.map((text) => openMasked(text, blobs, signal));
   const content = await readNewLabels(desk.name, source, table, signal);
   requireSameRows(memory, content);
   const party = { parameters, name: desk.name, mean: model.centre ?? 0 };

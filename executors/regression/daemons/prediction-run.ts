@@ -160,9 +160,7 @@ function predictorOf({ desk, parameters }: PredictionRun, { half }: PredictionMe
  */
 export async function confirm(run: PredictionRun, inputs: readonly string[]): Promise<string> {
   const memory = await recallPrediction(run);
-  const { model, desk } = run;
-  const names = partiesOf(run.parameters);
-  const texts = names.map((party, index) => openSigned(inputs[index] ?? '', idOf(model, party), `offer of ${party}`));
+  const texts = openTexts(run, 'offer', partiesOf(run.parameters), inputs);
   const offers = digestOfTexts(texts);
   if (memory.offers !== null && memory.offers !== offers) {
     throw refusal('REPLAYED', 'prediction: expected the offers that this party has confirmed, got others; ask again');
@@ -170,24 +168,31 @@ export async function confirm(run: PredictionRun, inputs: readonly string[]): Pr
   const messages = texts.map((text) => decodeMessage(OfferMessage, text));
   const { rows, seeds, message } = confirmRound(predictorOf(run, memory), memory.idsDigest, messages);
   await run.store.commit({ ...memory, offers, agreedRows: rows, seeds: hexOfSeeds(seeds) });
-  return signedOutput(desk, encodeMessage(ConfirmationMessage, message));
+  return signedOutput(run.desk, encodeMessage(ConfirmationMessage, message));
 }
 
-/** The confirmations of some parties, in their order. @throws TerminalError `BAD_SIGNATURE`, `BAD_MESSAGE` */
+/** The confirmations of some parties, in their order. @throws TerminalError as {@link openTexts} */
 export function openConfirmations(
-  { model }: PredictionRun,
+  run: PredictionRun,
   parties: readonly string[],
   inputs: readonly string[],
 ): ConfirmationMessage[] {
-  return parties.map((party, index) => {
-    const text = openSigned(inputs[index] ?? '', idOf(model, party), `confirmation of ${party}`);
-    return decodeMessage(ConfirmationMessage, text);
-  });
+  return openTexts(run, 'confirmation', parties, inputs).map((text) => decodeMessage(ConfirmationMessage, text));
 }
 
-/** The masked parts that the feature parties signed, in their order. @throws TerminalError `BAD_SIGNATURE` */
-export function openParts({ model }: PredictionRun, parties: readonly string[], inputs: readonly string[]): string[] {
-  return parties.map((party, index) => openSigned(inputs[index] ?? '', idOf(model, party), `prediction of ${party}`));
+/**
+ * What some parties have signed, in their order.
+ *
+ * @param what they say, for messages
+ * @throws TerminalError `BAD_SIGNATURE`, `BAD_MESSAGE`
+ */
+export function openTexts(
+  { model }: PredictionRun,
+  what: 'offer' | 'confirmation' | 'prediction',
+  parties: readonly string[],
+  inputs: readonly string[],
+): string[] {
+  return parties.map((party, index) => openSigned(inputs[index] ?? '', idOf(model, party), `${what} of ${party}`));
 }
 
 /** How many rows, and the seeds, of a prediction that this party has confirmed. @throws TerminalError `STALE_CONTEXT` */

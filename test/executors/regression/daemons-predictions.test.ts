@@ -6,7 +6,7 @@ import { at, columnOf, distance, readTable, readVectors } from '../../support/re
 import { DIABETES_LABELS, DIABETES_ORACLE, divideAmong } from '../../support/regression-oracles.ts';
 import { openRegressionStage, type RegressionStage } from '../../support/regression-daemons.ts';
 import { SEED_REQUEST } from '../../support/regression-seed.ts';
-import { predict, predictedBySeed, predictionsOf } from '../../support/regression-predictions.ts';
+import { predict, predictedBySeed, predictionsOf, refusedPrediction } from '../../support/regression-predictions.ts';
 
 // Daemons take turns at whatever processors there are.
 vi.setConfig({ testTimeout: 120_000 });
@@ -187,6 +187,12 @@ test('new rows of a logistic model, cut where training cut, meet by id, and give
   ).toBeLessThan(1e-6);
   const metrics = Metrics.parse(JSON.parse(await stage.fileOf('y', 'ward', 'metrics.json')));
   expect(metrics).toMatchObject({ run: 'ward', trained: 'taylor', rows: wanted.length });
+  await writeFile(join(stage.directory, 'y-new.csv'), `id,benign\n${wanted.map((id) => `${id},73`).join('\n')}\n`);
+  const refused = await refusedPrediction(stage, 'taylor', 'classes');
+  expect(refused).toMatch(
+    /offer-y: labels: expected 0 or 1 in every row for a logistic model, got another value in row 1/,
+  );
+  expect(refused).not.toContain('73');
 });
 
 test('of many rows, parts travel as blobs; a label party that knows ids only names its rows by them', async () => {
