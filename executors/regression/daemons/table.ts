@@ -92,7 +92,7 @@ export function placesOf(party: string, names: readonly string[]): readonly stri
 /** An error's text for the operator: with the names of columns in place of {@link placesOf}. */
 export function withNames(text: string, party: string, names: readonly string[]): string {
   return names.reduce(
-    (rest, name, index) => rest.replace(`column ${index + 1} of ${party}:`, `column ${quoteName(name)}:`),
+    (rest, name, index) => rest.replace(`column ${index + 1} of ${party}:`, () => `column ${quoteName(name)}:`),
     text,
   );
 }
