@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
-import { pino } from 'pino';
+import type { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import type { Environment } from '../../../colony/environment.ts';
+import { listen } from '../../support/daemon-log.ts';
 import { at } from '../../support/regression.ts';
 import { openRegressionStage, type RegressionStage } from '../../support/regression-daemons.ts';
 import { predict, predictionRequest, predictionsOf, submitPrediction } from '../../support/regression-predictions.ts';
 import { reached, SEED_REQUEST } from '../../support/regression-seed.ts';
+import { chiSquare, contentsOf } from '../../support/regression-views.ts';
 import { startRecordingProxy } from '../../support/recording-proxy.ts';
 
 // Daemons take turns at whatever processors there are.
@@ -62,18 +63,6 @@ async function startThrough(
   ]);
 }
 
-/** A daemon's log, in full. */
-function listen(): { log: pino.Logger; text: () => string } {
-  const lines: string[] = [];
-  const stream = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      lines.push(chunk.toString());
-      done();
-    },
-  });
-  return { log: pino({ level: 'trace' }, stream), text: () => lines.join('') };
-}
-
 /** How a number might stand in text or in bytes: with all digits, or with those that nobody meets by chance. */
 function spellings(value: number): string[] {
   const digits = String(Math.abs(value));
@@ -82,12 +71,6 @@ function spellings(value: number): string[] {
   bytes.writeDoubleLE(value, 8);
   const inBytes = [bytes.toString('latin1', 0, 8), bytes.toString('latin1', 8)];
   return digits.length < 10 ? inBytes : [digits, digits.slice(0, 10), ...inBytes];
-}
-
-async function contentsOf(directory: string): Promise<string> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return (await Promise.all(files.map((file) => readFile(file, 'latin1')))).join('\n');
 }
 
 const Memory = z.object({
@@ -176,14 +159,6 @@ async function maskedBy(stage: RegressionStage, prediction: string, party: strin
   return Buffer.from(Masked.parse(JSON.parse(text)).data, 'base64url');
 }
 
-/** 255 degrees of freedom: a uniform source stays below 400 but for once in some 10^8 runs. */
-function chiSquare(bytes: Buffer): number {
-  const counts = Array.from({ length: 256 }, () => 0);
-  for (const byte of bytes) counts[byte] = (counts[byte] ?? 0) + 1;
-  const expected = bytes.length / 256;
-  return counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
-}
-
 test('what feature parties say is uniform, also added up, and other numbers each time, though all rows are alike', async () => {
   await using stage = await openRegressionStage();
   const alike = new Map([['v', Array.from({ length: 400 }, () => 1.25)]]);
@@ -210,6 +185,7 @@ test('what feature parties say is uniform, also added up, and other numbers each
     const sum = number(left, place) + number(right, place);
     sums.write(BigInt.asUintN(128, sum).toString(16).padStart(32, '0'), place, 'hex');
   }
+  // A uniform source stays below that but for once in some 10^8 runs.
   for (const bytes of [left, right, again, sums]) expect(chiSquare(bytes)).toBeLessThan(400);
   const [, ...lines] = await predictionsOf(stage, 'y', 'first');
   expect(new Set(lines.map(([, value]) => value)).size).toBe(1);

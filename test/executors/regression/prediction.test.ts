@@ -24,6 +24,7 @@ import {
   type SharedSeeds,
 } from '../../../executors/regression/prediction/rounds.ts';
 import { at } from '../../support/regression.ts';
+import { chiSquare } from '../../support/regression-views.ts';
 
 /** The parameters of a prediction by some feature parties with one column each. */
 function parametersFor(parties: number, prediction = 'ward', changes: object = {}): PredictionParameters {
@@ -129,6 +130,7 @@ describe('joint predictions for new rows', () => {
     const pads = Buffer.from(new ZeroSumPads({ place: 2, pairs: known }, context, ringOf(128)).chunk(0, rows));
     negateIntegers(pads, 16);
     addIntegers(pads, part, 16);
+    // A uniform source stays below that but for once in some 10^8 runs.
     for (const bytes of [part, pads]) expect(chiSquare(bytes)).toBeLessThan(400);
     // The same numbers under the pads of another prediction, and of the same.
     const others = agree(parametersFor(3), rows);
@@ -165,14 +167,6 @@ async function bytesOf(message: Promise<MaskedMessage>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   for await (const part of (await message).chunks) parts.push(part);
   return Buffer.concat(parts);
-}
-
-/** 255 degrees of freedom: a uniform source stays below 400 but for once in some 10^8 runs. */
-function chiSquare(bytes: Buffer): number {
-  const counts = Array.from({ length: 256 }, () => 0);
-  for (const byte of bytes) counts[byte] = (counts[byte] ?? 0) + 1;
-  const expected = bytes.length / 256;
-  return counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
 }
 
 describe('an offer', () => {
