@@ -18,7 +18,7 @@ constexpr napi_type_tag factoredRingTag = {0x5ea1edc0104135aaULL, 0xfac704ed0000
 constexpr size_t largestExponentBits = size_t{1} << 20;
 constexpr unsigned largestWindowBits = 16;
 // RunningProduct::maxRows, whatever the path.
-constexpr size_t largestTableWindows = size_t{1} << 14;
+constexpr size_t largestTableWindows = (size_t{1} << 12) - 1;
 
 using SquareRingHandle = Handle<SquareRing>;
 using FactoredRingHandle = Handle<FactoredRing>;
@@ -56,7 +56,7 @@ TableShape readShape(const Value& exponentBits, const Value& windowBits) {
 // Of a table of powers: as many windows as a running product takes rows.
 TableShape readTableShape(const Value& exponentBits, const Value& windowBits) {
   const TableShape shape = readShape(exponentBits, windowBits);
-  if (shape.windows() > largestTableWindows) throw ArgumentError("table: expected at most 16384 windows, got more");
+  if (shape.windows() > largestTableWindows) throw ArgumentError("table: expected at most 4095 windows, got more");
   return shape;
 }
 

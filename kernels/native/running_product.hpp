@@ -25,8 +25,9 @@ class RunningProduct {
   using Pairs = PairArithmetic<Arithmetic>;
   using Scratch = typename Pairs::Scratch;
 
-  // So many rows keep s below R/4: a modulus has 16 spare bits.
-  static constexpr size_t maxRows = size_t{1} << 14;
+  // Digits of s are summed without carrying: 64 bits hold those of so many rows and of a residue, of 52 bits each.
+  static constexpr size_t maxRows = (size_t{1} << (64 - 52)) - 1;
+  static_assert(K::digitBits <= 52, "sums of digits must not overflow");
 
   explicit RunningProduct(const Pairs& pairs) : pairs_(pairs), L_(static_cast<size_t>(pairs.L)) {}
 
