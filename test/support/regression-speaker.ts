@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Identity, readIdentity } from '../../colony/identity.ts';
-import { graphOf } from '../../executors/regression/training.ts';
+import { graphOf, type Training } from '../../executors/regression/training.ts';
 import { node, specsOf } from '../../workflows/vertical-regression/nodes.ts';
 import type { RegressionStage } from './regression-daemons.ts';
 import { until } from './processes.ts';
@@ -31,6 +31,8 @@ export interface Forgery {
   readonly inputs: readonly string[];
   readonly iteration?: number;
   readonly attempt?: number;
+  /** What it says of the training that is not so. */
+  readonly change?: Partial<Training>;
 }
 
 /** Asks a daemon for something on the strength of what the speaker says. @returns the error that it ends with */
@@ -55,9 +57,9 @@ export async function outcomeOf(speaker: Speaker, run: string, forgery: Forgery)
 }
 
 async function ask({ stage, type }: Speaker, run: string, forgery: Forgery): Promise<void> {
-  const { name, functionName, party, inputs, iteration = 0, attempt = 0 } = forgery;
+  const { name, functionName, party, inputs, iteration = 0, attempt = 0, change } = forgery;
   const { colonyName } = stage.colony;
-  const graph = graphOf(await trainingOf(stage, run));
+  const graph = graphOf({ ...(await trainingOf(stage, run)), ...change });
   const says = inputs.map((text, index) => node(`${name}-${index}`, 'say', type, [], { text }));
   const turn = { training: graph.training, iteration, attempt };
   const names = says.map((said) => said.name);

@@ -17,7 +17,7 @@ import { heldOutRows } from '../training.ts';
 import { keysOfRun, pairSeedsOf } from './additive-keys.ts';
 import { multiply } from './additive-products.ts';
 import type { CallTools } from './desk.ts';
-import { appendLoss, publishMetrics, reportedText } from './label-rounds.ts';
+import { appendLoss, hasReported, publishMetrics, reportedText } from './label-rounds.ts';
 import { forgetSecrets, type LabelRun, recallLabels } from './label-run.ts';
 import type { LabelMemory } from './memory.ts';
 import { hasOpened, openingBefore, standOf, withOpening } from './openings.ts';
@@ -124,7 +124,7 @@ export async function reportMasked(
   tools: CallTools,
 ): Promise<string> {
   const reported = reportedText(run, iteration);
-  if ((await run.store.load())?.finished === true) return reported;
+  if (await hasReported(run)) return reported;
   const { parameters, totalRows, holdoutEvery } = run.training;
   const finished = parameters.features.length;
   const expected = [

@@ -24,7 +24,7 @@ import { forgetKeys } from './additive-keys.ts';
 import { recordRun } from './audit.ts';
 import type { CallTools } from './desk.ts';
 import { filesOf } from './desk.ts';
-import { type FeatureRun, partyOf, recall } from './feature-run.ts';
+import { type FeatureRun, partyOf, recall, requireSameTraining } from './feature-run.ts';
 import { writeCoefficients } from './feature-results.ts';
 import type { FeatureMemory } from './memory.ts';
 import { writeModel } from './model.ts';
@@ -233,7 +233,11 @@ export async function forget(
 ): Promise<string> {
   const party = run.training.parameters.label;
   const memory = await run.store.load();
-  if (memory !== undefined) rememberIds(run, memory.ids);
+  if (memory !== undefined) {
+    // Parameters alone do not tell trainings apart, and the label party repeats its report for any.
+    requireSameTraining(run.training, memory.training);
+    rememberIds(run, memory.ids);
+  }
   await openStatements(run, inputs, [{ about: 'report', party, iteration }], signal);
   if (run.training.parameters.mode === 'additive') await forgetKeys(run);
   if (memory !== undefined && !memory.finished) {

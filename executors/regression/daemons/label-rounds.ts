@@ -20,7 +20,7 @@ import { countPowers, lossRound, openRound, predictionRound } from '../rounds/la
 import { partialRound, thresholdLossRound, thresholdPredictionRound } from '../rounds/threshold.ts';
 import { graphOf, heldOutRows } from '../training.ts';
 import { type CallTools, filesOf } from './desk.ts';
-import { holderOf } from './feature-run.ts';
+import { holderOf, requireSameTraining } from './feature-run.ts';
 import { forgetSecrets, labelPartyOf, type LabelRun, recallLabels } from './label-run.ts';
 import { measureModel, METRICS_FILE } from './metrics.ts';
 import type { LabelMemory } from './memory.ts';
@@ -180,7 +180,7 @@ export async function report(
   tools: CallTools,
 ): Promise<string> {
   const reported = reportedText(run, iteration);
-  if ((await run.store.load())?.finished === true) return reported;
+  if (await hasReported(run)) return reported;
   const parties = run.training.parameters.features.length;
   const texts = await openStatements(run, inputs, expectAtEnd(run, iteration), tools.signal);
   const reports = texts.slice(0, parties).map((text) => decodeMessage(FinishOutput, text));
@@ -193,6 +193,14 @@ export async function report(
   if (predictions.length > 0) await judge(run, iteration, predictions, tools);
   await forgetSecrets(run);
   return reported;
+}
+
+/** Whether this very training has ended here: parameters alone do not tell trainings apart. @throws TerminalError `WRONG_RUN` */
+export async function hasReported({ store, training }: LabelRun): Promise<boolean> {
+  const memory = await store.load();
+  if (memory?.finished !== true) return false;
+  requireSameTraining(training, memory.training);
+  return true;
 }
 
 /** The word of the label party that a run has ended: the others forget its secrets then. */

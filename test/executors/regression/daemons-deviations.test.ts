@@ -104,3 +104,23 @@ test('a share holder opens to the label party as many sums as a run may need, an
     /sum of predictions: expected at most 2 openings in this run/,
   );
 });
+
+test('a run that has ended is not reported, or forgotten, as one of another training with the same parameters', async () => {
+  await using stage = await openRegressionStage();
+  await startSeed(stage);
+  const run = 'ended';
+  await stage.train({ ...SEED_REQUEST, run });
+  await using speaker = await startSpeaker(stage);
+  const change = { blockIterations: 3 };
+  const report = {
+    name: 'report-again',
+    functionName: 'regression_report',
+    party: 'y',
+    inputs: [],
+    iteration: 4,
+    change,
+  };
+  expect(await failureOf(speaker, run, report)).toMatch(/run ended: expected the training that it began with/);
+  const forget = { ...report, name: 'forget-again', functionName: 'regression_forget', party: 'x1' };
+  expect(await failureOf(speaker, run, forget)).toMatch(/run ended: expected the training that it began with/);
+});
