@@ -29,7 +29,7 @@ test('ids of any kind are sorted and hashed while the event loop turns', async (
       seen.sorted = await sortIds(ids);
       seen.digest = await digestOfIds(seen.sorted);
     });
-    expect(turns).toBeGreaterThan(4);
+    expect(turns).toBeGreaterThan(100);
     expect(seen.sorted).toHaveLength(count);
     const wanted =
       ids === numbers
