@@ -24,7 +24,7 @@ export interface RunStatus {
   readonly failures: readonly string[];
   /** Workflows in which something waits or runs. */
   readonly openWorkflows: readonly string[];
-  /** Which part of the run is open; undefined where none is. */
+  /** Which part of a training is open; undefined where none is. */
   readonly stage: Stage | undefined;
   /** The processes whose turn it is. */
   readonly waitsFor: readonly OpenCall[];
@@ -53,15 +53,17 @@ export async function findStatus(connection: Connection, run: string): Promise<R
   const newest = all.toSorted((left, right) => timeOf(right) - timeOf(left));
   const text = newest.map(({ spec }) => spec.kwargs['training']).find((value) => typeof value === 'string');
   const isNew = sinceResumed(all);
+  const open = [...waiting, ...running];
+  const predictsWith = newest.map(predictedWith).find((trained) => trained !== undefined);
   return {
     run,
-    state: stateOf(waiting.length + running.length, done, newest.filter(isNew)),
+    state: stateOf(open.length, done, newest.filter(isNew)),
     ...progressOf(done),
-    predictsWith: newest.map(predictedWith).find((trained) => trained !== undefined),
+    predictsWith,
     training: text === undefined ? undefined : readTraining(text),
     failures: ownFailures(failed.filter(isNew)),
-    openWorkflows: [...new Set([...waiting, ...running].map(({ workflowId }) => workflowId))],
-    stage: stageOf([...waiting, ...running], all),
+    openWorkflows: [...new Set(open.map(({ workflowId }) => workflowId))],
+    stage: predictsWith === undefined ? stageOf(open, all) : undefined,
     waitsFor: openCalls(all),
     attempt: Math.max(0, ...all.map(({ spec }) => Number(spec.kwargs['attempt'] ?? 0))),
   };

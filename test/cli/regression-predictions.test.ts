@@ -108,6 +108,7 @@ test('a prediction that waits is cancelled', async () => {
   await createColoniesClient({ server, identity }).submitWorkflowSpec({ spec: { colonyName, functionSpecs } });
   const status = await cli.run(['regression', 'status', 'waits']);
   expect(status.stdout).toMatch(/State\s+running\nPredicts with\s+june\nWaits for\s+sleeper: offer-sleeper/);
+  expect(await cli.json(['regression', 'status', 'waits'])).not.toHaveProperty('stage');
   const cancelled = await cli.run(['regression', 'cancel', 'waits']);
   expect(cancelled).toMatchObject({ code: 0, stderr: expect.stringMatching(/Prediction cancelled: waits/) });
   expect(await cli.json(['regression', 'status', 'waits'])).toMatchObject({ state: 'cancelled', predictsWith: 'june' });
