@@ -110,7 +110,7 @@ async function shareRows(parties: AdditiveParties, party: AdditiveParty): Promis
   for await (const chunk of checkedRows({ parameters, publicKey }, name, parseInline(text))) kept.push(chunk);
   const bytes = Buffer.concat(kept);
   const width = 2 * Math.ceil(parameters.keyBits / 8);
-  return { owner: name, publicKey, read: (from, to) => [bytes.subarray(from * width, to * width)] };
+  return { owner: name, publicKey, digest: name, read: (from, to) => [bytes.subarray(from * width, to * width)] };
 }
 
 /** One iteration; returns the gradient sums of every party. */

@@ -56,9 +56,8 @@ export interface PairSeeds {
 }
 
 /**
- * Pads that sum to zero modulo 2^bits over all parties, or over those whose seeds are given. Those of losses and predictions
- * never leave the label party: it alone gets the sum of the numbers that feature parties masked, and others who add all of
- * them get a uniform number.
+ * Pads of all parties that sum to zero modulo 2^bits. The label party's never leave it: it alone gets the sum of the numbers
+ * that feature parties masked, and others who add all of them get a uniform number.
  */
 export class ZeroSumPads {
   readonly #pairs: readonly { readonly negative: boolean; readonly pads: IntegerPads }[];

@@ -30,6 +30,8 @@ export interface AdditiveLabelParty {
 export interface EncryptedRows {
   readonly owner: string;
   readonly publicKey: PublicKey;
+  /** SHA-256 of what the owner has said: who keeps other rows than the other holders has other pads. */
+  readonly digest: string;
   /** The bytes of the split ciphertexts from `from` up to, not including, `to`. */
   read(from: number, to: number): ByteChunks;
 }

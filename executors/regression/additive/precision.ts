@@ -15,7 +15,7 @@ export interface AdditivePlan {
   readonly shareBits: number;
   /** ⌈ℓ / 8⌉: bytes of a share as it travels, big-endian. */
   readonly shareBytes: number;
-  /** Bits of the random multiple of 2^ℓ that every holder adds to a slot, beside a pad below 2^ℓ. */
+  /** Bits of the random multiple of 2^ℓ that every holder adds to a slot. */
   readonly carryBits: number;
   /** How a party's columns share ciphertexts. */
   readonly packing: PackingPlan;
@@ -42,8 +42,8 @@ const plans = new WeakMap<RunParameters, AdditivePlan>();
  * α·T·2^−precisionBits from those of exact numbers.
  *
  * Gradients are below n·√mean(x²)·2^R (Cauchy and Schwarz); ℓ holds them at their scale, with a sign and one bit to
- * spare. A slot holds what N holders add: a sum of n products, a pad below 2^ℓ, and 2^ℓ times a random number of 41 bits
- * more than the carries of that sum; with the pad, carries have one value more, 2^(carryBits − 40) + 1 in all.
+ * spare. A slot holds what N holders add: a sum of n products, and 2^ℓ times a random number of 41 bits more than the
+ * carries of that sum.
  *
  * @throws TerminalError `OVERFLOW_POSSIBLE` when numbers do not fit doubles, or not even one gradient a plaintext
  */
@@ -69,7 +69,7 @@ function derivePlan(parameters: RunParameters): AdditivePlan {
   const shareBits = rowBits + meanBits + residualBoundBits + columnScaleBits + shareScaleBits + 2;
   const sumBits = rowBits + columnBoundBits + columnScaleBits;
   const carryBits = sumBits + HIDING_BITS;
-  // One holder's part of a slot: 2^ℓ·R + B < 2^(ℓ + carryBits), and a sum of n products of a column and a share.
+  // One holder's part of a slot: 2^ℓ·R < 2^(ℓ + carryBits), and a sum of n products of a column and a share.
   const magnitude = (1n << BigInt(shareBits + carryBits)) + (1n << BigInt(shareBits + sumBits));
   const packing = packingFor(parameters, magnitude);
   return {

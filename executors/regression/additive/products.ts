@@ -1,5 +1,12 @@
-import { addVectors, CiphertextVector, encryptVector, productOfPowers } from '../../../crypto/paillier/index.ts';
-import { bigIntToBytes, byteLength, toBigInts } from '../../../crypto/modular/bytes.ts';
+import {
+  addVectors,
+  CiphertextVector,
+  encryptResidues,
+  keyId,
+  productOfPowers,
+} from '../../../crypto/paillier/index.ts';
+import { bigIntToBytes, byteLength, fromBigInts } from '../../../crypto/modular/bytes.ts';
+import { mod } from '../../../crypto/modular/number-theory.ts';
 import { randomBelow } from '../../../crypto/modular/random.ts';
 import { rowsOfIteration } from '../batches.ts';
 import { contextOf } from '../contexts.ts';
@@ -9,13 +16,12 @@ import type { CiphertextMessage } from '../messages.ts';
 import { columnsOf, partiesOf } from '../parameters.ts';
 import type { RunParameters } from '../parameters.ts';
 import { refusal } from '../refusal.ts';
-import { chunksOf } from '../pads.ts';
+import { PadStream } from '../pads.ts';
 import { requireOneOfEach } from '../rounds/aggregate.ts';
 import type { RoundOptions } from '../rounds/aggregate.ts';
 import { headerFor, validVector } from '../streams.ts';
 import type { RunKey } from '../streams.ts';
 import { expectGradientSum, expectProduct } from './expectations.ts';
-import { ringOf, ZeroSumPads } from './pads.ts';
 import type { AdditiveParty, EncryptedRows } from './parties.ts';
 import { additivePlan, blockCiphertexts, otherHolders } from './precision.ts';
 
@@ -25,10 +31,10 @@ import { additivePlan, blockCiphertexts, otherHolders } from './precision.ts';
 type Holder = Pick<AdditiveParty, 'parameters' | 'name' | 'pairSeeds'>;
 
 /**
- * B4: for every block of an owner's columns Π_i C_i^(share_i)·[[2^ℓ·R + B]], with uniform randomness. B, one number modulo
- * 2^ℓ in every slot, comes from the seeds of every two holders and sums to zero over all of them: whoever can decrypt, the
- * owner above all, learns the sum of all products and nothing of some of them. R is random in every slot and longer than the
- * carries that it hides. A repetition draws the same B.
+ * B4: for every block of an owner's columns Π_i C_i^(share_i)·[[B + 2^ℓ·R]], with uniform randomness. B, one number modulo the
+ * owner's n for each ciphertext, comes from the seeds of every two holders and sums to zero over all of them: whoever can
+ * decrypt, the owner above all, learns the sum of all products and nothing of some of them, whatever the owner has encrypted as
+ * its rows; nothing at all if it has given holders different ones. R is random in every slot and longer than the carries that it hides. A repetition draws the same B.
  *
  * @param holder whose shares these are
  * @param shares one number modulo 2^ℓ for each row of the iteration
@@ -50,7 +56,7 @@ export async function productRound(
     const first = block * parameters.rows;
     products.push(await multiplyBlock(parameters, rows, shares, [first + from, first + to], signal));
   }
-  const hidden = await encryptHiding(run, rows.owner, blindsOf(holder, turn, rows.owner));
+  const hidden = await encryptHiding(run, rows.owner, blindsOf(holder, turn, rows));
   const vector = await addVectors(rows.publicKey, [
     CiphertextVector.join({ ...header, summands: '1' }, Buffer.concat(products)),
     hidden.with({ scaleBits: header.scale, context: header.context }),
@@ -81,36 +87,48 @@ async function multiplyBlock(
   }
 }
 
-/** B of every column of an owner: below 2^ℓ, and zero modulo 2^ℓ summed over all holders. */
-export function blindsOf({ parameters, pairSeeds }: Holder, turn: Turn, owner: string): bigint[] {
-  const { shareBits, shareBytes } = additivePlan(parameters);
-  const context = contextOf(parameters, { round: 'product', ...turn, party: owner });
+/** B of every ciphertext of an owner's block: in [0, n), and zero modulo n summed over all holders. */
+export function blindsOf(
+  { parameters, pairSeeds }: Holder,
+  turn: Turn,
+  { owner, publicKey, digest }: Omit<EncryptedRows, 'read'>,
+): bigint[] {
+  const place = contextOf(parameters, { round: 'product', ...turn, party: owner });
+  const context = `product/${place}/${keyId(publicKey)}/${digest}`;
+  const blocks = blockCiphertexts(parameters, owner);
   // The owner holds no product of its own: what it shares with others would hide nothing from it.
   const ownerPlace = partiesOf(parameters).indexOf(owner);
-  const pairs = pairSeeds.pairs.map((seed, place) => (place === ownerPlace ? undefined : seed));
-  const pads = new ZeroSumPads({ place: pairSeeds.place, pairs }, context, ringOf(shareBits));
-  return [...chunksOf(columnsOf(parameters, owner))].flatMap(({ chunk, rows }) =>
-    toBigInts(pads.chunk(chunk, rows), shareBytes),
-  );
+  const sums = Array.from({ length: blocks }, () => 0n);
+  for (const [other, seed] of pairSeeds.pairs.entries()) {
+    if (!seed || other === ownerPlace || other === pairSeeds.place) continue;
+    const sign = other > pairSeeds.place ? 1n : -1n;
+    let block = 0;
+    for (const number of new PadStream(seed, context, publicKey.n).numbers(0, blocks)) {
+      sums[block] = (sums[block] ?? 0n) + sign * number;
+      block += 1;
+    }
+  }
+  return sums.map((sum) => mod(sum, publicKey.n));
 }
 
-/** 2^ℓ·R + B in every slot, with randomness that is uniform even to who knows the private key. */
+/** B, and 2^ℓ·R in every slot, with randomness that is uniform even to who knows the private key. */
 function encryptHiding(
   { parameters, publicKey }: RunKey,
   owner: string,
   blinds: readonly bigint[],
 ): Promise<CiphertextVector> {
   const { packing, shareBits, carryBits } = additivePlan(parameters);
-  const values = Array.from({ length: blockCiphertexts(parameters, owner) }, (_, block) => {
-    const first = block * packing.slotsPerCiphertext;
-    const slots = blinds.slice(first, first + packing.slotsPerCiphertext);
-    return slots.reduceRight<bigint>(
-      (packed, blind) =>
-        (packed << BigInt(packing.slotBits)) + (randomBelow(1n << BigInt(carryBits)) << BigInt(shareBits)) + blind,
-      0n,
-    );
+  const columns = columnsOf(parameters, owner);
+  const residues = blinds.map((blind, block) => {
+    const slots = Math.min(packing.slotsPerCiphertext, columns - block * packing.slotsPerCiphertext);
+    let multiples = 0n;
+    for (let slot = 0; slot < slots; slot += 1) {
+      multiples = (multiples << BigInt(packing.slotBits)) + (randomBelow(1n << BigInt(carryBits)) << BigInt(shareBits));
+    }
+    return mod(multiples + blind, publicKey.n);
   });
-  return encryptVector(publicKey, values, { scaleBits: 0, masking: 'standard' });
+  const bytes = fromBigInts(residues, byteLength(publicKey.n));
+  return encryptResidues(publicKey, bytes, { scaleBits: 0, masking: 'standard' });
 }
 
 /**

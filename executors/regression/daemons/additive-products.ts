@@ -25,10 +25,11 @@ export async function multiply(
 ): Promise<string> {
   const { desk, training } = run;
   const holder = { parameters: training.parameters, name: desk.name, pairSeeds };
+  const { kept } = await keysOfRun(run);
   const vectors: string[] = [];
   for (const { name: owner } of training.parameters.features) {
     if (owner === desk.name) continue;
-    const rows = await openRows(run, owner, await ownerKey(run, owner, tools));
+    const rows = await openRows(run, owner, await ownerKey(run, owner, tools), kept[owner] ?? '');
     const { signal } = tools;
     const product = await productRound(holder, turn, rows, shares, { signal });
     vectors.push(await vectorText(tools.blobs, product, signal));

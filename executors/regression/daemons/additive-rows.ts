@@ -57,9 +57,15 @@ export async function keepRows(
  * Rows that were kept.
  *
  * @param key the owner's
+ * @param digest of {@link digestOfRows}
  * @throws TerminalError `BAD_STORE` when the file is missing or has another length
  */
-export async function openRows(run: OpenRun, owner: string, { parameters, publicKey }: RunKey): Promise<EncryptedRows> {
+export async function openRows(
+  run: OpenRun,
+  owner: string,
+  { parameters, publicKey }: RunKey,
+  digest: string,
+): Promise<EncryptedRows> {
   const path = pathOf(run, owner);
   const expected = rowsBytes(parameters, owner, publicKey.n);
   const found = await sizeOf(path);
@@ -73,6 +79,7 @@ export async function openRows(run: OpenRun, owner: string, { parameters, public
   return {
     owner,
     publicKey,
+    digest,
     read: (from, to) => createReadStream(path, { start: from * width, end: to * width - 1, highWaterMark: READ_BYTES }),
   };
 }

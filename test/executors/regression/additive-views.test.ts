@@ -1,9 +1,11 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { decryptVector, unpackValues } from '../../../crypto/paillier/index.ts';
+import { decryptVector, encryptVector, unpackValues } from '../../../crypto/paillier/index.ts';
 import { bytesToBigInt, elementAt } from '../../../crypto/modular/bytes.ts';
+import { mod } from '../../../crypto/modular/number-theory.ts';
 import { openMasked } from '../../../executors/regression/additive/messages.ts';
 import { additivePlan, otherHolders } from '../../../executors/regression/additive/precision.ts';
 import { blindsOf } from '../../../executors/regression/additive/products.ts';
+import { checkedRows, rowsRound } from '../../../executors/regression/additive/rows.ts';
 import { openSlots } from '../../../executors/regression/additive/step.ts';
 import { leakageOf } from '../../../executors/regression/leakage.ts';
 import { toMantissas } from '../../../executors/regression/mantissas.ts';
@@ -185,10 +187,11 @@ describe('what a feature party decrypts', () => {
 describe('what single holders compute', () => {
   const turn = { iteration: 0, attempt: 0 };
 
-  /** What a holder's product for an owner holds in every slot, modulo 2^ℓ, and what it would hold without pads. */
-  async function productsOf(parties: AdditiveParties, place: number) {
+  /** What hides a holder's product for an owner: what each ciphertext holds modulo n, less the product. */
+  async function hiddenBy(parties: AdditiveParties, place: number) {
     const { parameters } = parties;
-    const { shareBits, shareBytes, columnScaleBits, packing } = additivePlan(parameters);
+    const { shareBytes, columnScaleBits, packing } = additivePlan(parameters);
+    const { slotBits, slotsPerCiphertext } = packing;
     const [rows, owner] = [at(parties.rows, place), at(parties.features, place)];
     const shares = await sharesOf(parties, turn, await forwardsOf(parties, turn));
     const texts = await productsFor(parties, turn, rows, shares);
@@ -196,63 +199,124 @@ describe('what single holders compute', () => {
       otherHolders(parameters, owner.name).map(async (name, holder) => {
         const plaintexts = await decryptVector(owner.privateKey, await vectorOf(parseInline(at(texts, holder))));
         const numbers = numbersOf(shares.get(name) ?? new Uint8Array(0), shareBytes);
-        const found = plaintexts.flatMap((plaintext, block) => {
-          const rest = owner.columns.length - block * packing.slotsPerCiphertext;
-          return unpackValues(packing, plaintext, Math.min(packing.slotsPerCiphertext, rest), 1n);
-        });
         const plain = owner.columns.map((values) => {
           const mantissas = toMantissas(values, columnScaleBits);
           return numbers.reduce((sum, number, row) => sum + number * BigInt(mantissas[row] ?? 0), 0n);
         });
-        return found.map((slot, index) => BigInt.asUintN(shareBits, slot - at(plain, index)));
+        return plaintexts.map((plaintext, block) => {
+          const slots = plain.slice(block * slotsPerCiphertext, (block + 1) * slotsPerCiphertext);
+          return slots.reduce((rest, sum, slot) => rest - (sum << BigInt(slotBits * slot)), plaintext);
+        });
       }),
     );
   }
 
   test('says nothing as long as one holder is missing, and all together the gradient', async () => {
     const parties = await start();
-    const { shareBits } = additivePlan(parties.parameters);
-    for (const place of parties.features.keys()) {
-      const pads = await productsOf(parties, place);
-      expect(pads).toHaveLength(3);
-      for (let chosen = 1; chosen < 8; chosen += 1) {
-        for (const slot of at(pads, 0).keys()) {
-          const sum = pads.reduce((total, own, holder) => ((chosen >> holder) & 1 ? total + at(own, slot) : total), 0n);
-          const rest = BigInt.asUintN(shareBits, sum);
-          // A pad of that many bits has its upper half zero once in 2^(ℓ/2).
-          const isHidden = rest >> BigInt(shareBits >> 1) > 0n;
-          expect(isHidden, `${chosen} of ${slot}`).toBe(chosen !== 7);
-        }
+    const { shareBits, packing } = additivePlan(parties.parameters);
+    for (const [place, { columns, publicKey }] of parties.features.entries()) {
+      const { n } = publicKey;
+      const hidden = await hiddenBy(parties, place);
+      expect(hidden).toHaveLength(3);
+      for (const block of at(hidden, 0).keys()) {
+        const sums = Array.from({ length: 7 }, (_, index) => {
+          const chosen = hidden.filter((_own, holder) => ((index + 1) >> holder) & 1);
+          return mod(
+            chosen.reduce((total, own) => total + at(own, block), 0n),
+            n,
+          );
+        });
+        // A number that is uniform modulo n is so small, or so large, once in 2^31.
+        const margin = n >> 32n;
+        expect(sums.slice(0, -1).every((sum) => sum > margin && sum < n - margin)).toBe(true);
+        const count = Math.min(packing.slotsPerCiphertext, columns.length - block * packing.slotsPerCiphertext);
+        const slots = unpackValues(packing, at(sums, 6), count, 3n);
+        expect(slots.map((slot) => BigInt.asUintN(shareBits, slot))).toEqual(slots.map(() => 0n));
       }
     }
   });
 
+  test('tells an owner nothing of a single share, whatever it has encrypted as its rows', async () => {
+    const parties = await start();
+    const { parameters } = parties;
+    const { shareBits, shareBytes, carryBits } = additivePlan(parameters);
+    const owner = at(parties.features, 1);
+    const { publicKey, privateKey } = owner;
+    // Above all that a slot was planned for: what stands there is not hidden by multiples of 2^ℓ.
+    const above = BigInt(shareBits + carryBits);
+    const weights = Array.from({ length: ROWS }, (_, row) => (row === 7 ? 1n << above : 0n));
+    const { data } = await encryptVector(publicKey, weights, { scaleBits: 0 });
+    const chunks: Uint8Array[] = [];
+    const message = { header: rowsRound(owner).header, chunks: [data] };
+    for await (const chunk of checkedRows({ parameters, publicKey }, 'x2', message)) chunks.push(chunk);
+    const rows = { owner: 'x2', publicKey, digest: 'forged', read: () => chunks };
+    const shares = await sharesOf(parties, turn, await forwardsOf(parties, turn));
+    const holders = otherHolders(parameters, 'x2');
+    const texts = await productsFor(parties, turn, rows, shares);
+    const found = await Promise.all(
+      texts.map(async (text) => (await decryptVector(privateKey, await vectorOf(parseInline(text))))[0] ?? 0n),
+    );
+    const numbers = holders.map((name) => numbersOf(shares.get(name) ?? new Uint8Array(0), shareBytes)[7] ?? 0n);
+    for (const [holder, number] of numbers.entries()) {
+      const read = mod(at(found, holder), publicKey.n) >> above;
+      expect(read === number || read === number + 1n, at(holders, holder)).toBe(false);
+    }
+    const sum = mod(
+      found.reduce((total, number) => total + number, 0n),
+      publicKey.n,
+    );
+    const total = numbers.reduce((all, number) => all + number, 0n);
+    // Three random multiples together may reach one or two beyond their bits.
+    expect((sum >> above) - total < 3n && sum >> above >= total).toBe(true);
+  });
+
+  test('tells an owner nothing at all when it has given holders different rows', async () => {
+    const parties = await start();
+    const [rows] = parties.rows;
+    if (!rows) throw new Error('expected rows');
+    const [left, right] = ['x2', 'x3'].map((name) => holderOf(parties, name));
+    if (!left || !right) throw new Error('expected holders');
+    const label = blindsOf(holderOf(parties, 'y'), turn, rows);
+    const sumWith = (digest: string): bigint[] => {
+      const all = [label, blindsOf(left, turn, rows), blindsOf(right, turn, { ...rows, digest })];
+      return label.map((_, block) =>
+        mod(
+          all.reduce((sum, blinds) => sum + at(blinds, block), 0n),
+          rows.publicKey.n,
+        ),
+      );
+    };
+    expect(sumWith(rows.digest)).toEqual(label.map(() => 0n));
+    expect(sumWith('others').every((sum) => sum > rows.publicKey.n >> 32n)).toBe(true);
+  });
+
   test('is hidden from the owner and the label party together by what the others share', async () => {
     const parties = await start();
-    const [owner = '', ...others] = parties.features.map(({ name }) => name);
+    const { n } = at(parties.rows, 0).publicKey;
+    const others = parties.features.slice(1).map(({ name }) => name);
     const blinds = (name: string, known: readonly number[]): bigint[] => {
       const holder = holderOf(parties, name);
       const pairs = holder.pairSeeds.pairs.map((seed, place) => (known.includes(place) ? undefined : seed));
-      return blindsOf({ ...holder, pairSeeds: { ...holder.pairSeeds, pairs } }, turn, owner);
+      return blindsOf({ ...holder, pairSeeds: { ...holder.pairSeeds, pairs } }, turn, at(parties.rows, 0));
     };
-    const { shareBits } = additivePlan(parties.parameters);
     // Places 0 and 1 are those of the label party and of the owner.
     const [left = [], right = []] = others.map((name) => blinds(name, [0, 1]));
     expect(left.every((pad) => pad > 0n)).toBe(true);
-    expect(left.map((pad, index) => BigInt.asUintN(shareBits, pad + at(right, index)))).toEqual(left.map(() => 0n));
+    expect(left.map((pad, index) => (pad + at(right, index)) % n)).toEqual(left.map(() => 0n));
     expect(blinds(at(others, 0), [])).not.toEqual(left);
   });
 
   test('has pads of its own in every turn, attempt and for every owner, which look uniform', async () => {
     const parties = await start();
-    const { shareBits } = additivePlan(parties.parameters);
     const turns = Array.from({ length: 200 }, (_, index) => ({ iteration: index % 4, attempt: index >> 2 }));
+    const [first, , third] = parties.rows;
+    if (!first || !third) throw new Error('expected the rows of three parties');
     const pads = turns.flatMap((other) =>
-      ['x1', 'x3'].flatMap((owner) => blindsOf(holderOf(parties, 'y'), other, owner)),
+      [first, third].flatMap((rows) => blindsOf(holderOf(parties, 'y'), other, rows)),
     );
-    expect(pads).toHaveLength(200 * 6);
-    expect(looksUniform(pads, shareBits)).toBe(true);
-    expect(blindsOf(holderOf(parties, 'y'), turn, 'x1')).toEqual(blindsOf(holderOf(parties, 'y'), turn, 'x1'));
+    expect(pads.length).toBeGreaterThanOrEqual(400);
+    expect(looksUniform(pads, first.publicKey.bitLength - 8)).toBe(true);
+    expect(blindsOf(holderOf(parties, 'y'), turn, first)).toEqual(blindsOf(holderOf(parties, 'y'), turn, first));
   });
 });
 

@@ -2,9 +2,10 @@ import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import type { PrivateKey } from 'paillier-bigint';
 import { bytesToBigInt, elementAt } from '../../../crypto/modular/bytes.ts';
+import { mod } from '../../../crypto/modular/number-theory.ts';
 import { CiphertextVector, decryptVector, privateKeyFromPrimes, unpackValues } from '../../../crypto/paillier/index.ts';
 import { openMasked } from '../../../executors/regression/additive/messages.ts';
-import { additivePlan } from '../../../executors/regression/additive/precision.ts';
+import { additivePlan, blockCiphertexts } from '../../../executors/regression/additive/precision.ts';
 import { decodeMessage } from '../../../executors/regression/messages.ts';
 import { MaskedOutput, VectorsOutput } from '../../../executors/regression/outputs.ts';
 import type { RunParameters } from '../../../executors/regression/parameters.ts';
@@ -32,7 +33,7 @@ interface Sent {
   readonly parameters: RunParameters;
   /** Bytes of everybody's masked predictions. */
   readonly forwards: readonly Uint8Array[];
-  /** What the first feature party decrypts: by holder or as their sum, one number for each slot. */
+  /** What the first feature party decrypts: of each holder a number modulo n, of their sum one for each slot. */
   readonly products: readonly bigint[];
   readonly sums: readonly bigint[];
 }
@@ -51,13 +52,19 @@ async function trainAndRead(stage: RegressionStage, run: string): Promise<Sent> 
   const said = (name: string): string[] =>
     done.filter(({ spec }) => spec.functionName === name).map((process) => saidBy(process));
   const forwards = await Promise.all(said('regression_mask').map((text) => maskedBytes(text)));
-  const read = (text: string): Promise<bigint[]> => slotsOf(parameters, privateKey, text);
   // Products of y are for x1 and x2, those of x2 for x1 alone; x1 makes none for itself.
   const products = done.filter(
     ({ spec }) => spec.functionName === 'regression_multiply' && spec.conditions.executorType !== 'x1',
   );
-  const own = await Promise.all(products.map((process) => read(saidBy(process))));
-  const sums = await Promise.all(said('regression_sum_products').map(read));
+  const own = await Promise.all(
+    products.map(async (process) => {
+      const plaintexts = await plaintextsOf(privateKey, saidBy(process));
+      return plaintexts.map((plaintext) => mod(plaintext, privateKey.n));
+    }),
+  );
+  const sums = await Promise.all(
+    said('regression_sum_products').map(async (text) => slotsOf(parameters, await plaintextsOf(privateKey, text))),
+  );
   return { parameters, forwards, products: own.flat(), sums: sums.flat() };
 }
 
@@ -67,11 +74,14 @@ async function maskedBytes(text: string): Promise<Uint8Array> {
   return Buffer.concat(pieces);
 }
 
-/** The slots of the first vector, which is that for the first feature party. */
-async function slotsOf(parameters: RunParameters, key: PrivateKey, text: string): Promise<bigint[]> {
-  const { packing } = additivePlan(parameters);
+/** What the first vector holds, which is that for the first feature party. */
+function plaintextsOf(key: PrivateKey, text: string): Promise<bigint[]> {
   const [first = ''] = decodeMessage(VectorsOutput, text).vectors;
-  const plaintexts = await decryptVector(key, CiphertextVector.parse(first));
+  return decryptVector(key, CiphertextVector.parse(first));
+}
+
+function slotsOf(parameters: RunParameters, plaintexts: readonly bigint[]): bigint[] {
+  const { packing } = additivePlan(parameters);
   return plaintexts.flatMap((plaintext, block) => {
     const slots = Math.min(packing.slotsPerCiphertext, COLUMNS - block * packing.slotsPerCiphertext);
     return unpackValues(packing, plaintext, slots, 2n);
@@ -114,9 +124,9 @@ test('where residuals stay shared all that travels looks uniform, is new in ever
   // The first byte of a number is not full. A uniform source stays below 400 but for once in some 10^8 runs.
   const forwards = runs.map((sent) => sent.forwards.flatMap((bytes) => numbersOf(bytes, shareBytes)));
   for (const numbers of forwards) expect(chiSquare(lowBytes(numbers, shareBits))).toBeLessThan(400);
-  const products = runs.flatMap((sent) => sent.products.map((slot) => BigInt.asUintN(shareBits, slot)));
-  expect(products).toHaveLength(3 * 2 * ITERATIONS * COLUMNS);
-  expect(chiSquare(lowBytes(products, shareBits))).toBeLessThan(400);
+  const products = runs.flatMap((sent) => sent.products);
+  expect(products).toHaveLength(3 * 2 * ITERATIONS * blockCiphertexts(first.parameters, 'x1'));
+  expect(chiSquare(lowBytes(products, first.parameters.keyBits - 8))).toBeLessThan(400);
   const sums = runs.flatMap((sent) => sent.sums);
   expect(chiSquare(lowBytes(sums, shareBits))).toBeLessThan(400);
   // What stands above the gradient is random and new: neither it nor anything else comes twice.
