@@ -42,46 +42,84 @@ const MAX_LATEST = 256;
 /** What tells whoever asked that there is nothing: none in time, or assignment is paused. */
 const EMPTY_HANDED: ReadonlySet<number> = new Set([404, 408, 503]);
 
-/** Polls whose time ends in the same minute: after it they are refused in any case. */
-interface Generation {
-  readonly keys: NumberSet;
-  readonly endMinute: number;
+/** The polls that were answered, by the minute in which they begin to be refused for their age. */
+class AnsweredKeys {
+  readonly #byMinute = new Map<number, NumberSet>();
+  readonly #capacity: number;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  has(key: number, poll: SignedPoll): boolean {
+    // What says when it was issued can only be in one of them.
+    if (typeof poll.inner.issuedat === 'number') return this.#byMinute.get(endMinuteOf(poll))?.has(key) === true;
+    return [...this.#byMinute.values()].some((keys) => keys.has(key));
+  }
+
+  add(key: number, poll: SignedPoll): void {
+    const endMinute = endMinuteOf(poll);
+    let keys = this.#byMinute.get(endMinute);
+    if (keys === undefined) {
+      keys = new NumberSet();
+      this.#byMinute.set(endMinute, keys);
+      // A clock that is set by less than a minute is not noticed.
+      this.#dropBefore(Math.floor(poll.nowMs / MINUTE_MS) - 1);
+    }
+    keys.add(key);
+    this.#dropBeyondCapacity();
+  }
+
+  clear(): void {
+    this.#byMinute.clear();
+  }
+
+  #dropBefore(minute: number): void {
+    for (const endMinute of this.#byMinute.keys()) if (endMinute < minute) this.#byMinute.delete(endMinute);
+  }
+
+  /**
+   * Where more are answered within the window than can be remembered, those that end first are forgotten; all of them where
+   * they end together, since whoever signs polls chooses when they end.
+   */
+  #dropBeyondCapacity(): void {
+    let count = 0;
+    for (const { size } of this.#byMinute.values()) count += size;
+    if (count > this.#capacity) this.#byMinute.delete(Math.min(...this.#byMinute.keys()));
+  }
+}
+
+/** Whether the answers to the last polls were lost on their way. Looking when one is repeated costs less than listening. */
+class LatestAnswers {
+  readonly #signals = new Map<number, AbortSignal>();
+
+  wereLost(key: number): boolean {
+    return this.#signals.get(key)?.aborted === true;
+  }
+
+  add(key: number, disconnected: AbortSignal): void {
+    this.#signals.delete(key);
+    this.#signals.set(key, disconnected);
+    const [first = key] = this.#signals.keys();
+    if (this.#signals.size > MAX_LATEST) this.#signals.delete(first);
+  }
+
+  clear(): void {
+    this.#signals.clear();
+  }
 }
 
 /** @param nowMs when the server started, in milliseconds since 1970 */
 export function createAnsweredPolls(nowMs: number, capacity = MAX_REMEMBERED_POLLS): AnsweredPolls {
   let startMs = nowMs;
-  const generations = new Map<number, Generation>();
+  const [keys, latest] = [new AnsweredKeys(capacity), new LatestAnswers()];
   /** Those that wait for their answer; resolves when they have got it, or never will. */
   const open = new Map<number, Promise<void>>();
-  /** Whether the answers to the last ones were lost on their way. Looking when one is repeated costs less than listening. */
-  const latest = new Map<number, AbortSignal>();
-  const isAnswered = (key: number, poll: SignedPoll): boolean => {
-    if (latest.get(key)?.aborted === true) return false;
-    // What says when it was issued can only be in one of them.
-    if (typeof poll.inner.issuedat === 'number') return generations.get(endMinuteOf(poll))?.keys.has(key) === true;
-    return [...generations.values()].some(({ keys }) => keys.has(key));
-  };
-  const remember = (key: number, poll: SignedPoll): void => {
-    const endMinute = endMinuteOf(poll);
-    let generation = generations.get(endMinute);
-    if (generation === undefined) {
-      generation = { keys: new NumberSet(), endMinute };
-      generations.set(endMinute, generation);
-      // A clock that is set by less than a minute is not noticed.
-      dropBefore(generations, Math.floor(poll.nowMs / MINUTE_MS) - 1);
-    }
-    generation.keys.add(key);
-    dropBeyond(generations, capacity);
-  };
   const settle = async (key: number, poll: SignedPoll, disconnected: AbortSignal, answer: () => Promise<string>) => {
     const answered = (): void => {
       if (disconnected.aborted) return;
-      remember(key, poll);
-      latest.delete(key);
-      latest.set(key, disconnected);
-      const [first = key] = latest.keys();
-      if (latest.size > MAX_LATEST) latest.delete(first);
+      keys.add(key, poll);
+      latest.add(key, disconnected);
     };
     try {
       const reply = await answer();
@@ -98,14 +136,14 @@ export function createAnsweredPolls(nowMs: number, capacity = MAX_REMEMBERED_POL
       requireIssuedSince(startMs, poll.inner);
       const key = keyOf(poll);
       for (let other = open.get(key); other !== undefined; other = open.get(key)) await other;
-      if (isAnswered(key, poll)) throw repeated();
+      if (keys.has(key, poll) && !latest.wereLost(key)) throw repeated();
       const settled = settle(key, poll, disconnected, answer);
       open.set(key, settled.then(ignore, ignore));
       return settled.finally(() => open.delete(key));
     },
     restart(atMs) {
       startMs = atMs;
-      generations.clear();
+      keys.clear();
       latest.clear();
     },
   };
@@ -122,20 +160,6 @@ function endMinuteOf({ inner: { issuedat }, nowMs }: SignedPoll): number {
 function keyOf({ callerId, payload }: SignedPoll): number {
   // 52 bits; zero marks a free place.
   return Number.parseInt(hash('sha256', callerId + payload, 'hex').slice(0, 13), 16) + 1;
-}
-
-function dropBefore(generations: Map<number, Generation>, minute: number): void {
-  for (const { endMinute } of generations.values()) if (endMinute < minute) generations.delete(endMinute);
-}
-
-/**
- * Where more are answered within the window than can be remembered, those that end first are forgotten; all of them where
- * they end together, since whoever signs polls chooses when they end.
- */
-function dropBeyond(generations: Map<number, Generation>, capacity: number): void {
-  let count = 0;
-  for (const { keys } of generations.values()) count += keys.size;
-  if (count > capacity) generations.delete(Math.min(...generations.keys()));
 }
 
 function requireIssuedSince(startMs: number, { issuedat }: WireRequest): void {

@@ -47,11 +47,10 @@ interface Reservation {
 
 /** @param directory where blobs are stored */
 export function createRoom(directory: string, limits: RoomLimits): Room {
-  const [taken, transfers] = [new Map<string, number>(), new Map<string, number>()];
-  /** What was taken and has not come yet. */
-  let aheadBytes = 0;
+  const transfers = new Map<string, number>();
+  const account: Account = { directory, limits, taken: new Map(), aheadBytes: 0 };
   const takePlace = ({ colonyName, memberId }: Transferrer): (() => void) => {
-    const ofMember = `${colonyName}:${memberId}`;
+    const ofMember = `${colonyName}\n${memberId}`;
     requirePlace(transfers.get(colonyName), limits.maxTransfers.ofColony, 'of a colony');
     requirePlace(transfers.get(ofMember), limits.maxTransfers.ofMember, 'of one member');
     for (const key of [colonyName, ofMember]) add(transfers, key, 1);
@@ -59,53 +58,115 @@ export function createRoom(directory: string, limits: RoomLimits): Room {
       for (const key of [colonyName, ofMember]) add(transfers, key, -1);
     };
   };
-  const requireDisk = async (moreBytes: number): Promise<void> => {
-    const free = await freeBytes(directory);
-    if (free - aheadBytes - moreBytes < limits.keptFreeBytes) throw new Refusal(507, 'The disk of the server is full');
-  };
   return {
     takePlace,
     async reserve(who, bytes, storedBytes) {
-      const { colonyName } = who;
-      const takenBytes = (): number => storedBytes() + (taken.get(colonyName) ?? 0);
-      requireAllowed(limits, bytes, takenBytes());
+      const upload = new Upload(account, { colonyName: who.colonyName, bytes, storedBytes });
+      upload.requireAllowed();
       const leavePlace = takePlace(who);
-      let [ownBytes, ownAhead] = [0, 0];
-      const takeStep = async (): Promise<void> => {
-        const stepBytes = Math.min(STEP_BYTES, bytes - ownBytes);
-        requireShare(limits, takenBytes(), stepBytes);
-        add(taken, colonyName, stepBytes);
-        // What was taken before has come, and shows on the disk.
-        aheadBytes += stepBytes - ownAhead;
-        [ownBytes, ownAhead] = [ownBytes + stepBytes, stepBytes];
-        await requireDisk(0);
-      };
       const release = (): void => {
         leavePlace();
-        add(taken, colonyName, -ownBytes);
-        aheadBytes -= ownAhead;
+        upload.giveBack();
       };
       try {
-        await takeStep();
-        await requireDisk(bytes - ownBytes);
+        await upload.begin();
       } catch (thrown) {
         release();
         throw thrown;
       }
-      return {
-        release,
-        async *fill(body) {
-          let receivedBytes = 0;
-          for await (const chunk of body) {
-            receivedBytes += chunk.length;
-            // A chunk is shorter than a step. What is longer than announced, whoever compares it refuses.
-            if (ownBytes < receivedBytes && ownBytes < bytes) await takeStep();
-            yield chunk;
-          }
-        },
-      };
+      return { release, fill: (body) => upload.fill(body) };
     },
   };
+}
+
+/** What all uploads together have taken. */
+interface Account {
+  readonly directory: string;
+  readonly limits: RoomLimits;
+  /** Bytes by colony. */
+  readonly taken: Map<string, number>;
+  /** What was taken and has not come yet. */
+  aheadBytes: number;
+}
+
+/** An upload that was announced. */
+interface Announced {
+  readonly colonyName: string;
+  readonly bytes: number;
+  readonly storedBytes: () => number;
+}
+
+/** The room that one upload has taken. */
+class Upload {
+  readonly #account: Account;
+  readonly #announced: Announced;
+  #takenBytes = 0;
+  #aheadBytes = 0;
+
+  constructor(account: Account, announced: Announced) {
+    this.#account = account;
+    this.#announced = announced;
+  }
+
+  /** @throws Refusal 413, 507 */
+  requireAllowed(): void {
+    const { maxBlobBytes } = this.#account.limits;
+    const { bytes } = this.#announced;
+    if (bytes > maxBlobBytes)
+      throw new Refusal(413, `Expected a blob of at most ${maxBlobBytes} bytes, got one of ${bytes}`);
+    this.#requireShare(bytes);
+  }
+
+  /** Takes the first step, if the disk has room for all of them. @throws Refusal 507 */
+  async begin(): Promise<void> {
+    await this.#takeStep();
+    await this.#requireDisk(this.#announced.bytes - this.#takenBytes);
+  }
+
+  async *fill(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    let receivedBytes = 0;
+    for await (const chunk of body) {
+      receivedBytes += chunk.length;
+      // A chunk is shorter than a step. What is longer than announced, whoever compares it refuses.
+      if (this.#takenBytes < receivedBytes && this.#takenBytes < this.#announced.bytes) await this.#takeStep();
+      yield chunk;
+    }
+  }
+
+  giveBack(): void {
+    add(this.#account.taken, this.#announced.colonyName, -this.#takenBytes);
+    this.#account.aheadBytes -= this.#aheadBytes;
+  }
+
+  async #takeStep(): Promise<void> {
+    const { colonyName, bytes } = this.#announced;
+    const stepBytes = Math.min(STEP_BYTES, bytes - this.#takenBytes);
+    this.#requireShare(stepBytes);
+    add(this.#account.taken, colonyName, stepBytes);
+    // What was taken before has come, and shows on the disk.
+    this.#account.aheadBytes += stepBytes - this.#aheadBytes;
+    this.#takenBytes += stepBytes;
+    this.#aheadBytes = stepBytes;
+    await this.#requireDisk(0);
+  }
+
+  #requireShare(moreBytes: number): void {
+    const { maxColonyBytes } = this.#account.limits;
+    const { colonyName, storedBytes } = this.#announced;
+    const takenBytes = storedBytes() + (this.#account.taken.get(colonyName) ?? 0);
+    if (takenBytes + moreBytes <= maxColonyBytes) return;
+    throw new Refusal(
+      507,
+      `Expected at most ${maxColonyBytes} bytes of blobs in the colony, got ${takenBytes} and ${moreBytes} more; remove processes or files that hold blobs`,
+    );
+  }
+
+  async #requireDisk(moreBytes: number): Promise<void> {
+    const { directory, limits } = this.#account;
+    const free = await freeBytes(directory);
+    if (free - this.#account.aheadBytes - moreBytes < limits.keptFreeBytes)
+      throw new Refusal(507, 'The disk of the server is full');
+  }
 }
 
 /** So much room is taken at once. */
@@ -116,21 +177,6 @@ function requirePlace(count = 0, limit: number, whose: string): void {
   throw new Refusal(
     503,
     `Expected at most ${limit} transfers of blobs ${whose} at the same time, got one more; try again later`,
-  );
-}
-
-function requireAllowed(limits: RoomLimits, bytes: number, takenBytes: number): void {
-  const { maxBlobBytes } = limits;
-  if (bytes > maxBlobBytes)
-    throw new Refusal(413, `Expected a blob of at most ${maxBlobBytes} bytes, got one of ${bytes}`);
-  requireShare(limits, takenBytes, bytes);
-}
-
-function requireShare({ maxColonyBytes }: RoomLimits, takenBytes: number, bytes: number): void {
-  if (takenBytes + bytes <= maxColonyBytes) return;
-  throw new Refusal(
-    507,
-    `Expected at most ${maxColonyBytes} bytes of blobs in the colony, got ${takenBytes} and ${bytes} more; remove processes or files that hold blobs`,
   );
 }
 
