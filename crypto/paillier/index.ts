@@ -12,6 +12,7 @@ export {
   validatePublicKey,
 } from './keys.ts';
 export type { KeyPair, KeyRequirements } from './keys.ts';
+export { isModulusProven, proveModulus } from './modulus-proof.ts';
 export {
   addCiphertexts,
   addPlaintext,

@@ -8,10 +8,11 @@ import {
   hkdfSync,
   randomBytes,
 } from 'node:crypto';
-import type { PublicKey } from 'paillier-bigint';
+import type { PrivateKey, PublicKey } from 'paillier-bigint';
 import { sign } from '../../colony/identity.ts';
 import type { Identity } from '../../colony/identity.ts';
 import { recoverId } from '../../colony/signature-recovery.ts';
+import { isModulusProven, proveModulus } from '../../crypto/paillier/index.ts';
 import { contextOf, requireContext } from './contexts.ts';
 import type { Place } from './contexts.ts';
 import { decodeMessage, encodeMessage, HalfMessage, KeyMessage, SealedMessage, SignedMessage } from './messages.ts';
@@ -82,24 +83,42 @@ export function readHalf(parameters: RunParameters, party: string, text: string,
   return { party, publicHalf: message.half };
 }
 
-/** The run's public key as it travels, signed by whoever made it: the label party, or a dealer. */
-export function keyText(parameters: RunParameters, maker: string, publicKey: PublicKey, identity: Identity): string {
+/** A public key as it travels, signed by whoever made it: the label party, a dealer, or the owner of rows. */
+export async function keyText(
+  parameters: RunParameters,
+  maker: string,
+  privateKey: PrivateKey,
+  identity: Identity,
+): Promise<string> {
   const context = contextOf(parameters, setUp('key', maker));
-  return signText(encodeMessage(KeyMessage, { v: 1, kind: 'key', context, publicKey }), identity);
+  const proof = await proveModulus(privateKey);
+  const { publicKey } = privateKey;
+  return signText(encodeMessage(KeyMessage, { v: 1, kind: 'key', context, publicKey, proof }), identity);
 }
 
 /**
- * Reads the run's public key.
+ * Reads a public key.
  *
- * @throws TerminalError `WRONG_KEY` when it has another length than the parameters say, `BAD_SIGNATURE`, `BAD_MESSAGE`, or
- *   as `requireContext`
+ * @throws TerminalError `WRONG_KEY` when it has another length than the parameters say, or its maker could read more from
+ *   what others compute under it than they mean to give, `BAD_SIGNATURE`, `BAD_MESSAGE`, or as `requireContext`
  */
-export function readKey(parameters: RunParameters, maker: string, text: string, pinnedId: string): PublicKey {
+export async function readKey(
+  parameters: RunParameters,
+  maker: string,
+  text: string,
+  pinnedId: string,
+): Promise<PublicKey> {
   const message = decodeMessage(KeyMessage, openSigned(text, pinnedId, `key of ${maker}`));
   requireContext(parameters, setUp('key', maker), message.context);
-  const { publicKey } = message;
-  if (publicKey.bitLength === parameters.keyBits) return publicKey;
-  throw refusal('WRONG_KEY', `key: expected ${parameters.keyBits} bits, got ${publicKey.bitLength}`);
+  const { publicKey, proof } = message;
+  if (publicKey.bitLength !== parameters.keyBits) {
+    throw refusal('WRONG_KEY', `key: expected ${parameters.keyBits} bits, got ${publicKey.bitLength}`);
+  }
+  if (await isModulusProven(publicKey, proof)) return publicKey;
+  throw refusal(
+    'WRONG_KEY',
+    `key of ${maker}: expected a proof that its modulus is fit for masks, got none that holds; it must draw another key`,
+  );
 }
 
 /**

@@ -49,12 +49,14 @@ const Modulus = z.codec(z.strictObject({ n: Decimal, blum: z.boolean().optional(
   encode: (publicKey) => ({ n: publicKey.n.toString(), ...(isBlumKey(publicKey) === true ? { blum: true } : {}) }),
 });
 
-/** The label party's (or the dealer's) public key. */
+/** A public key, signed by whoever made it. */
 export const KeyMessage = z.strictObject({
   v: z.literal(1),
   kind: z.literal('key'),
   context: Context,
   publicKey: Modulus,
+  /** That gcd(n, φ(n)) = 1 (`proveModulus`): only then do masks cover all of what a ciphertext holds. */
+  proof: Bytes,
 });
 /** @see {@link KeyMessage} */
 export type KeyMessage = z.output<typeof KeyMessage>;

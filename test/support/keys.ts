@@ -1,3 +1,5 @@
+import { generatePrimeSync } from 'node:crypto';
+import { bitLength } from '../../crypto/modular/bytes.ts';
 import { privateKeyFromPrimes } from '../../crypto/paillier/index.ts';
 import type { KeyPair } from '../../crypto/paillier/index.ts';
 
@@ -49,4 +51,13 @@ async function load(keyBits: TestKeyBits): Promise<KeyPair> {
   const [p, q] = testPrimes(keyBits);
   const privateKey = await privateKeyFromPrimes(p, q, { minimumBits: 512 });
   return { publicKey: privateKey.publicKey, privateKey };
+}
+
+/** Primes of a modulus of so many bits that shares a factor with φ(n): p divides q − 1. */
+export function unfitPrimes(bits: number): { p: bigint; q: bigint } {
+  for (;;) {
+    const p = generatePrimeSync(Math.floor(bits * 0.4), { bigint: true });
+    const q = generatePrimeSync(bits - Math.floor(bits * 0.4), { bigint: true, add: 2n * p, rem: 1n });
+    if (bitLength(p * q) === bits) return { p, q };
+  }
 }

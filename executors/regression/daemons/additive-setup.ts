@@ -33,9 +33,9 @@ export async function rows(run: FeatureRun, _inputs: readonly string[], tools: C
 
 async function drawOwn(desk: Desk, parameters: RunParameters): Promise<NonNullable<AdditiveKeys['own']>> {
   // Whether a key is long enough is for the guards to say, which demonstrations may overrule.
-  const { publicKey, privateKey } = await generateKeyPair({ keyBits: parameters.keyBits, allowShortKey: true });
+  const { privateKey } = await generateKeyPair({ keyBits: parameters.keyBits, allowShortKey: true });
   const { p, q } = await primesOf(privateKey);
-  const key = keyText(parameters, desk.name, publicKey, desk.identity);
+  const key = await keyText(parameters, desk.name, privateKey, desk.identity);
   return { p: p.toString(16), q: q.toString(16), padSeed: randomBytes(32).toString('hex'), key, rows: null };
 }
 

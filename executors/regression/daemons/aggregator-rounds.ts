@@ -100,7 +100,7 @@ export async function deal(
   return encodeMessage(DealOutput, {
     v: 1,
     kind: 'dealt',
-    key: keyText(parameters, desk.name, publicKey, desk.identity),
+    key: await keyText(parameters, desk.name, privateKey, desk.identity),
     half: halfText(parameters, desk.name, own, desk.identity),
     shares: sealed,
   });

@@ -106,7 +106,7 @@ export function readyText(run: OpenRun): string {
 
 async function checkedKey(desk: Desk, training: Training, text: string, { signal }: CallTools): Promise<string> {
   const maker = keyMakerOf(training);
-  readKey(training.parameters, maker, text, await idOf({ desk, training }, maker, signal));
+  await readKey(training.parameters, maker, text, await idOf({ desk, training }, maker, signal));
   return text;
 }
 
@@ -122,7 +122,7 @@ export async function receiveShare(
   const dealer = keyMakerOf(training);
   const dealerId = await idOf({ desk, training }, dealer, signal);
   const dealt = decodeMessage(DealOutput, text);
-  const publicKey = readKey(parameters, dealer, dealt.key, dealerId);
+  const publicKey = await readKey(parameters, dealer, dealt.key, dealerId);
   const seed = pairSeed(parameters, ownHalf(desk, half), readHalf(parameters, dealer, dealt.half, dealerId));
   const position = sharersOf(training).indexOf(desk.name);
   const share = readShare({ parameters, publicKey }, { party: dealer, seed }, desk.name, dealt.shares[position] ?? '');

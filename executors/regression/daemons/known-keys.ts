@@ -31,7 +31,10 @@ export class KnownKeys {
     const place = [parametersDigest(training.parameters), maker, text].join(' ');
     const known = this.#keys.get(place);
     if (known !== undefined) return known;
-    const publicKey = readKey(training.parameters, maker, text, await idOf({ desk, training }, maker, signal));
+    const id = await idOf({ desk, training }, maker, signal);
+    const publicKey = await readKey(training.parameters, maker, text, id);
+    const meanwhile = this.#keys.get(place);
+    if (meanwhile !== undefined) return meanwhile;
     this.#keys.set(place, publicKey);
     const [oldest] = this.#keys.keys();
     if (this.#keys.size > MOST_KEYS && oldest !== undefined) this.#keys.delete(oldest);

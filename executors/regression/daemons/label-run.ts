@@ -141,8 +141,8 @@ export async function makeKey(run: LabelRun, _inputs: readonly string[], tools: 
   if (memory.key !== null) return memory.key;
   const { parameters } = run.training;
   // Whether a key is long enough is for the guards to say, which demonstrations may overrule.
-  const { publicKey, privateKey } = await generateKeyPair({ keyBits: parameters.keyBits, allowShortKey: true });
-  const key = keyText(parameters, run.desk.name, publicKey, run.desk.identity);
+  const { privateKey } = await generateKeyPair({ keyBits: parameters.keyBits, allowShortKey: true });
+  const key = await keyText(parameters, run.desk.name, privateKey, run.desk.identity);
   const { p, q } = await primesOf(privateKey);
   await run.store.commit({ ...memory, key, primes: { p: p.toString(16), q: q.toString(16) } });
   return key;

@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { generateIdentity } from '../../../colony/identity.ts';
-import { dealShares } from '../../../crypto/paillier/index.ts';
+import { dealShares, proveModulus, publicKeyFromModulus } from '../../../crypto/paillier/index.ts';
 import {
   createHalf,
   drawGroupSeed,
@@ -12,12 +12,15 @@ import {
   readHalf,
   readKey,
   sealFor,
+  signText,
   unseal,
 } from '../../../executors/regression/agreement.ts';
+import { contextOf } from '../../../executors/regression/contexts.ts';
+import { encodeMessage, KeyMessage } from '../../../executors/regression/messages.ts';
 import { readParameters } from '../../../executors/regression/parameters.ts';
 import { Pads } from '../../../executors/regression/pads.ts';
 import { readShare, shareTextFor } from '../../../executors/regression/shares.ts';
-import { testKeyPair } from '../../support/keys.ts';
+import { testKeyPair, unfitPrimes } from '../../support/keys.ts';
 import { at } from '../../support/regression.ts';
 
 const NAMES = ['x1', 'x2', 'x3'];
@@ -83,16 +86,29 @@ describe('halves', () => {
 });
 
 test('a public key is read with its maker and length checked', async () => {
-  const text = keyText(parameters, 'y', publicKey, first.identity);
-  expect(readKey(parameters, 'y', text, first.identity.id).n).toBe(publicKey.n);
-  expect(() => readKey(parameters, 'y', text, second.identity.id)).toThrow(
-    expect.objectContaining({ code: 'BAD_SIGNATURE' }),
-  );
-  const { publicKey: longer } = await testKeyPair(1024);
-  const other = keyText(parameters, 'y', longer, first.identity);
-  expect(() => readKey(parameters, 'y', other, first.identity.id)).toThrow(
-    expect.objectContaining({ code: 'WRONG_KEY' }),
-  );
+  const text = await keyText(parameters, 'y', privateKey, first.identity);
+  expect((await readKey(parameters, 'y', text, first.identity.id)).n).toBe(publicKey.n);
+  await expect(readKey(parameters, 'y', text, second.identity.id)).rejects.toMatchObject({ code: 'BAD_SIGNATURE' });
+  const { privateKey: longer } = await testKeyPair(1024);
+  const other = await keyText(parameters, 'y', longer, first.identity);
+  await expect(readKey(parameters, 'y', other, first.identity.id)).rejects.toMatchObject({ code: 'WRONG_KEY' });
+});
+
+test('a public key whose maker cannot prove that masks cover everything under it is refused', async () => {
+  const context = contextOf(parameters, { round: 'key', iteration: 0, attempt: 0, party: 'y' });
+  const proof = await proveModulus(privateKey);
+  const { p, q } = unfitPrimes(512);
+  const unfit = publicKeyFromModulus(p * q, { minimumBits: 512 });
+  for (const [key, proven] of [
+    [publicKey, new Uint8Array(proof.length)],
+    [publicKey, proof.map((byte, index) => (index === 100 ? byte ^ 1 : byte))],
+    [publicKey, proof.subarray(1)],
+    [unfit, proof],
+  ] as const) {
+    const message = { v: 1, kind: 'key', context, publicKey: key, proof: proven } as const;
+    const text = signText(encodeMessage(KeyMessage, message), first.identity);
+    await expect(readKey(parameters, 'y', text, first.identity.id)).rejects.toMatchObject({ code: 'WRONG_KEY' });
+  }
 });
 
 describe('what is sealed', () => {

@@ -157,9 +157,9 @@ describe('a message that does not fit is refused by name', () => {
     expect(() => parseInline('{"v":2}')).toThrow(refused);
     expect(() => joinMessage({ v: 1 }, [])).toThrow(refused);
     expect(() => decodeMessage(OpeningMessage, 'null')).toThrow(refused);
-    expect(() => decodeMessage(KeyMessage, '{"v":1,"kind":"key","context":"","publicKey":{"n":"15"}}')).toThrow(
-      refused,
-    );
+    expect(() =>
+      decodeMessage(KeyMessage, '{"v":1,"kind":"key","context":"","publicKey":{"n":"15"},"proof":""}'),
+    ).toThrow(refused);
   });
 });
 
