@@ -75,7 +75,8 @@ async function errorOf(stage: RegressionStage, run: string, name: string): Promi
 /** What a process of a run ended with. */
 export async function outputOf(stage: RegressionStage, run: string, name: string): Promise<string> {
   const done = (await stage.processes(run, 'success')).find(({ spec }) => spec.nodeName === name);
-  return String(done?.output[0]);
+  if (done === undefined) throw new Error(`expected ${name} of ${run} to have succeeded`);
+  return String(done.output[0]);
 }
 
 /** The identity that a daemon signs with. */

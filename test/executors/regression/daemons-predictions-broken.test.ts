@@ -15,6 +15,7 @@ import {
   writeNewRows,
 } from '../../support/regression-predictions.ts';
 import { cancelRun, reached, SEED_REQUEST, startSeedParty } from '../../support/regression-seed.ts';
+import { outputOf } from '../../support/regression-speaker.ts';
 import { startSpeaker } from '../../support/speaker.ts';
 
 // Daemons take turns at whatever processors there are.
@@ -85,12 +86,6 @@ test('a party whose rows change after it has offered them predicts nothing, and 
   await expect(stage.fileOf('x1', 'june', 'predictions.json')).rejects.toThrow('ENOENT');
   await expect(stage.fileOf('y', 'changed', 'predictions.csv')).rejects.toThrow('ENOENT');
 });
-
-async function outputOf(stage: RegressionStage, run: string, name: string): Promise<string> {
-  const done = (await stage.processes(run, 'success')).find(({ spec }) => spec.nodeName === name);
-  if (done === undefined) throw new Error(`expected ${name} of ${run} to have succeeded`);
-  return String(done.output[0]);
-}
 
 /** Calls a party's function again with what somebody says in place of its parents; its output, or its errors. */
 async function callAgain(
