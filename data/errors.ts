@@ -15,6 +15,7 @@
  * - `TOO_FEW_ROWS`: fewer values than the operator's `minimumRows`
  * - `MISSING_VALUE`: a row that is used has no value in a column that needs one
  * - `MISSING_ID`, `DUPLICATE_ID`: rows cannot be told apart, or a common id has no row
+ * - `BAD_LABELS`: a label is none of the classes that a model knows
  */
 export type DataErrorCode =
   | 'CONFIG_INVALID'
@@ -33,7 +34,8 @@ export type DataErrorCode =
   | 'TOO_FEW_ROWS'
   | 'MISSING_VALUE'
   | 'MISSING_ID'
-  | 'DUPLICATE_ID';
+  | 'DUPLICATE_ID'
+  | 'BAD_LABELS';
 
 /**
  * An error about private data whose message may be shown to anybody: it holds no cell, no row number and no password.

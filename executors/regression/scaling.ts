@@ -1,7 +1,7 @@
 import { letOthersWork } from '../../colony/event-loop.ts';
+import { DataError } from '../../data/errors.ts';
 import { totalColumns } from './parameters.ts';
 import type { RunParameters } from './parameters.ts';
-import { refusal } from './refusal.ts';
 
 /** What parties do to their own columns before a run, and undo after it. */
 
@@ -120,7 +120,7 @@ export interface PreparedLabels {
  * Centres the labels where the intercept is `centred`, and turns them into E0.
  *
  * @param labels one for each aligned row; 0 or 1 for a logistic model
- * @throws TerminalError `BAD_LABELS` for another label of a logistic model
+ * @throws DataError `BAD_LABELS` for another label of a logistic model
  */
 export function prepareLabels(parameters: RunParameters, labels: Float64Array): PreparedLabels {
   requireClasses(parameters, labels);
@@ -133,16 +133,17 @@ export function prepareLabels(parameters: RunParameters, labels: Float64Array): 
  * Checks the labels of a logistic model, of training, held-out and new rows alike; a linear model takes any number.
  *
  * @param labels in the order that all parties share
- * @throws TerminalError `BAD_LABELS` naming the position of the first that is neither 0 nor 1, but no value
+ * @throws DataError `BAD_LABELS`, whose note for the operator names the position of the first that is neither 0 nor 1
  */
 export function requireClasses({ model }: Pick<RunParameters, 'model'>, labels: Float64Array): void {
   if (model !== 'logistic') return;
   const place = labels.findIndex((label) => label !== 0 && label !== 1);
   if (place === -1) return;
-  throw refusal(
+  throw new DataError(
     'BAD_LABELS',
-    `labels: expected 0 or 1 in every row for a logistic model, got another value in row ${place + 1} of ${labels.length} ` +
-      '(in the order of the ids, or of the source without ids); write the two classes as 0 and 1, or choose model "linear"',
+    'labels: expected 0 or 1 in every row for a logistic model, got another value; write the two classes as 0 and 1, or ' +
+      'choose model "linear"; the log of this daemon tells its operator the row',
+    `labels: row ${place + 1} of ${labels.length} (in the order of the ids, or of the source without ids) is neither 0 nor 1`,
   );
 }
 

@@ -27,7 +27,7 @@ export interface NewLabels {
   readonly table: PartyTable;
 }
 
-/** Says that this party takes part. @throws TerminalError `BAD_LABELS` for labels that metrics could not be made of */
+/** Says that this party takes part. @throws DataError `BAD_LABELS` for labels that metrics could not be made of */
 export function offerLabels(run: PredictionRun, { source, table }: NewLabels, { signal }: CallTools): Promise<string> {
   return offer(run, async () => {
     const content = await readNewLabels(run.desk.name, source, table, signal);

@@ -189,9 +189,7 @@ test('new rows of a logistic model, cut where training cut, meet by id, and give
   expect(metrics).toMatchObject({ run: 'ward', trained: 'taylor', rows: wanted.length });
   await writeFile(join(stage.directory, 'y-new.csv'), `id,benign\n${wanted.map((id) => `${id},73`).join('\n')}\n`);
   const refused = await refusedPrediction(stage, 'taylor', 'classes');
-  expect(refused).toMatch(
-    /offer-y: labels: expected 0 or 1 in every row for a logistic model, got another value in row 1/,
-  );
+  expect(refused).toMatch(/offer-y: labels: expected 0 or 1 in every row for a logistic model, got another value;/);
   expect(refused).not.toContain('73');
 });
 
