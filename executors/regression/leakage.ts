@@ -27,7 +27,8 @@ const OTHERS = {
       `${count > 1 ? 'all but one of the feature parties' : 'nobody else'}.`,
     'Each feature party encrypts its rows once under its own key, which all other parties keep a copy of (decisional ' +
       'composite residuosity). What it learns of residuals is fixed from then on: one that deviates chooses at the set-up ' +
-      'what its gradients are about, as many numbers as its ciphertexts have slots, and nothing else later.',
+      'which sums over rows its gradients are, as many numbers as its ciphertexts have slots, each long enough for tens of ' +
+      'yes-or-no labels, and nothing else later.',
     ...(count > 2
       ? [
           'What the others compute for a feature party stands under pads that sum to zero (AES-256): who reads all traffic, and ' +
@@ -73,13 +74,15 @@ function predictionsOf({ label, features, predictionRows }: RunParameters): stri
       `answers for ${predictionRows} rows in all, since features can be inferred from many predictions (Luo et al., arXiv ` +
       `2010.10152).${others}`,
     'With --ids or an id column everybody who reads the survey also gets a digest of all ids: who guesses all of them knows it. ' +
-      'Of new rows the server learns their number only; the parties compare ids under secrets that each two of them share.',
+      'Of new rows the server learns their number only; the parties compare ids under secrets that each two of them share, so ' +
+      "that a party can test a guess of all of another's ids.",
   ];
 }
 
 /** What is not prevented, only bounded: parties are supposed to follow the protocol. */
 function deviationsOf(parameters: RunParameters): string[] {
   const { label, mode, iterations, retries } = parameters;
+  const sums = mode === 'threshold' ? sumsOpened(parameters) : '';
   return [
     'Parties are trusted to follow the protocol, the aggregator to add what it says that it adds. What anybody else puts in ' +
       'the place of their signed messages is refused. ' +
@@ -90,10 +93,20 @@ function deviationsOf(parameters: RunParameters): string[] {
       : [
           'A feature party that deviates can have something else opened than its gradient, such as the labels of as many rows ' +
             'as fit into one ciphertext: hundreds of yes-or-no labels at once. The opening budget bounds how often, not what: ' +
-            `${iterations + retries} openings in all, of ${ciphertextsOf(parameters)}. ` +
+            `${iterations + retries} openings in all, of ${ciphertextsOf(parameters)}.${sums} ` +
             'If you fear that, choose mode "additive".',
         ]),
   ];
+}
+
+/** What share holders open to the label party, whatever a feature party that works with it has put there. */
+function sumsOpened(parameters: RunParameters): string {
+  const { label, iterations, retries, predictionRows } = parameters;
+  const losses = hasLoss(parameters) ? `${iterations + retries} sums of losses, and ` : '';
+  return (
+    ` If it works with ${label}, this holds as well for what ${label} gets opened: ${losses}${1 + retries} times the ` +
+    `predictions for rows held out, ${predictionRows} rows at most.`
+  );
 }
 
 function ciphertextsOf(parameters: RunParameters): string {

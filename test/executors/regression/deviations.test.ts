@@ -9,7 +9,7 @@ import { leakageOf } from '../../../executors/regression/leakage.ts';
 import { parseInline } from '../../../executors/regression/messages.ts';
 import { Pads } from '../../../executors/regression/pads.ts';
 import { INITIAL_LABEL_STATE, type LabelState } from '../../../executors/regression/parties.ts';
-import { countPowers, openRound } from '../../../executors/regression/rounds/label.ts';
+import { countPowers, countSum, openRound } from '../../../executors/regression/rounds/label.ts';
 import { testKeyPair } from '../../support/keys.ts';
 import { aggregateOf, at, gradientsOf, labelsOf, startRun, testSeeds } from '../../support/regression.ts';
 
@@ -74,6 +74,23 @@ test('masked gradients get randomness from the whole group, whatever is known of
   }
   // Powers of one base that is a square or its negative all have the symbol 1.
   expect(symbols).toEqual(new Set([-1, 1]));
+});
+
+test('sums are opened to the label party as often as a run may need, in every mode that opens them', async () => {
+  const run = { model: 'linear', scaling: 'none', alpha: 0.3, iterations: 3, retries: 1, mode: 'threshold' };
+  const { parameters } = await startRun({ parameters: run, keys, blocks: [[column(1)], [column(2)]], labels });
+  const ask = (state: LabelState, what: 'losses' | 'predictions', text: string): LabelState =>
+    countSum(parameters, state, what, [text, 'another part']);
+  let state = INITIAL_LABEL_STATE;
+  for (const text of ['a', 'b', 'c', 'd']) state = ask(state, 'losses', text);
+  expect(ask(state, 'losses', 'd')).toEqual(state);
+  expect(() => ask(state, 'losses', 'e')).toThrow(expect.objectContaining({ code: 'OPENING_BUDGET' }));
+  for (const text of ['a', 'b']) state = ask(state, 'predictions', text);
+  expect(() => ask(state, 'predictions', 'c')).toThrow(expect.objectContaining({ code: 'OPENING_BUDGET' }));
+  const statement = leakageOf(parameters).join(' ');
+  expect(statement).toContain(
+    'If it works with y, this holds as well for what y gets opened: 4 sums of losses, and 2 times',
+  );
 });
 
 test('powers of padded predictions are given once in a turn, and not more often than a run may need', async () => {
