@@ -25,6 +25,7 @@ import { forgetSecrets, labelPartyOf, type LabelRun, recallLabels } from './labe
 import { measureModel, METRICS_FILE } from './metrics.ts';
 import type { LabelMemory } from './memory.ts';
 import { hasOpened, openingBefore, standOf, withOpening } from './openings.ts';
+import { PREDICTIONS_FILE, predictionsCsv } from './prediction-file.ts';
 import { type ExpectedStatement, expectFeatures, openStatements, statement } from './statements.ts';
 
 /** The iterations as the label party sees them. Each function may be called again and then says the same. */
@@ -247,9 +248,6 @@ async function judge(
   publishMetrics(run, scores);
 }
 
-/** The file of predictions. For the rows held out: `row,label,prediction` lines; log-odds of a logistic model. */
-export const PREDICTIONS_FILE = 'predictions.csv';
-
 /** Writes down the predictions for the rows held out, and how good they are. @throws TerminalError `WRONG_COUNT` */
 export function publishMetrics(run: LabelRun, scores: Float64Array): void {
   const { parameters, totalRows, holdoutEvery } = run.training;
@@ -257,12 +255,7 @@ export function publishMetrics(run: LabelRun, scores: Float64Array): void {
   if (scores.length !== rows) throw refusal('WRONG_COUNT', `predictions: expected ${rows}, got ${scores.length}`);
   const metrics = measureModel(parameters.model, run.labels.heldOut, scores);
   const files = filesOf(run.desk, parameters);
-  const lines = run.heldOutNames.map((name, row) => `${csvField(name)},${run.labels.heldOut[row]},${scores[row]}\n`);
-  files.publish(PREDICTIONS_FILE, `row,label,prediction\n${lines.join('')}`);
+  const predicted = { names: run.heldOutNames, labels: run.labels.heldOut, scores };
+  files.publish(PREDICTIONS_FILE, predictionsCsv(parameters.model, predicted));
   files.publish(METRICS_FILE, `${JSON.stringify({ run: parameters.run, rows, ...metrics }, null, 2)}\n`);
-}
-
-/** A cell of a CSV file (RFC 4180). */
-export function csvField(text: string): string {
-  return /[",\r\n]/u.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -5,9 +5,9 @@ import { receiveRound } from '../prediction/rounds.ts';
 import { requireClasses } from '../scaling.ts';
 import { recordPrediction } from './audit-predictions.ts';
 import { type CallTools, filesOf } from './desk.ts';
-import { csvField, PREDICTIONS_FILE } from './label-rounds.ts';
 import { measureModel, METRICS_FILE } from './metrics.ts';
 import { type NewRowsContent, type NewRowsSource, readNewLabels } from './new-rows.ts';
+import { PREDICTIONS_FILE, predictionsCsv } from './prediction-file.ts';
 import {
   agreedOn,
   offer,
@@ -68,7 +68,7 @@ export async function receivePredictions(
   return ready;
 }
 
-/** `row[,label],prediction` lines, or `row[,label],log_odds,probability` of a logistic model; metrics where labels are known. */
+/** Predictions, and metrics where labels are known. */
 function publishPredictions(
   { desk, parameters, request, model }: PredictionRun,
   { ids, columns }: NewRowsContent,
@@ -76,22 +76,10 @@ function publishPredictions(
 ): void {
   const files = filesOf(desk, parameters);
   const [labels] = columns;
-  const isLogistic = parameters.model === 'logistic';
-  const title = [
-    'row',
-    ...(labels === undefined ? [] : ['label']),
-    ...(isLogistic ? ['log_odds', 'probability'] : ['prediction']),
-  ];
-  const lines = Array.from(scores, (score, row) => [
-    csvField(ids?.[row] ?? String(row)),
-    ...(labels === undefined ? [] : [labels[row]]),
-    score,
-    ...(isLogistic ? [1 / (1 + Math.exp(-score))] : []),
-  ]);
   if (labels !== undefined) {
     const metrics = measureModel(parameters.model, labels, scores);
     const about = { run: request.prediction, trained: model.run, rows: scores.length };
     files.publish(METRICS_FILE, `${JSON.stringify({ ...about, ...metrics }, null, 2)}\n`);
   }
-  files.publish(PREDICTIONS_FILE, `${[title, ...lines].map((cells) => cells.join(',')).join('\n')}\n`);
+  files.publish(PREDICTIONS_FILE, predictionsCsv(parameters.model, { names: ids ?? [], labels, scores }));
 }

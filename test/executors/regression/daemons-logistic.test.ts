@@ -94,10 +94,12 @@ test('rows meet by the ids that all parties have, and rows held out judge the mo
   expect(metrics.logLoss).toBeCloseTo(expected.logLoss, 6);
 
   const [title, ...lines] = (await stage.fileOf('y', 'judged', 'predictions.csv')).trimEnd().split('\n');
-  expect(title).toBe('row,label,prediction');
+  expect(title).toBe('row,label,log_odds,probability');
   expect(lines.map((line) => line.split(',')[0])).toEqual(expected.ids);
   const predictions = lines.map((line) => Number(line.split(',')[2]));
   expect(distance(predictions, expected.scores)).toBeLessThan(1e-6);
+  const probabilities = lines.map((line) => Number(line.split(',')[3]));
+  expect(probabilities).toEqual(predictions.map((score) => 1 / (1 + Math.exp(-score))));
 });
 
 function rowsOf(name: string): Map<string, Record<string, string>> {
