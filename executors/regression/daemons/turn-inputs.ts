@@ -37,7 +37,8 @@ export async function openTurn(
     const { text } = await openStatement(run, input, { about: 'resumed', party, iteration }, signal);
     const said = decodeMessage(ResumeOutput, text);
     opened.push(said.opened);
-    resumed ??= said;
+    // What everybody else is held to is for the label party alone to say.
+    if (party === run.training.parameters.label) resumed = said;
   }
   return resumed === undefined ? { opened } : { opened, resumed };
 }

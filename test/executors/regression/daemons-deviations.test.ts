@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { CiphertextVector } from '../../../crypto/paillier/index.ts';
 import { type StatementPlace, statementBy } from '../../../executors/regression/daemons/statements.ts';
 import { decodeMessage, encodeMessage } from '../../../executors/regression/messages.ts';
-import { FinishOutput, GradientOutput, RowsOutput } from '../../../executors/regression/outputs.ts';
+import { FinishOutput, GradientOutput, ResumeOutput, RowsOutput } from '../../../executors/regression/outputs.ts';
 import { type Training, trainingDigest } from '../../../executors/regression/training.ts';
 import { openRegressionStage, type RegressionStage, saidBy } from '../../support/regression-daemons.ts';
 import { cancelRun, reached, SEED_REQUEST, startSeed, trainingOf } from '../../support/regression-seed.ts';
@@ -123,4 +123,25 @@ test('a run that has ended is not reported, or forgotten, as one of another trai
   expect(await failureOf(speaker, run, report)).toMatch(/run ended: expected the training that it began with/);
   const forget = { ...report, name: 'forget-again', functionName: 'regression_forget', party: 'x1' };
   expect(await failureOf(speaker, run, forget)).toMatch(/run ended: expected the training that it began with/);
+});
+
+test('nobody but the label party replaces the labels that a feature party holds everybody to', async () => {
+  await using stage = await openRegressionStage();
+  await startSeed(stage);
+  const run = 'held';
+  await stage.submit({ ...SEED_REQUEST, run, mode: 'threshold' });
+  await reached(stage, run, 'forward-x1-1', 'success');
+  await cancelRun(stage, run);
+  const training = await trainingOf(stage, run);
+  const before = JSON.parse(await stage.fileOf('x1', run, 'state.json')).state;
+  const { iteration } = before.feature;
+  const opened = await Promise.all(['y', 'x1'].map((party) => outputOf(stage, run, `open-${party}-${iteration - 1}`)));
+  const labels = { labels: ['others'], labelsVersion: 99 };
+  const said = encodeMessage(ResumeOutput, { v: 1, kind: 'resumed', key: '', ...labels, opened: null });
+  const resumed = await signed(stage, training, 'x2', { about: 'resumed', iteration }, said);
+  await using speaker = await startSpeaker(stage);
+  const ask = { name: 'pin', functionName: 'regression_forward', party: 'x1', inputs: [...opened, resumed] };
+  expect(await outcomeOf(speaker, run, { ...ask, iteration, attempt: 1 })).toBe('success');
+  const { state } = JSON.parse(await stage.fileOf('x1', run, 'state.json'));
+  expect(state.labels).toEqual(before.labels);
 });
