@@ -36,12 +36,15 @@ export async function startSeedParty(
   return party === 'y' ? stage.startLabel(party, { source }, options) : stage.startFeature(party, { source }, options);
 }
 
-/** Starts all parties and the aggregator. */
-export async function startSeed(stage: RegressionStage): Promise<Record<'x1' | 'x2' | 'y' | 'aggregator', Worker>> {
+/** Starts all parties and the aggregator. @param labels replace the label party's numbers */
+export async function startSeed(
+  stage: RegressionStage,
+  labels?: ArrayLike<number>,
+): Promise<Record<'x1' | 'x2' | 'y' | 'aggregator', Worker>> {
   const [x1, x2, y, aggregator] = await Promise.all([
     startSeedParty(stage, 'x1'),
     startSeedParty(stage, 'x2'),
-    startSeedParty(stage, 'y'),
+    startSeedParty(stage, 'y', {}, labels),
     stage.startAggregator(),
   ]);
   return { x1, x2, y, aggregator };

@@ -1,3 +1,4 @@
+import { batchIndexOf } from '../batches.ts';
 import type { Turn } from '../contexts.ts';
 import { decodeMessage, encodeMessage, PartialMessage } from '../messages.ts';
 import {
@@ -164,7 +165,7 @@ async function computeGradient(
   const { label } = parameters;
   const expected = [{ about: 'resumed', party: label } as const, { about: 'powers', party: label, ...turn } as const];
   const [resumed = '', powers = ''] = await openStatements(run, inputs, expected, signal);
-  const [labels = ''] = decodeMessage(ResumeOutput, resumed).labels;
+  const labels = decodeMessage(ResumeOutput, resumed).labels[batchIndexOf(parameters, turn.iteration)] ?? '';
   requireLabels(run, memory, turn.iteration, digestOfLabels(labels));
   const { vectors } = decodeMessage(VectorsOutput, powers);
   return cubicGradientRound(

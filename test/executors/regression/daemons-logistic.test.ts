@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { at, columnOf, distance, readTable, readVectors } from '../../support/regression.ts';
+import { cubicSigmoid } from '../../../executors/regression/rounds/cubic.ts';
 import { openRegressionStage, type RegressionStage } from '../../support/regression-daemons.ts';
+import { SEED_REQUEST, startSeed } from '../../support/regression-seed.ts';
 
 // Daemons take turns at whatever processors there are.
 vi.setConfig({ testTimeout: 120_000 });
@@ -59,6 +61,33 @@ test('Taylor form and bounded cubic form follow their oracles', async () => {
       const theta = [...at(left, after - 1), ...at(right, after - 1)];
       expect(distance(theta, snapshots[String(after)] ?? []), run).toBeLessThan(1e-6);
     }
+  }
+});
+
+test('the bounded cubic form takes the labels of each mini-batch', async () => {
+  const grid = readTable('synthetic_grid_100.csv');
+  const blocks = ['x1', 'x2'].map((name) => [...columnOf(grid, name)]);
+  const classes = [...columnOf(grid, 'y')].map((value) => (value > 0 ? 1 : 0));
+  await using stage = await openRegressionStage();
+  await startSeed(stage, classes);
+  const request = { model: 'logistic', activation: 'cubic', alpha: 0.01, columnBoundBits: 4, batchRows: 50 } as const;
+  await stage.train({ ...SEED_REQUEST, ...request, run: 'batches', iterations: 3, blockIterations: 2 });
+  const steps = await Promise.all(['x1', 'x2'].map((name) => stage.thetasOf(name, 'batches')));
+  let theta = [0, 0];
+  for (const [step, from] of [0, 50, 0].entries()) {
+    const residuals = Array.from({ length: 50 }, (_, place) => {
+      const score = theta.reduce((sum, value, index) => sum + value * at(at(blocks, index), from + place), 0);
+      return cubicSigmoid(score) - at(classes, from + place);
+    });
+    theta = theta.map((value, index) => {
+      const gradient = residuals.reduce(
+        (sum, residual, place) => sum + residual * at(at(blocks, index), from + place),
+        0,
+      );
+      return value - (0.01 * gradient) / 50;
+    });
+    const found = steps.flatMap((party) => at(party, step));
+    expect(distance(found, theta), String(step)).toBeLessThan(1e-6);
   }
 });
 
