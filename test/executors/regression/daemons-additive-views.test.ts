@@ -43,7 +43,7 @@ const Keys = z.looseObject({ state: z.looseObject({ own: z.looseObject({ p: z.st
 /** Trains, and reads what travelled with the key that the first feature party has until the run ends. */
 async function trainAndRead(stage: RegressionStage, run: string): Promise<Sent> {
   await stage.submit({ ...REQUEST, run });
-  await reached(stage, run, 'open-y-0', 'success');
+  await reached(stage, run, 'rows-x1', 'success');
   const { p, q } = Keys.parse(JSON.parse(await stage.fileOf('x1', run, 'keys.json'))).state.own;
   const privateKey = await privateKeyFromPrimes(BigInt(`0x${p}`), BigInt(`0x${q}`), { minimumBits: 512 });
   await stage.finished(run);
