@@ -41,8 +41,13 @@ export interface RegressionOptions extends Omit<DaemonOptions, 'identityFile' | 
 export function startFeatureParty(options: RegressionOptions, data: PartyDataOptions): Promise<Worker> {
   return startAtDesk(options, (desk) =>
     withTable(options, data, async (table, newRows, content) => {
-      if (content !== undefined && newRows.dataset !== undefined) {
-        await readNewColumns(desk.name, newRows, table, content.names, AT_START);
+      if (newRows.readIds !== undefined && newRows.dataset === undefined) {
+        throw new UserError(
+          '--new-ids: expected --new-rows beside it, got none; only the party with the labels needs no rows',
+        );
+      }
+      if (content !== undefined) {
+        await checkNewRows(newRows, () => readNewColumns(desk.name, newRows, table, content.names, AT_START));
       }
       return defineFeatureParty(desk, table, newRows);
     }),
@@ -54,8 +59,7 @@ export function startLabelParty(options: RegressionOptions, data: PartyDataOptio
   return startAtDesk(options, (desk) =>
     withTable(options, data, async (table, newRows, content) => {
       if (content !== undefined) requireOneTarget(content);
-      if (content !== undefined && newRows.dataset !== undefined)
-        await readNewLabels(desk.name, newRows, table, AT_START);
+      if (content !== undefined) await checkNewRows(newRows, () => readNewLabels(desk.name, newRows, table, AT_START));
       return defineLabelParty(desk, table, newRows);
     }),
   );
@@ -120,17 +124,32 @@ async function withTable(
     return { definition: await define(table, newRows, content ?? undefined), close };
   } catch (error) {
     await close();
-    throw error instanceof DataError ? forOperator(error, source.description, data) : error;
+    throw error instanceof DataError ? forOperator(error, source.description, adviceFor(error, data)) : error;
   }
 }
 
+/** What is wrong with new rows and their list is told now as well, under their own names. @throws UserError, DataError */
+async function checkNewRows({ dataset, readIds }: NewRowsSource, read: () => Promise<unknown>): Promise<void> {
+  await readIds?.();
+  if (dataset === undefined) return;
+  await read().catch((error: unknown) => {
+    throw error instanceof DataError ? forOperator(error, dataset.source.description) : error;
+  });
+}
+
 /** At the start only the operator listens, who may know which row or id is meant. */
-function forOperator(error: DataError, source: string, { columns, idColumn }: PartyDataOptions): Error {
-  if (error.operatorNote === undefined) return error;
-  const isUnchosen = columns === undefined && (error.code === 'NOT_NUMERIC' || error.code === 'MISSING_VALUE');
+function forOperator(error: DataError, source: string, advice = ''): Error {
+  const { operatorNote: note } = error;
+  if (note === undefined) return error;
+  const place = note.startsWith(`${source}: `) ? '' : `${source}: `;
+  return new UserError(`${place}${note}${advice}`, { cause: error });
+}
+
+/** What helps where columns that nobody has chosen hold no numbers. */
+function adviceFor({ code }: DataError, { columns, idColumn }: PartyDataOptions): string {
+  if (columns !== undefined || (code !== 'NOT_NUMERIC' && code !== 'MISSING_VALUE')) return '';
   const ids = idColumn === undefined ? ', and the one with the ids with --id-column' : '';
-  const advice = isUnchosen ? `; or name the columns to take with --columns or --target${ids}` : '';
-  return new UserError(`${source}: ${error.operatorNote}${advice}`, { cause: error });
+  return `; or name the columns to take with --columns or --target${ids}`;
 }
 
 function requireOneTarget({ names }: TableContent): void {

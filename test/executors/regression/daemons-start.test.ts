@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openRegressionStage } from '../../support/regression-daemons.ts';
@@ -44,6 +44,25 @@ test('the start of a label party asks for the target among several columns', asy
   const source = await stage.writeTable('y.csv', new Map([...column('y'), ...column('other')]));
   await expect(stage.startLabel('y', { source })).rejects.toThrow(/--target: expected the name of the column/);
   await stage.startLabel('y', { source, columns: ['y'] });
+});
+
+test('the start tells what is wrong with new rows, and with the list of their ids, under their own names', async () => {
+  await using stage = await openRegressionStage();
+  const table = new Map([['id', rows], ...column('x1')]);
+  const source = await stage.writeTable('x1.csv', table);
+  const newRows = await stage.writeTable('x1-new.csv', new Map([...table, ['x1', [Number.NaN]]]));
+  const newIdsFile = join(stage.directory, 'new.txt');
+  const start = (data: object) => stage.startFeature('x1', { source, idColumn: 'id', ...data });
+  await expect(start({ newRows })).rejects.toThrow(/^CSV file .*x1-new\.csv: column "x1", row 1 .*got text that/);
+  await expect(start({ newRows: await stage.writeTable('other.csv', new Map([['id', rows]])) })).rejects.toThrow(
+    /^CSV file [^:]*other\.csv: expected one of the columns "id", got "x1"$/,
+  );
+  await expect(start({ newRows: source, newIdsFile })).rejects.toThrow(/^\S*new\.txt: expected a readable file/);
+  await writeFile(newIdsFile, '41\n');
+  await expect(start({ newRows: source, newIdsFile })).rejects.toThrow(/^CSV file [^:]*x1\.csv: .*no row has "41"/);
+  await expect(start({ newIdsFile })).rejects.toThrow('--new-ids: expected --new-rows beside it, got none');
+  await rm(newIdsFile);
+  await expect(stage.startLabel('y', { source, idColumn: 'id', newIdsFile })).rejects.toThrow(/^\S*new\.txt: expected/);
 });
 
 test("what a run finds wrong with a party's columns names none of them to the others", async () => {
