@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { UserError } from '../../colony/errors.ts';
 import { defineCommand } from '../command.ts';
 import type { Report } from '../framework/report.ts';
+import type { Terminal } from '../framework/terminal.ts';
 import type { Curve } from '../views/regression-chart.ts';
 import type { PartyResults } from '../views/regression-results.ts';
 
@@ -50,14 +51,12 @@ export const regressionReport = defineCommand({
       show(out) {
         for (const { party: name, coefficients, metrics, predictions, ...own } of results) {
           out.line(`${name}:`);
-          if (coefficients !== undefined) {
-            out.table([{ title: 'COLUMN' }, { title: 'THETA' }, { title: 'PER UNIT' }], rowsOf(coefficients));
-          }
+          if (coefficients !== undefined) showCoefficients(out, coefficients);
           if (own.losses.length > 0) out.line(drawCurve(CURVE_TITLE, curveOf(own)));
           if (metrics !== undefined) out.facts(metricRows(metrics));
           if (predictions !== undefined) showPredictions(out, predictions);
           const hasNone = coefficients === undefined && metrics === undefined && own.losses.length === 0;
-          if (hasNone && predictions === undefined) out.line('no results of this run yet');
+          if (hasNone && predictions === undefined) out.line(whyNothing(own));
         }
       },
     };
@@ -70,9 +69,23 @@ interface Coefficients {
   readonly columns: readonly { readonly name: string; readonly theta: number; readonly perUnit?: number | undefined }[];
 }
 
-function rowsOf({ intercept, columns }: Coefficients): string[][] {
-  const own = columns.map(({ name, theta, perUnit }) => [name, formatNumber(theta), formatNumber(perUnit)]);
-  return intercept === undefined ? own : [['(intercept)', formatNumber(intercept), ''], ...own];
+function showCoefficients(out: Terminal, { intercept, columns }: Coefficients): void {
+  // Columns that were cut have no coefficient per unit.
+  const hasUnits = columns.some(({ perUnit }) => perUnit !== undefined);
+  const titles = [{ title: 'COLUMN' }, { title: 'THETA' }, ...(hasUnits ? [{ title: 'PER UNIT' }] : [])];
+  const all = [...(intercept === undefined ? [] : [{ name: '(intercept)', theta: intercept }]), ...columns];
+  out.table(
+    titles,
+    all.map(({ name, theta, perUnit }: Coefficients['columns'][number]) =>
+      [name, formatNumber(theta), formatNumber(perUnit)].slice(0, titles.length),
+    ),
+  );
+}
+
+function whyNothing({ hasEnded }: Pick<PartyResults, 'hasEnded'>): string {
+  return hasEnded
+    ? 'the training has ended, and nothing is to be shown: it had no loss, and held no rows out'
+    : 'no results yet; of a prediction only the party with the labels gets any';
 }
 
 function curveOf({ losses, lossIterations }: Pick<PartyResults, 'losses' | 'lossIterations'>): Curve {

@@ -78,7 +78,8 @@ function nextStep({ run, state, training, predictsWith }: RunStatus): string[] {
   if (state === 'finished' || predictsWith !== undefined) return [];
   if (training === undefined)
     return ['It had not begun: mend that, and submit the request under another name (--run).'];
-  return [`It can go on from its last iteration, once that is mended: colonies regression resume ${run}`];
+  const condition = state === 'failed' ? ', once that is mended' : '';
+  return [`It can go on from its last iteration${condition}: colonies regression resume ${run}`];
 }
 
 /** A run as a JSON document. */

@@ -1,6 +1,5 @@
 import { UserError } from '../../colony/errors.ts';
-import { readPredictionRequest } from '../../executors/regression/prediction/request.ts';
-import type { PredictionRequest } from '../../executors/regression/prediction/request.ts';
+import { PredictionRequest, readPredictionRequest } from '../../executors/regression/prediction/request.ts';
 import { type Training, trainingDigest } from '../../executors/regression/training.ts';
 import type { Connection } from '../framework/context.ts';
 import { findModel } from './regression-results.ts';
@@ -36,12 +35,12 @@ export function requestPrediction(training: Training, prediction: string): Predi
   const { run, label, features } = training.parameters;
   const names = features.map(({ name }) => name);
   const request = { prediction, run, training: trainingDigest(training), label, features: names };
-  try {
-    return readPredictionRequest(JSON.stringify(request));
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    throw new UserError(`--name: ${error.message}`, { cause: error });
+  const { error } = PredictionRequest.shape.prediction.safeParse(prediction);
+  if (error !== undefined) {
+    const wanted = error.issues.map(({ message }) => message).join('; ');
+    throw new UserError(`--name: ${wanted}, got "${prediction.slice(0, 80)}"`, { cause: error });
   }
+  return readPredictionRequest(JSON.stringify(request));
 }
 
 const LONGEST_STEM = 44;

@@ -18,6 +18,8 @@ const Metrics = z.record(z.string(), z.union([z.string(), z.number(), z.null()])
 export interface PartyResults {
   readonly party: string;
   readonly directory: string;
+  /** Whether it is a training that has ended; undefined of predictions, too. */
+  readonly hasEnded: true | undefined;
   readonly coefficients: z.output<typeof Coefficients> | undefined;
   /** Before each iteration; only the party with the labels has them. */
   readonly losses: readonly number[];
@@ -61,8 +63,9 @@ async function readResults(party: string, directory: string): Promise<PartyResul
   const lines = curve.trimEnd().split('\n').slice(1);
   const [lossIterations, losses] = [0, 1].map((field) => lines.map((line) => Number(line.split(',')[field])));
   const predictions = await readPredictions(directory);
+  const hasEnded = (await namesIn(directory)).includes(MODEL_FILE) || undefined;
   const curves = { losses: losses ?? [], lossIterations: lossIterations ?? [] };
-  return { party, directory, coefficients, ...curves, metrics, predictions };
+  return { party, directory, hasEnded, coefficients, ...curves, metrics, predictions };
 }
 
 /** What was trained under a name, as a party of this machine keeps it; undefined where none does. @throws UserError */

@@ -119,7 +119,7 @@ test('names that were used, trainings that are none, and names that cannot be ar
   expect(await wrong('--run', 'june', '--name', 'june')).toMatch(
     /--name: expected a name that the colony has not seen/,
   );
-  expect(await wrong('--run', 'june', '--name', 'a/b')).toMatch(/--name: .*1 to 64 letters/);
+  expect(await wrong('--run', 'june', '--name', 'a/b')).toMatch(/--name: expected 1 to 64 letters.*, got "a\/b"/);
   expect(await wrong('--run', 'ward')).toMatch(/expected a training, got the prediction ward/);
 });
 

@@ -269,10 +269,24 @@ test('a training that is cancelled stops, and goes on with "resume"', async () =
   expect((await cli.run(['regression', 'status', 'paused'])).stdout).toMatch(/State\s+cancelled/);
   expect((await cli.run(['regression', 'cancel', 'paused'])).stderr).toMatch(/Nothing of paused was open/);
   const early = await cli.run(['regression', 'report', 'paused', '--directory', join(directory, 'x1')]);
-  expect(early).toMatchObject({ code: 0, stdout: 'x1:\nno results of this run yet\n' });
+  expect(early).toMatchObject({
+    code: 0,
+    stdout: 'x1:\nno results yet; of a prediction only the party with the labels gets any\n',
+  });
   const resumed = await cli.run(['regression', 'resume', 'paused', '--wait']);
   expect(resumed).toMatchObject({ code: 0 });
   expect(await cli.json(['regression', 'status', 'paused'])).toMatchObject({ state: 'finished', iterations: 16 });
+});
+
+test('a training without a loss, of columns that are cut, reports what there is and says of what there is nothing', async () => {
+  const spec = await requestFile('bare', { iterations: 1, loss: false, scaling: 'bounded' });
+  expect((await cli.run(['regression', 'submit', '--spec', spec, '--wait'])).code).toBe(0);
+  const x1 = await cli.run(['regression', 'report', 'bare', '--directory', join(directory, 'x1')]);
+  expect(x1.stdout).toMatch(/^x1:\nCOLUMN\s+THETA\nx1\s+\d+\.\d+\n$/);
+  const y = await cli.run(['regression', 'report', 'bare', '--directory', join(directory, 'y')]);
+  expect(y.stdout).toBe(
+    'y:\nthe training has ended, and nothing is to be shown: it had no loss, and held no rows out\n',
+  );
 });
 
 test('a plan shows sizes, time and who learns what, without asking anybody', async () => {
