@@ -183,7 +183,7 @@ test('a training that stands still names whom it waits for, and that nobody of t
 
 test('a training under way names its block and the party whose turn it is', async () => {
   const spec = await requestFile('turns', { iterations: 16 });
-  expect((await cli.run(['regression', 'submit', '--spec', spec])).code).toBe(0);
+  const followed = cli.run(['regression', 'submit', '--spec', spec, '--wait']);
   let status = '';
   await until(
     async () => {
@@ -196,6 +196,12 @@ test('a training under way names its block and the party whose turn it is', asyn
     /Waits for\s+(y|x1|x2|regression-aggregator): [a-z0-9-]+, (waiting|running)( for [\d.]+ m?s)?\n/,
   );
   expect((await cli.run(['regression', 'cancel', 'turns'])).code).toBe(0);
+  expect(await followed).toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(
+      /Training turns: cancelled\nIt can go on from its last iteration: colonies regression resume turns\n$/,
+    ),
+  });
 });
 
 test('a party that has said good-bye is absent at once, and was heard from before', async () => {
