@@ -16,6 +16,8 @@ export const serverStats = defineCommand({
     return factsReport(toWire(Statistics, statistics), [
       ['Colonies', String(statistics.colonies)],
       ['Executors', String(statistics.executors)],
+      ['Active executors', String(statistics.activeExecutors)],
+      ['Unregistered executors', String(statistics.unregisteredExecutors)],
       ...workRows(statistics),
     ]);
   },

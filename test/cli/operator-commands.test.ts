@@ -225,7 +225,9 @@ describe('counts and health', () => {
       /^Colony +test\nExecutors +\d+\nActive executors +\d+\n/u,
     );
     expect(await cli.json(['colony', 'stats'])).toMatchObject({ waitingprocesses: expect.any(Number) });
-    expect((await cli.run(['server', 'stats'])).stdout).toMatch(/^Colonies +\d+\nExecutors +\d+\nWaiting processes/u);
+    expect((await cli.run(['server', 'stats'])).stdout).toMatch(
+      /^Colonies +\d+\nExecutors +\d+\nActive executors +\d+\nUnregistered executors +\d+\nWaiting processes/u,
+    );
     expect(await cli.json(['server', 'stats'])).toMatchObject({ colonies: expect.any(Number) });
   });
 
