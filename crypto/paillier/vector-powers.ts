@@ -19,7 +19,7 @@ export interface PowerOptions {
 }
 
 /** Bytes of a run of ciphertexts: long runs keep threads busy, and two of them are in memory. */
-const RUN_BYTES = 2 ** 25;
+const RUN_BYTES = 2 ** 24;
 /** Terms that are worth a thread of their own. */
 const TERMS_FOR_A_THREAD = 2048;
 /** Wider windows would cost more memory than time they save. */
@@ -44,7 +44,7 @@ const NONE = new Uint8Array(0);
 
 /**
  * Π cᵢ^eᵢ over ciphertexts that stream by: an encryption of Σ eᵢ·mᵢ. Beside the exponents, memory stays that of two runs
- * and the buckets of every thread (67 MB, and 26 MB for each thread, with 2048-bit keys and exponents of 64 bits). The
+ * and the buckets of every thread (34 MB, and 26 MB for each thread, with 2048-bit keys and exponents of 64 bits). The
  * ciphertexts are not validated. The result carries no fresh randomness: add an encryption before sending it.
  *
  * Time and memory accesses depend on the exponents: compute where they may be known.
