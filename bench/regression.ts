@@ -50,7 +50,7 @@ for (const mode of options.mode) {
       short(run.secondsPerIteration),
       short((run.secondsPerIteration * 1e6) / rows),
       short(run.bytesPerIteration / rows),
-      short(run.residentMegabytes),
+      short(run.residentMebibytes),
       short(seedSeconds),
       short(seedSeconds / run.secondsPerIteration),
     ]);
@@ -63,7 +63,7 @@ const titles = [
   's / iteration',
   'µs / row',
   'bytes / row',
-  'largest daemon MB',
+  'largest daemon MiB',
   "seed's method s",
   'times faster',
 ];

@@ -25,7 +25,7 @@ interface Measured {
   /** Outputs of all processes of an iteration, their blobs included. */
   readonly bytesPerIteration: number;
   /** Largest resident set of any of the parties' processes so far. */
-  readonly residentMegabytes: number;
+  readonly residentMebibytes: number;
 }
 
 const RUN = 'bench';
@@ -111,7 +111,7 @@ async function train(desk: Desk, daemons: readonly RunningProgram[], training: T
     setUpSeconds: (first - submittedAt) / 1000,
     secondsPerIteration: (last - first) / 1000 / training.iterations,
     bytesPerIteration: stepBytes.reduce((sum, bytes) => sum + bytes, 0),
-    residentMegabytes: Math.max(...(await Promise.all(daemons.map(peakMegabytes)))),
+    residentMebibytes: Math.max(...(await Promise.all(daemons.map(peakMebibytes)))),
   };
 }
 
@@ -131,7 +131,7 @@ function bytesOf({ output }: Process): number {
 }
 
 /** Linux keeps the largest resident set of a process; elsewhere nothing is known. */
-async function peakMegabytes({ child }: RunningProgram): Promise<number> {
+async function peakMebibytes({ child }: RunningProgram): Promise<number> {
   const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
   return Number(/VmHWM:\s+(\d+) kB/u.exec(status)?.[1] ?? Number.NaN) / 1024;
 }
