@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import * as z from 'zod';
 import { type Desk, openDesk, type RunningProgram, until } from '../support/processes.ts';
+import { type Party, startParty } from '../support/regression-processes.ts';
 import { distance } from '../support/regression.ts';
 import { parseThetas } from '../support/regression-daemons.ts';
 
@@ -20,24 +21,9 @@ const REQUEST = {
   guards: 'demonstration',
 };
 
-type Party = 'x1' | 'x2' | 'y' | 'aggregator';
-
-/** Starts a party's daemon as a process of its own, and waits until it takes work. */
-async function startParty(desk: Desk, party: Party): Promise<RunningProgram> {
-  const source = ['--source', join(desk.directory, `${party}.csv`), '--demonstration'];
-  const newRows = ['--new-rows', join(desk.directory, `${party}-new.csv`)];
-  const words = {
-    x1: ['regression-feature', 'x1', ...source, ...newRows],
-    x2: ['regression-feature', 'x2', ...source, ...newRows],
-    y: ['regression-label', 'y', ...source],
-    aggregator: ['regression-aggregator'],
-  }[party];
-  const daemon = desk.start(['executor', 'start', ...words]);
-  await until(
-    () => daemon.stdout().includes('Ctrl-C') || daemon.stderr().includes('Ctrl-C'),
-    () => daemon.stderr(),
-  );
-  return daemon;
+/** Starts a party's daemon; a feature party's has new rows as well. */
+function startPredicting(desk: Desk, party: Party): Promise<RunningProgram> {
+  return startParty(desk, party, ['--new-rows', join(desk.directory, `${party}-new.csv`)]);
 }
 
 async function startTraining(desk: Desk): Promise<Record<Party, RunningProgram>> {
@@ -49,10 +35,10 @@ async function startTraining(desk: Desk): Promise<Record<Party, RunningProgram>>
     await copyFile(join(FOLDER, 'new-rows', `${party}.csv`), join(desk.directory, `${party}-new.csv`));
   }
   const [x1, x2, y, aggregator] = [
-    await startParty(desk, 'x1'),
-    await startParty(desk, 'x2'),
-    await startParty(desk, 'y'),
-    await startParty(desk, 'aggregator'),
+    await startPredicting(desk, 'x1'),
+    await startPredicting(desk, 'x2'),
+    await startPredicting(desk, 'y'),
+    await startPredicting(desk, 'aggregator'),
   ];
   await writeFile(join(desk.directory, 'request.json'), JSON.stringify(REQUEST));
   const { exitCode, stderr } = await desk.run(['regression', 'submit', '--spec', 'request.json', '--wait']);
@@ -112,11 +98,11 @@ test('parties and server that are killed in the middle of a prediction and come 
   await daemons.x1.end('SIGKILL');
   await server.end('SIGKILL');
   await desk.startServer();
-  const second = await startParty(desk, 'x2');
+  const second = await startPredicting(desk, 'x2');
   await waitsFor(desk, 'ward', 'confirm-x1');
   await daemons.y.end('SIGKILL');
   await second.end('SIGKILL');
-  await Promise.all([startParty(desk, 'x1'), startParty(desk, 'x2'), startParty(desk, 'y')]);
+  await Promise.all([startPredicting(desk, 'x1'), startPredicting(desk, 'x2'), startPredicting(desk, 'y')]);
   await until(async () => (await statusOf(desk, 'ward')).state !== 'running');
   expect(await statusOf(desk, 'ward')).toMatchObject({ state: 'finished', failures: [] });
   expect(await distanceOf(desk, 'ward')).toBeLessThan(1e-6);

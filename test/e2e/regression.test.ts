@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import * as z from 'zod';
 import { type Desk, openDesk, type RunningProgram, until } from '../support/processes.ts';
+import { type Party, startParty } from '../support/regression-processes.ts';
 import { distance, readVectors } from '../support/regression.ts';
 import { parseThetas } from '../support/regression-daemons.ts';
 
@@ -12,25 +13,6 @@ const Seed = z.object({
 });
 const { iterations: ORACLE } = Seed.parse(readVectors('seed000_gd.json')).n100;
 const ITERATIONS = 20;
-
-type Party = 'x1' | 'x2' | 'y' | 'aggregator';
-
-/** Starts a party's daemon as a process of its own, and waits until it takes work. */
-async function startParty(desk: Desk, party: Party): Promise<RunningProgram> {
-  const source = ['--source', join(desk.directory, `${party}.csv`), '--demonstration'];
-  const words = {
-    x1: ['regression-feature', 'x1', ...source],
-    x2: ['regression-feature', 'x2', ...source],
-    y: ['regression-label', 'y', ...source],
-    aggregator: ['regression-aggregator'],
-  }[party];
-  const daemon = desk.start(['executor', 'start', ...words]);
-  await until(
-    () => daemon.stdout().includes('Ctrl-C') || daemon.stderr().includes('Ctrl-C'),
-    () => daemon.stderr(),
-  );
-  return daemon;
-}
 
 async function startParties(desk: Desk): Promise<Record<Party, RunningProgram>> {
   await mkdir(desk.directory, { recursive: true });
