@@ -55,6 +55,8 @@ const serverInfoCodec = wireObject({
   backends: field('backends', list(Backend)),
   /** Whether a request that carries a nonce and comes twice, byte for byte the same, is executed once. Ours alone. */
   deduplicates: field('deduplicates', z.boolean().optional()),
+  /** Whether one signed request may carry several messages (`batchmsg`). Ours alone. */
+  batches: field('batches', z.boolean().optional()),
   /** Whether it stores blobs at `/blobs/…`. Ours alone. */
   blobs: field('blobs', z.boolean().optional()),
 });
