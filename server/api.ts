@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BodyFault, BodyReader } from './body.ts';
-import { type Answer, dispatch, type Services } from './dispatch.ts';
+import type { Answer } from './answer.ts';
+import { dispatch } from './dispatch.ts';
 import { dropBody, isAsking, respond, respondFailure, type Route } from './http.ts';
+import type { Services } from './services.ts';
 
 /** Every RPC at `POST /api`. */
 export function createApiRoute(services: Services, bodies: BodyReader, maxBodyBytes: number): Route {

@@ -53,7 +53,7 @@ interface HandlerFacts {
  * How one kind of message is answered at once: `read` changes nothing; `write` runs in one transaction; `unsigned` is a
  * read that needs no signature.
  */
-interface SynchronousHandler extends HandlerFacts {
+export interface SynchronousHandler extends HandlerFacts {
   readonly kind: 'read' | 'write' | 'unsigned';
   /**
    * Decodes the request, checks the caller's role, does what is asked, encodes the reply.
@@ -67,7 +67,7 @@ interface SynchronousHandler extends HandlerFacts {
 }
 
 /** How a message is answered that waits for something, and opens transactions of its own. */
-interface PollHandler extends HandlerFacts {
+export interface PollHandler extends HandlerFacts {
   readonly kind: 'poll';
   /** Whether the same signed bytes are answered once only, because the answer takes something away. */
   readonly isTaking: boolean;
@@ -76,7 +76,7 @@ interface PollHandler extends HandlerFacts {
 }
 
 /** How a message is answered that changes too much for one transaction. */
-interface StepsHandler extends HandlerFacts {
+export interface StepsHandler extends HandlerFacts {
   readonly kind: 'steps';
   /** As `answer` of the others, in the transaction of the first step; the reply is `{}` when the last one is done. */
   begin(wire: WireRequest, call: Call): Step;

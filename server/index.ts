@@ -9,7 +9,7 @@ import { type ClientAddress, createClientAddress } from './client-address.ts';
 import { watchForJumps } from './clock-jumps.ts';
 import { applyBootstrap, type Bootstrap } from './bootstrap.ts';
 import { createChannels } from './channels.ts';
-import type { Services } from './dispatch.ts';
+import type { Services } from './services.ts';
 import type { ServerFacts } from './handler.ts';
 import { pubSubRoute } from './http.ts';
 import {

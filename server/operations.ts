@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { createBackupRoute } from './backup.ts';
 import type { BodyReader } from './body.ts';
-import type { Services } from './dispatch.ts';
+import type { Services } from './services.ts';
 import { respond, type Route } from './http.ts';
 import { expose } from './metrics/exposition.ts';
 import { createRecorder, type Recorder } from './metrics/recorder.ts';

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { type BlobToken, parseToken, splitAuthorization } from '../../colony/blobs/token.ts';
-import type { Services } from '../dispatch.ts';
+import type { Services } from '../services.ts';
 import { callerOf } from '../incoming.ts';
 import { Refusal } from '../refusal.ts';
 import { requireRecent } from '../repeats.ts';

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toError } from '../../colony/errors.ts';
-import type { Services } from '../dispatch.ts';
+import type { Services } from '../services.ts';
 import type { Route } from '../http.ts';
 import type { Transaction } from '../transaction.ts';
 import { collectIdle, isFileKnown } from './catalogue.ts';

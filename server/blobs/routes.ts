@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { BLOB_NAME, blobNamed, digestOf } from '../../colony/blobs/reference.ts';
 import { toError } from '../../colony/errors.ts';
-import type { Services } from '../dispatch.ts';
+import type { Services } from '../services.ts';
 import { CROSS_ORIGIN, dropBody, isAsking, pathOf, respond, respondFailure, type Route } from '../http.ts';
 import { Refusal, required } from '../refusal.ts';
 import { storageRefusal } from '../store-health.ts';

@@ -31,6 +31,7 @@ export const serverInfoHandlers: readonly Handler[] = [
       ],
       deduplicates: true,
       blobs: true,
+      batches: true,
     }),
   }),
   reads({
