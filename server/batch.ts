@@ -15,6 +15,7 @@ import { faultTexts, type Handler, type WireRequest } from './handler.ts';
 import { handlers } from './handlers/index.ts';
 import { Refusal } from './refusal.ts';
 import type { Sender, Services } from './services.ts';
+import { requireModest } from './submission.ts';
 
 /**
  * Several messages of one sender under one signature, as JSON-RPC 2.0 has it (section 6): signatures and HTTP are most of
@@ -26,17 +27,17 @@ export const BATCH: Pick<Handler, 'type' | 'texts'> = {
 };
 
 /**
- * What a batch may hold, and how many of each. What only looks, what waits, and what may touch a whole workflow more than
- * once is sent by itself, so that one request neither holds the server for long nor grows an answer without bounds.
+ * What a batch may hold any number of. What only looks, what waits, and what may touch a whole workflow more than once is
+ * sent by itself, so that one request neither holds the server for long nor grows an answer without bounds.
  */
-const MOST_OF_A_TYPE: ReadonlyMap<string, number> = new Map([
-  [submitFunctionSpec.type, MAX_BATCH_LENGTH],
-  [addAttribute.type, MAX_BATCH_LENGTH],
-  [addLog.type, MAX_BATCH_LENGTH],
-  [setOutput.type, 1],
-  [closeSuccessful.type, 1],
-  [closeFailed.type, 1],
-  [assignProcess.type, 1],
+const ANY_NUMBER: ReadonlySet<string> = new Set([submitFunctionSpec.type, addAttribute.type, addLog.type]);
+
+/** What a batch may hold one of, and what it does: of those that do the same it may hold one as well. */
+const ONE_THAT: ReadonlyMap<string, string> = new Map([
+  [setOutput.type, 'sets an output'],
+  [closeSuccessful.type, 'closes a process'],
+  [closeFailed.type, 'closes a process'],
+  [assignProcess.type, 'asks for a process'],
 ]);
 
 /** Who sends a request, and signed it. */
@@ -62,7 +63,7 @@ export interface Batch {
 export async function answerBatch(services: Services, { inner, payload, sender }: Batch): Promise<string> {
   const messages = messagesOf(inner);
   // The first one is counted with the request.
-  for (let count = 1; count < messages.length; count += 1) services.rates.signedBy(sender.callerId, sender.address);
+  if (messages.length > 1) services.rates.furtherBy(sender.callerId, sender.address, messages.length - 1);
   const digest = createHash('sha256').update(payload).digest('hex');
   const { nonce, issuedat } = inner;
   const replies = messages.map(({ handler, message }, index) =>
@@ -81,20 +82,29 @@ function messagesOf({ requests }: WireRequest): BatchedMessage[] {
   if (!Array.isArray(requests) || requests.length === 0 || requests.length > MAX_BATCH_LENGTH) {
     throw malformed(`1 to ${MAX_BATCH_LENGTH} requests in a list, got ${describeList(requests)}`);
   }
-  const counts = new Map<string, number>();
-  return requests.map((request: unknown, index) => {
-    const message = toWire(request);
-    const type = typeof message['msgtype'] === 'string' ? message['msgtype'] : '';
-    const [handler, most] = [handlers.get(type), MOST_OF_A_TYPE.get(type)];
-    if (handler === undefined || most === undefined) {
-      throw malformed(`messages of the types ${[...MOST_OF_A_TYPE.keys()].join(', ')}, got another one at ${index}`);
-    }
-    const count = (counts.get(type) ?? 0) + 1;
-    counts.set(type, count);
-    if (count > most) throw malformed(`one ${type} at most, got another one at ${index}`);
-    if (handler.kind === 'poll') requireImpatient(message, index);
-    return { handler, message };
-  });
+  const done = new Set<string>();
+  const messages = requests.map((request: unknown, index) => messageAt(index, request, done));
+  // Together they may be as much as the nodes of a workflow: it takes as long.
+  const submissions = messages.filter(({ handler }) => handler.type === submitFunctionSpec.type);
+  requireModest(submissions.map(({ message }) => message['spec']));
+  return messages;
+}
+
+/** @param done what those before it do that only one may do */
+function messageAt(index: number, request: unknown, done: Set<string>): BatchedMessage {
+  const message = toWire(request);
+  const type = typeof message['msgtype'] === 'string' ? message['msgtype'] : '';
+  const [handler, what] = [handlers.get(type), ONE_THAT.get(type)];
+  if (handler === undefined || (what === undefined && !ANY_NUMBER.has(type))) {
+    const types = [...ANY_NUMBER, ...ONE_THAT.keys()].join(', ');
+    throw malformed(`messages of the types ${types}, got another one at ${index}`);
+  }
+  if (what !== undefined) {
+    if (done.has(what)) throw malformed(`one message that ${what}, got another one at ${index}`);
+    done.add(what);
+  }
+  if (handler.kind === 'poll') requireImpatient(message, index);
+  return { handler, message };
 }
 
 /** Others would wait for their answers as long as a poll waits. */

@@ -42,6 +42,13 @@ export interface RateLimiter {
    */
   signedBy(callerId: string, address: string, length?: number): void;
   /**
+   * Counts further messages of a request that was counted as one: all of them or none. Where some are admitted the others
+   * are, too, and owed: what is more than an id may ask at once could never be asked otherwise.
+   *
+   * @throws Refusal 429 when that is too much
+   */
+  furtherBy(callerId: string, address: string, messageCount: number): void;
+  /**
    * Counts a request that nobody can have signed, or that needs no signature.
    *
    * @throws Refusal 429 when that is too much
@@ -81,11 +88,11 @@ export function createRateLimiter(
   // What is long has a budget of its own there: it must not use up what members need for their short requests.
   const suspects = new Map<string, { readonly short: Bucket; readonly long: Bucket }>();
 
-  const chargeStranger = (address: string, length = 0): void => {
+  const charge = (address: string, price: number): void => {
     if (strangerRate === 0) return;
     const [key, nowMs] = [networkOf(address), clock()];
     const bucket = recall(strangers, key, () => ({ tokens: strangerRate * STRANGER_BURST_SECONDS, atMs: nowMs }));
-    if (take(bucket, strangerRate, STRANGER_BURST_SECONDS, nowMs, priceOf(length))) return;
+    if (take(bucket, strangerRate, STRANGER_BURST_SECONDS, nowMs, price)) return;
     recall(suspects, key, () => ({ short: { tokens: 0, atMs: nowMs }, long: { tokens: 0, atMs: nowMs } }));
     throw tooMany('from this address by nobody this server knows', strangerRate);
   };
@@ -96,6 +103,14 @@ export function createRateLimiter(
     if (!isKnown(callerId)) return undefined;
     const fresh = { tokens: memberRate * MEMBER_BURST_SECONDS, atMs: nowMs, ...bucket };
     return recall(members, callerId, () => ({ ...fresh, knownUntilMs: nowMs + KNOWN_FOR_MS }));
+  };
+  const chargeSigner = (callerId: string, address: string, price: number, priceOfStranger = price): void => {
+    const nowMs = clock();
+    const bucket = findMember(callerId, nowMs);
+    if (bucket === undefined) charge(address, priceOfStranger);
+    else if (memberRate !== 0 && !take(bucket, memberRate, MEMBER_BURST_SECONDS, nowMs, price)) {
+      throw tooMany('with this key', memberRate);
+    }
   };
   return {
     enter(address, length = 0) {
@@ -108,20 +123,14 @@ export function createRateLimiter(
         throw tooMany('from this address by nobody this server knows', strangerRate);
       }
     },
-    signedBy(callerId, address, length) {
-      const nowMs = clock();
-      const bucket = findMember(callerId, nowMs);
-      if (bucket === undefined) chargeStranger(address, length);
-      else if (memberRate !== 0 && !take(bucket, memberRate, MEMBER_BURST_SECONDS, nowMs)) {
-        throw tooMany('with this key', memberRate);
-      }
-    },
-    unsigned: chargeStranger,
+    signedBy: (callerId, address, length) => chargeSigner(callerId, address, 1, priceOf(length)),
+    furtherBy: (callerId, address, messageCount) => chargeSigner(callerId, address, messageCount),
+    unsigned: (address, length) => charge(address, priceOf(length)),
   };
 }
 
 /** Scanning and hashing what is long takes long. */
-function priceOf(length: number): number {
+function priceOf(length = 0): number {
   return 1 + Math.floor(length / CHARACTERS_PER_TOKEN);
 }
 

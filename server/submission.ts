@@ -63,10 +63,10 @@ function requireChannels(names: readonly string[]): void {
 /**
  * Counts what is in a submission before it is decoded, which takes long when there is much of it.
  *
- * @param specs the wire form of one spec, or of the specs of a workflow
+ * @param specs the wire form of one spec, or of the specs of a workflow or a batch
  * @throws Refusal 400 when there is too much
  */
-function requireModest(specs: readonly unknown[]): void {
+export function requireModest(specs: readonly unknown[]): void {
   requireCount('nodes', specs.length, MAX_WORKFLOW_NODES);
   const counts = { env: 0, kwargs: 0, executornames: 0, mounts: 0, channels: 0 };
   for (const spec of specs.filter(isObject)) {
