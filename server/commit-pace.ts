@@ -14,6 +14,8 @@ const MOST_MS = 2;
 const CROWD = 5;
 /** So long a crowd waits for itself, however quick the disk is: a commit writes the same pages for few as for many. */
 const CROWD_MS = 1;
+/** When such a part of a crowd has asked again, it waits no longer: by the time the others come, these are answered. */
+const QUORUM = 0.5;
 
 /**
  * Creates a pace. What comes in one turn of the event loop is stored at its end. While more is on its way and the disk is
@@ -24,16 +26,19 @@ const CROWD_MS = 1;
  * @param isMoreComing whether requests have come in that may soon have something to store
  */
 export function createCommitPace(store: () => void, isMoreComing: () => boolean): CommitPace {
-  let [lastDiskMs, isCrowd, isLooking] = [0, false, false];
+  let [lastDiskMs, lastCount, count, isLooking] = [0, 0, 0, false];
   let sinceMs: number | undefined;
   let timer: NodeJS.Timeout | undefined;
   const start = (): void => {
     clearTimeout(timer);
     timer = undefined;
     sinceMs = undefined;
+    count = 0;
     store();
   };
   const patienceMs = (): number => {
+    const isCrowd = lastCount >= CROWD;
+    if (isCrowd && count >= lastCount * QUORUM) return 0;
     const isWorthIt = isCrowd || (lastDiskMs > QUICK_MS && isMoreComing());
     return isWorthIt ? Math.min(Math.max(lastDiskMs, isCrowd ? CROWD_MS : 0), MOST_MS) : 0;
   };
@@ -47,13 +52,14 @@ export function createCommitPace(store: () => void, isMoreComing: () => boolean)
   return {
     request() {
       sinceMs ??= performance.now();
+      count += 1;
       if (isLooking) return;
       isLooking = true;
       setImmediate(look);
     },
     stored(diskMs, workCount) {
       lastDiskMs = diskMs;
-      isCrowd = workCount >= CROWD;
+      lastCount = workCount;
     },
   };
 }
