@@ -61,6 +61,7 @@ export {
   type WireKwargs,
 } from './executor.ts';
 export { generateIdentity, type Identity, identityFromPrivateKey } from './identity.ts';
+export { call, type CallOutcome, type CallOutcomes, type MessageBatches, type MessageCall } from './message-batches.ts';
 export type { ChannelEntry } from './messages/channels.ts';
 export type { Colony, ServerInfo, Statistics, User } from './messages/colonies.ts';
 export type { Cron } from './messages/crons.ts';

@@ -63,6 +63,11 @@ export function isLostConnection(code: string): boolean {
   return NOT_REACHED.has(code) || ANSWER_LOST.has(code);
 }
 
+/** Whether what ended with this code may have been executed all the same. */
+export function mayHaveArrived(code: string): boolean {
+  return !NOT_REACHED.has(code);
+}
+
 /**
  * Posts a request until an answer arrives, with growing pauses, for as long as the policy allows. A server that asks for
  * patience is asked again when it says; what it answers last is the answer.

@@ -4,7 +4,8 @@ import { ConnectionError, TerminalError, toError } from './errors.ts';
 import type { ExecutorDefinition } from './executor.ts';
 import type { Process } from './messages/processes.ts';
 import { createPlaces, heartbeat, isRegistrationLost, type Places, poll } from './worker/assignment.ts';
-import { createLedger, findOrphans, type Ledger } from './worker/orphans.ts';
+import { createClosing } from './worker/closing.ts';
+import { createLedger, findAssigned, type Ledger } from './worker/orphans.ts';
 import { createOutage } from './worker/outage.ts';
 import { runProcess } from './worker/process-runner.ts';
 import { enlist, register, registerAgain, type Session, unregister } from './worker/registration.ts';
@@ -116,6 +117,7 @@ async function work(state: State, onReady: () => void): Promise<void> {
     await takeWork(state, onReady);
   } catch (thrown) {
     settings.log.error({ executorName: state.session.name }, toError(thrown).message);
+    state.stopping.abort();
     graceTimer = setTimeout(() => graceOver.abort(), settings.graceMs);
     throw thrown;
   } finally {
@@ -134,7 +136,10 @@ async function takeWork(state: State, onReady: () => void): Promise<void> {
     try {
       await settleRegistration(state, onReady);
       await adoptOrphans(state);
-      const process = await nextProcess(state);
+      const isFree = await state.places.waitForFree(state.settings.heartbeatMs, stopping);
+      // What was assigned unheard meanwhile comes before anything new.
+      if (state.mayHaveOrphans) continue;
+      const process = await nextProcess(state, isFree);
       outage.ended();
       if (process !== undefined) takeOn(state, process);
     } catch (error) {
@@ -147,19 +152,48 @@ async function takeWork(state: State, onReady: () => void): Promise<void> {
   }
 }
 
-function takeOn({ settings, session, places, ledger, graceOver }: State, process: Process): void {
-  ledger.note(process);
-  places.occupy(runProcess(settings, session, process, graceOver.signal));
+function takeOn(state: State, process: Process): void {
+  state.ledger.note(process);
+  state.places.occupy(runWithSuccessors(state, process));
+}
+
+/** Runs a process, then the one that the server gives with the answer to its close, and so on. */
+async function runWithSuccessors(state: State, first: Process): Promise<void> {
+  const { settings, session, ledger, stopping, graceOver } = state;
+  const nextWork = {
+    isWanted: () => !stopping.signal.aborted && !state.isRegistrationOpen && state.session === session,
+    hear(process: Process) {
+      if (ledger.has(process)) return false;
+      ledger.note(process);
+      return true;
+    },
+    missed: () => (state.mayHaveOrphans = true),
+  };
+  for (let process: Process | undefined = first; process !== undefined;) {
+    const closing = createClosing(settings, session, nextWork);
+    await runProcess(settings, session, process, graceOver.signal, closing.send);
+    process = closing.next;
+    if (process === undefined || !stopping.signal.aborted) continue;
+    settings.log.warn({ processId: process.processId }, 'left open: assigned while the daemon was told to stop');
+    return;
+  }
 }
 
 async function adoptOrphans(state: State): Promise<void> {
   if (!state.mayHaveOrphans) return;
-  const { settings, session, ledger, stopping } = state;
-  for (const process of await findOrphans(settings, session, ledger, stopping.signal)) {
-    settings.log.warn({ processId: process.processId }, 'adopting a process whose assignment was not heard');
-    takeOn(state, process);
-  }
+  // First, because more may be lost while the server is asked.
   state.mayHaveOrphans = false;
+  const { settings, session, ledger, stopping } = state;
+  try {
+    for (const process of await findAssigned(settings, session, stopping.signal)) {
+      if (ledger.has(process)) continue;
+      settings.log.warn({ processId: process.processId }, 'adopting a process whose assignment was not heard');
+      takeOn(state, process);
+    }
+  } catch (error) {
+    state.mayHaveOrphans = true;
+    throw error;
+  }
 }
 
 async function settleRegistration(state: State, onReady: () => void): Promise<void> {
@@ -180,10 +214,10 @@ function sayForgotten(state: State): void {
   settings.log.warn({ executorName: session.name }, 'the server no longer knows this executor; registering anew');
 }
 
-/** Waits for a free place and then for work; a sign of life stands in for a poll while every place is taken. */
-async function nextProcess({ settings, places, session, stopping }: State): Promise<Process | undefined> {
-  const isFree = await places.waitForFree(settings.heartbeatMs, stopping.signal);
-  return isFree ? poll(settings, session, stopping.signal) : heartbeat(settings, session, stopping.signal);
+/** Waits for work; a sign of life stands in for a poll while every place is taken. */
+async function nextProcess({ settings, session, stopping }: State, isPlaceFree: boolean): Promise<Process | undefined> {
+  const ask = isPlaceFree ? poll : heartbeat;
+  return ask(settings, session, stopping.signal);
 }
 
 async function stop(state: State, stopped: Promise<void>, graceMs: number): Promise<void> {

@@ -1,7 +1,8 @@
 import { sleep } from '../back-off.ts';
 import { type CallOptions, isNothingToAssign } from '../client.ts';
 import { ServerError } from '../errors.ts';
-import type { Process } from '../messages/processes.ts';
+import { call, type MessageCall } from '../message-batches.ts';
+import { assignProcess, type Process } from '../messages/processes.ts';
 import type { Session } from './registration.ts';
 import type { WorkerSettings } from './settings.ts';
 
@@ -17,6 +18,11 @@ export async function poll(
   signal: AbortSignal,
 ): Promise<Process | undefined> {
   return assign(session, { ...offer(settings), timeoutSeconds: settings.pollTimeoutSeconds }, { signal });
+}
+
+/** The question for work that is at hand, to be sent along with something else. */
+export function pollWithoutWaiting(settings: WorkerSettings): MessageCall<Process> {
+  return call(assignProcess, { ...offer(settings), timeoutSeconds: -1 });
 }
 
 /**
@@ -48,9 +54,14 @@ async function assign(session: Session, request: Request, options: CallOptions):
   try {
     return await session.client.assignProcess(request, { ...options, retry: { forMs: 0 } });
   } catch (error) {
-    if (isNothingToAssign(error) || isPaused(error)) return undefined;
+    if (saysNoWork(error)) return undefined;
     throw error;
   }
+}
+
+/** Whether a refused poll says that nothing was assigned, and nothing else. */
+export function saysNoWork(error: unknown): boolean {
+  return isNothingToAssign(error) || isPaused(error);
 }
 
 /** The owner paused the colony: the request waited as long as it would have for work. */

@@ -29,15 +29,14 @@ function attemptOf({ processId, attempt, retries }: Process): string {
 }
 
 /**
- * Processes that the server has assigned to this daemon without the daemon knowing: the answer to an assign call was
- * lost, or an earlier start with the same key died. They are the daemon's to run; otherwise they would wait for their
- * deadline, or for ever where they have none. Looks at the hundred running processes of its type that servers list at
+ * Processes that the server has assigned to this daemon. Those not in its ledger it does not know of: the answer to an
+ * assign call was lost, or an earlier start with the same key died. They are the daemon's to run; otherwise they would wait
+ * for their deadline, or for ever where they have none. Looks at the hundred running processes of its type that servers list at
  * most; what lies beyond waits for its deadline.
  */
-export async function findOrphans(
+export async function findAssigned(
   { colonyName, type }: WorkerSettings,
   { client, identity }: Session,
-  ledger: Ledger,
   signal: AbortSignal,
 ): Promise<readonly Process[]> {
   const running = await client.getProcesses(
@@ -51,5 +50,5 @@ export async function findOrphans(
     },
     { signal },
   );
-  return running.filter((process) => process.assignedExecutorId === identity.id && !ledger.has(process));
+  return running.filter(({ assignedExecutorId }) => assignedExecutorId === identity.id);
 }

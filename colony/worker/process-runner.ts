@@ -6,8 +6,10 @@ import type { BlobStore } from '../blobs/store.ts';
 import { ConnectionError, ColonyError, RetryableError, ServerError, TerminalError, toError } from '../errors.ts';
 import type { ColonyFunction } from '../executor.ts';
 import { unlessAborted } from '../limited-signal.ts';
-import type { Process } from '../messages/processes.ts';
+import { call } from '../message-batches.ts';
+import { closeFailed, closeSuccessful, type Process } from '../messages/processes.ts';
 import { createRunSignal, type RunSignal } from './abort.ts';
+import type { SendClose } from './closing.ts';
 import { type Call, decodeCall, encodeOutput } from './function-call.ts';
 import type { Session } from './registration.ts';
 import type { WorkerSettings } from './settings.ts';
@@ -24,6 +26,7 @@ interface Run {
   readonly log: Logger;
   readonly signal: AbortSignal;
   readonly blobs: BlobStore;
+  readonly sendClose: SendClose;
 }
 
 /**
@@ -31,12 +34,14 @@ interface Run {
  * that is of use, and to the log.
  *
  * @param stopping fires when the daemon must stop; the process is then left open, to be handed back
+ * @param sendClose tells the server how the process ended
  */
 export async function runProcess(
   settings: WorkerSettings,
   session: Session,
   process: Process,
   stopping: AbortSignal,
+  sendClose: SendClose,
 ): Promise<Outcome> {
   const { processId, workflowId, spec } = process;
   const log = settings.log.child({ processId, workflowId, functionName: spec.functionName });
@@ -52,6 +57,7 @@ export async function runProcess(
     log,
     signal,
     blobs: blobsFor(settings, session, log, signal),
+    sendClose,
   });
   log.info({ outcome, durationMs: Math.round(performance.now() - startedAt) }, 'done');
   return outcome;
@@ -167,14 +173,13 @@ async function close(run: Run, result: Result): Promise<Outcome> {
   }
 }
 
-async function closeOnce({ process, session, signal }: Run, result: Result): Promise<Outcome> {
+async function closeOnce({ process, signal, sendClose }: Run, result: Result): Promise<Outcome> {
   const { processId, attempt } = process;
-  const options = { signal, retry: RETRY_FOREVER };
   if ('output' in result) {
-    await session.client.closeSuccessful({ processId, attempt, output: [result.output] }, options);
+    await sendClose(call(closeSuccessful, { processId, attempt, output: [result.output] }), signal);
     return 'success';
   }
-  await session.client.closeFailed({ processId, attempt, errors: [result.error] }, options);
+  await sendClose(call(closeFailed, { processId, attempt, errors: [result.error] }), signal);
   return 'failed';
 }
 

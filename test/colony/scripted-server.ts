@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import * as z from 'zod';
 import { apiUrl, type ServerAddress } from '../../colony/address.ts';
-import { sealFailure, sealReply } from '../../colony/envelope.ts';
+import { RequestEnvelope, sealFailure, sealReply } from '../../colony/envelope.ts';
+import { batch } from '../../colony/messages/batch.ts';
 
 /** What a scripted server does with one request. */
 export type Step = (response: ServerResponse, request: IncomingMessage, body: string) => void | Promise<void>;
@@ -44,6 +46,14 @@ export async function startScriptedServer(steps: readonly Step[], port = 0): Pro
       await once(server, 'close');
     },
   };
+}
+
+/** The types of the messages in a request: several where it is a batch. */
+export function messageTypesOf(body: string): readonly string[] {
+  const { payloadtype, payload } = RequestEnvelope.parse(JSON.parse(body));
+  if (payloadtype !== batch.type) return [payloadtype];
+  const { requests } = z.decode(batch.request, JSON.parse(Buffer.from(payload, 'base64').toString()));
+  return requests.map(({ msgtype }) => msgtype);
 }
 
 /** Answers in a Colonies envelope. */
