@@ -29,7 +29,7 @@ export interface Transactor {
    *
    * Waiting for the disk is what a change costs, so all works that are asked for in one turn of the event loop, or while
    * {@link createCommitPace} waits for more, wait for it together: they share a transaction of SQLite, each in a savepoint
-   * of its own.
+   * of its own. What is left when that has taken {@link MOST_WORK_MS} has the next one, after whatever else waits for a turn.
    */
   write<T>(work: (transaction: Transaction) => T): Promise<T>;
   /** Runs `work`, which must not change anything, at once. */
@@ -59,6 +59,9 @@ class TransactionLostError extends Error {
   }
 }
 
+/** How long works that share a transaction keep everything else waiting, but for the last one of them. */
+const MOST_WORK_MS = 50;
+
 interface Queued {
   run(transaction: Transaction): void;
   fail(failure: Error): void;
@@ -74,7 +77,7 @@ export function createTransactor(
   listener: ChangeListener,
   isMoreComing: () => boolean = () => false,
 ): Transactor {
-  const queue: Queued[] = [];
+  let queue: Queued[] = [];
   const begin = (): Transaction => ({ database, nowMs: clock(), changes: [], afterwards: [] });
   const guarded = (action: () => void): void => {
     try {
@@ -84,18 +87,19 @@ export function createTransactor(
     }
   };
   const runQueue = (): void => {
-    const batch = queue.splice(0);
+    const batch = queue;
+    queue = [];
     const transaction = begin();
     const startedMs = performance.now();
-    let workedMs = startedMs;
+    let [workedMs, doneCount] = [startedMs, 0];
     try {
       database.transaction(() => {
-        for (const queued of batch) queued.run(transaction);
+        doneCount = runInTime(batch, transaction, startedMs);
         guarded(() => announceAssignable(transaction, listener));
         if (!database.isInTransaction()) throw new TransactionLostError();
         workedMs = performance.now();
       });
-      pace.stored(performance.now() - workedMs, batch.length);
+      pace.stored(performance.now() - workedMs, doneCount);
     } catch (thrown) {
       const failure = toError(thrown);
       listener.onCommit(performance.now() - startedMs, batch.length, failure);
@@ -103,7 +107,11 @@ export function createTransactor(
       settle(transaction.afterwards, failure);
       return;
     }
-    listener.onCommit(performance.now() - startedMs, batch.length, undefined);
+    listener.onCommit(performance.now() - startedMs, doneCount, undefined);
+    if (doneCount < batch.length) {
+      queue = [...batch.slice(doneCount), ...queue];
+      pace.request();
+    }
     settle(transaction.afterwards, undefined);
     guarded(() => listener.afterCommit(transaction.changes));
   };
@@ -112,21 +120,37 @@ export function createTransactor(
     write: (work) =>
       new Promise((resolve, reject) => {
         pace.request();
-        queue.push({
-          run(transaction) {
-            try {
-              const result = undoable(transaction, () => work(transaction));
-              transaction.afterwards.push((failure) => (failure === undefined ? resolve(result) : reject(failure)));
-            } catch (thrown) {
-              if (!database.isInTransaction()) throw thrown;
-              reject(toError(thrown));
-            }
-          },
-          fail: reject,
-        });
+        queue.push({ run: (transaction) => runOne(transaction, work, resolve, reject), fail: reject });
       }),
     read: (work) => work(begin()),
   };
+}
+
+/** Runs one of the works that share a transaction; whoever asked for it is told with the others. */
+function runOne<T>(
+  transaction: Transaction,
+  work: (transaction: Transaction) => T,
+  resolve: (result: T) => void,
+  reject: (reason: Error) => void,
+): void {
+  try {
+    const result = undoable(transaction, () => work(transaction));
+    transaction.afterwards.push((failure) => (failure === undefined ? resolve(result) : reject(failure)));
+  } catch (thrown) {
+    if (!transaction.database.isInTransaction()) throw thrown;
+    reject(toError(thrown));
+  }
+}
+
+/** Runs works in their order, at least one; says how many when there was no time for more. */
+function runInTime(works: readonly Queued[], transaction: Transaction, startedMs: number): number {
+  let doneCount = 0;
+  for (const work of works) {
+    work.run(transaction);
+    doneCount += 1;
+    if (performance.now() - startedMs > MOST_WORK_MS) break;
+  }
+  return doneCount;
 }
 
 function announceAssignable(transaction: Transaction, listener: ChangeListener): void {
