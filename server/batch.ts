@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { batch, MAX_BATCH_LENGTH } from '../colony/messages/batch.ts';
 import { addLog } from '../colony/messages/logs.ts';
 import {
@@ -10,12 +9,13 @@ import {
   submitFunctionSpec,
 } from '../colony/messages/processes.ts';
 import { describeFailure } from './answer.ts';
-import { execute } from './execution.ts';
+import { execute, type Task } from './execution.ts';
 import { faultTexts, type Handler, type WireRequest } from './handler.ts';
 import { handlers } from './handlers/index.ts';
 import { Refusal } from './refusal.ts';
 import type { Sender, Services } from './services.ts';
 import { requireModest } from './submission.ts';
+import { type Change, type Changes, executeTogether, type Outcome } from './together.ts';
 
 /**
  * Several messages of one sender under one signature, as JSON-RPC 2.0 has it (section 6): signatures and HTTP are most of
@@ -62,14 +62,24 @@ export interface Batch {
  */
 export async function answerBatch(services: Services, { inner, payload, sender }: Batch): Promise<string> {
   const messages = messagesOf(inner);
+  const { callerId, address, disconnected } = sender;
   // The first one is counted with the request.
-  if (messages.length > 1) services.rates.furtherBy(sender.callerId, sender.address, messages.length - 1);
-  const digest = createHash('sha256').update(payload).digest('hex');
-  const { nonce, issuedat } = inner;
-  const replies = messages.map(({ handler, message }, index) =>
-    answerOne(services, sender, { handler, inner: { ...message, nonce, issuedat }, signed: `${digest}.${index}` }),
-  );
-  return `{"replies":[${(await Promise.all(replies)).join(',')}]}`;
+  if (messages.length > 1) services.rates.furtherBy(callerId, address, messages.length - 1);
+  const startedMs = performance.now();
+  const signed = { inner, callerId, signed: payload };
+  const outcomes = await Promise.all([
+    changeTogether(services, { ...signed, changes: messages.flatMap(toChange) }),
+    ...messages
+      .flatMap((message) => toPoll(message, inner))
+      .map((poll) => askOnce(services, { ...signed, ...poll, disconnected })),
+  ]);
+  // A poll is the last of a batch, so they are in the order of the messages.
+  const replies = outcomes.flat().map((outcome, index) => {
+    const { type = '', replyType = '' } = messages[index]?.handler ?? {};
+    services.recorder.onRequest(type, 'reply' in outcome ? 200 : outcome.failure.status, performance.now() - startedMs);
+    return encodeOutcome(replyType, outcome);
+  });
+  return `{"replies":[${replies.join(',')}]}`;
 }
 
 interface BatchedMessage {
@@ -84,6 +94,8 @@ function messagesOf({ requests }: WireRequest): BatchedMessage[] {
   }
   const done = new Set<string>();
   const messages = requests.map((request: unknown, index) => messageAt(index, request, done));
+  const pollAt = messages.findIndex(({ handler }) => handler.kind === 'poll');
+  if (pollAt !== -1 && pollAt < messages.length - 1) throw malformed(`a poll at the end, got one at ${pollAt}`);
   // Together they may be as much as the nodes of a workflow: it takes as long.
   const submissions = messages.filter(({ handler }) => handler.type === submitFunctionSpec.type);
   requireModest(submissions.map(({ message }) => message['spec']));
@@ -125,22 +137,42 @@ function malformed(expectation: string): Refusal {
   return new Refusal(400, `Failed to execute batch, expected ${expectation}; nothing was executed`);
 }
 
-/** The JSON text of one reply. Never throws. */
-async function answerOne(
-  services: Services,
-  { callerId, disconnected }: SignedSender,
-  task: { readonly handler: Handler; readonly inner: WireRequest; readonly signed: string },
-): Promise<string> {
-  const { type, replyType } = task.handler;
-  const startedMs = performance.now();
-  const count = (status: number): void => services.recorder.onRequest(type, status, performance.now() - startedMs);
+function toChange({ handler, message }: BatchedMessage): Change[] {
+  return handler.kind === 'write' ? [{ handler, inner: message }] : [];
+}
+
+/** A poll is marked as its batch is, by which a repetition is known. */
+function toPoll(
+  { handler, message }: BatchedMessage,
+  { nonce, issuedat }: WireRequest,
+): Pick<Task, 'handler' | 'inner'>[] {
+  return handler.kind === 'poll' ? [{ handler, inner: { ...message, nonce, issuedat } }] : [];
+}
+
+/** Never throws. */
+async function changeTogether(services: Services, together: Changes): Promise<Outcome[]> {
+  if (together.changes.length === 0) return [];
   try {
-    const reply = await execute(services, { ...task, callerId, disconnected });
-    count(200);
-    return `{"payloadtype":${JSON.stringify(replyType)},"error":false,"payload":${reply}}`;
+    return await executeTogether(services, together);
   } catch (thrown) {
-    const { status, message } = describeFailure(services.log, type, thrown);
-    count(status);
-    return JSON.stringify({ payloadtype: 'error', error: true, payload: { status, message } });
+    const failure = describeFailure(services.log, BATCH.type, thrown);
+    return together.changes.map(() => ({ failure }));
   }
+}
+
+/** Never throws. */
+async function askOnce(services: Services, poll: Task): Promise<Outcome[]> {
+  try {
+    return [{ reply: await execute(services, poll) }];
+  } catch (thrown) {
+    return [{ failure: describeFailure(services.log, poll.handler.type, thrown) }];
+  }
+}
+
+/** The JSON text of one reply. */
+function encodeOutcome(replyType: string, outcome: Outcome): string {
+  if ('reply' in outcome)
+    return `{"payloadtype":${JSON.stringify(replyType)},"error":false,"payload":${outcome.reply}}`;
+  const { status, message } = outcome.failure;
+  return JSON.stringify({ payloadtype: 'error', error: true, payload: { status, message } });
 }

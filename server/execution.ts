@@ -89,7 +89,8 @@ function remembered(call: Call, digest: string | undefined, reply: JsonText): st
   return reply.text;
 }
 
-function toCall(services: Services, transaction: Transaction, callerId: string): Call {
+/** One call by somebody, in a transaction. */
+export function toCall(services: Services, transaction: Transaction, callerId: string): Call {
   const { presence, scheduler, channels, facts, log } = services;
   // Spelt out, because spreading takes longer than all the rest of this.
   return {

@@ -46,6 +46,8 @@ export interface Database {
   remember<T>(key: string, find: () => T): T;
   /** Changes rows; returns how many. */
   run(sql: string, ...values: readonly SqlValue[]): number;
+  /** How often {@link Database.run} was called: as long as it stays the same, nothing has been changed. */
+  runCount(): number;
   /** Runs `work` as one transaction: all of it is durable when this returns, none of it when it throws. */
   transaction<T>(work: () => T): T;
   /** Whether a transaction has begun and SQLite has not given it up. */
@@ -146,6 +148,7 @@ function toRow(prepared: Prepared, values: readonly unknown[]): object {
 function wrap(connection: InstanceType<typeof Sqlite>): Database {
   const statements = new Map<string, Prepared>();
   const remembered = new Map<string, unknown>();
+  let runCount = 0;
   const prepared = (sql: string): Prepared => {
     let known = statements.get(sql);
     if (known === undefined) {
@@ -166,7 +169,11 @@ function wrap(connection: InstanceType<typeof Sqlite>): Database {
       const row = known.statement.get(values) as readonly unknown[] | undefined;
       return row === undefined ? undefined : (toRow(known, row) as Row);
     },
-    run: (sql, ...values) => prepared(sql).statement.run(values).changes,
+    run(sql, ...values) {
+      runCount += 1;
+      return prepared(sql).statement.run(values).changes;
+    },
+    runCount: () => runCount,
     remember<T>(key: string, find: () => T) {
       if (key.length > MAX_REMEMBERED_CHARACTERS) return find();
       if (remembered.has(key)) return remembered.get(key) as T;
