@@ -109,17 +109,6 @@ export interface FunctionSpec extends z.output<typeof functionSpecCodec> {}
 /** @see {@link FunctionSpec} */
 export const FunctionSpec: z.ZodType<FunctionSpec> = functionSpecCodec;
 
-const functionTermsCodec = wireObject({
-  functionName: field('funcname', text),
-  maxWaitTimeSeconds: field('maxwaittime', integer),
-  maxExecTimeSeconds: field('maxexectime', integer),
-  maxRetries: field('maxretries', integer),
-});
-/** What a server itself goes by in a {@link FunctionSpec}; reading no more of it takes a fraction of the time. */
-export interface FunctionTerms extends z.output<typeof functionTermsCodec> {}
-/** @see {@link FunctionTerms} */
-export const FunctionTerms: z.ZodType<FunctionTerms> = functionTermsCodec;
-
 const attributeCodec = wireObject({
   attributeId: field('attributeid', text),
   processId: field('targetid', text),
