@@ -26,6 +26,8 @@ class AbortedError extends ColonyError {
 export interface RunSignal extends Disposable {
   readonly signal: AbortSignal;
   abort(code: AbortCode): void;
+  /** Whether the server is being told how the process ended: that it has ended is no loss from then on. */
+  isClosing: boolean;
   /** Fires when the run is over, however it ended. */
   readonly ended: AbortSignal;
 }
@@ -49,6 +51,7 @@ export function createRunSignal(processId: string, maxExecTimeSeconds: number, s
   return {
     signal: controller.signal,
     abort,
+    isClosing: false,
     ended: ended.signal,
     [Symbol.dispose]() {
       ended.abort();

@@ -57,7 +57,10 @@ export async function runProcess(
     log,
     signal,
     blobs: blobsFor(settings, session, log, signal),
-    sendClose,
+    async sendClose(...closing) {
+      runSignal.isClosing = true;
+      await sendClose(...closing);
+    },
   });
   log.info({ outcome, durationMs: Math.round(performance.now() - startedAt) }, 'done');
   return outcome;

@@ -11,7 +11,7 @@ import type { Session } from './registration.ts';
 export async function watchProcess(session: Session, process: Process, watchMs: number, run: RunSignal): Promise<void> {
   while (!run.ended.aborted) {
     await sleep(watchMs, run.ended).catch(() => {});
-    const loss = await findLoss(session, process, run.ended);
+    const loss = await findLoss(session, process, run);
     if (loss !== undefined) run.abort(loss);
   }
 }
@@ -20,15 +20,16 @@ export async function watchProcess(session: Session, process: Process, watchMs: 
 async function findLoss(
   session: Session,
   { processId, attempt }: Process,
-  signal: AbortSignal,
+  run: RunSignal,
 ): Promise<AbortCode | undefined> {
   try {
-    const current = await session.client.getProcess({ processId }, { signal, retry: { forMs: 0 } });
+    const current = await session.client.getProcess({ processId }, { signal: run.ended, retry: { forMs: 0 } });
     const { state } = current;
     if (state === 'running') {
       const isOurs = current.assignedExecutorId === session.identity.id && current.attempt === attempt;
       return isOurs ? undefined : 'REASSIGNED';
     }
+    if (run.isClosing && state !== 'waiting' && state !== 'cancelled') return undefined;
     return state === 'waiting' ? 'REASSIGNED' : 'CANCELLED';
   } catch (error) {
     if (!(error instanceof ServerError)) return undefined;
