@@ -15,7 +15,7 @@ import { handlers } from './handlers/index.ts';
 import { Refusal } from './refusal.ts';
 import type { Sender, Services } from './services.ts';
 import { requireModest } from './submission.ts';
-import { type Change, type Changes, executeTogether, type Outcome } from './together.ts';
+import { type Change, type Changes, executeTogether, LEAST_AT_ONCE, type Outcome } from './together.ts';
 
 /**
  * Several messages of one sender under one signature, as JSON-RPC 2.0 has it (section 6): signatures and HTTP are most of
@@ -67,12 +67,13 @@ export async function answerBatch(services: Services, { inner, payload, sender }
   if (messages.length > 1) services.rates.furtherBy(callerId, address, messages.length - 1);
   const startedMs = performance.now();
   const signed = { inner, callerId, signed: payload };
-  const outcomes = await Promise.all([
-    changeTogether(services, { ...signed, changes: messages.flatMap(toChange) }),
-    ...messages
-      .flatMap((message) => toPoll(message, inner))
-      .map((poll) => askOnce(services, { ...signed, ...poll, disconnected })),
-  ]);
+  const changes = messages.flatMap(toChange);
+  const polls = messages.flatMap((message) => toPoll(message, inner));
+  const changing = changeTogether(services, { ...signed, changes });
+  // A poll is in line behind few of them; what is much may be done in parts, each of which is put in line by itself.
+  if (changes.length > LEAST_AT_ONCE) await changing;
+  const asking = polls.map((poll) => askOnce(services, { ...signed, ...poll, disconnected }));
+  const outcomes = await Promise.all([changing, ...asking]);
   // A poll is the last of a batch, so they are in the order of the messages.
   const replies = outcomes.flat().map((outcome, index) => {
     const { type = '', replyType = '' } = messages[index]?.handler ?? {};
@@ -151,12 +152,14 @@ function toPoll(
 
 /** Never throws. */
 async function changeTogether(services: Services, together: Changes): Promise<Outcome[]> {
-  if (together.changes.length === 0) return [];
+  const outcomes: Outcome[] = [];
+  const { length } = together.changes;
   try {
-    return await executeTogether(services, together);
+    while (outcomes.length < length) outcomes.push(...(await executeTogether(services, together, outcomes.length)));
+    return outcomes;
   } catch (thrown) {
     const failure = describeFailure(services.log, BATCH.type, thrown);
-    return together.changes.map(() => ({ failure }));
+    return [...outcomes, ...together.changes.slice(outcomes.length).map(() => ({ failure }))];
   }
 }
 

@@ -5,7 +5,7 @@ import { JsonText } from './json-text.ts';
 import { digestOf, recallAnswer, rememberAnswer, requireRecent } from './repeats.ts';
 import type { Services } from './services.ts';
 import { isStorageError } from './store/database.ts';
-import { undoable } from './transaction.ts';
+import { MOST_WORK_MS, undoable } from './transaction.ts';
 
 /** A message that changes something, and how it is answered. */
 export interface Change {
@@ -26,37 +26,51 @@ export interface Changes {
 /** What became of one of them: its reply as JSON text, or why it was refused. */
 export type Outcome = { readonly reply: string } | { readonly failure: Failure };
 
+/** So many are executed at once in any case, so that what comes behind few of them comes behind all. */
+export const LEAST_AT_ONCE = 4;
+
 /**
- * Executes messages one after the other in one work of the store; a refused one leaves the others. The same request again
- * gets the same outcomes. Together they cost less than by themselves: what one is answered with is kept for all, and none
- * needs a savepoint of its own as long as what is refused is refused before it has changed anything, as nearly always.
+ * Executes messages one after the other in one work of the store, as far as that takes no longer than a work may; a refused
+ * one leaves the others. The same request again gets the same outcomes. Together they cost less than by themselves: what they
+ * are answered with is kept once, and none needs a savepoint of its own as long as what is refused is refused before it has
+ * changed anything, as nearly always.
  *
- * @throws Refusal 400 when the request is from another time; errors of the store
+ * @param from the position of the first one
+ * @returns what became of the next ones, {@link LEAST_AT_ONCE} at least where there are so many
+ * @throws Refusal 400 when the request is from another time; errors of the store. Nothing was executed then
  */
-export async function executeTogether(services: Services, together: Changes): Promise<Outcome[]> {
-  try {
-    return await executeWith(services, together, answerUntouched);
-  } catch (thrown) {
-    if (!(thrown instanceof HalfDoneError)) throw thrown;
-    return await executeWith(services, together, answerUndoably);
-  }
-}
-
-/** Answers one of them, or throws. */
-type Answering = (call: Call, change: Change) => JsonText;
-
-function executeWith(services: Services, together: Changes, answering: Answering): Promise<Outcome[]> {
-  const { inner, callerId, signed, changes } = together;
-  const digest = digestOf(inner, callerId, signed);
+export function executeTogether(services: Services, together: Changes, from: number): Promise<Outcome[]> {
+  const { inner, callerId, signed } = together;
+  const changes = together.changes.slice(from);
+  const digest = digestOf(inner, callerId, from === 0 ? signed : `${signed}.${from}`);
   return services.transactor.write((transaction) => {
     const call = toCall(services, transaction, callerId);
     if (digest !== undefined) requireRecent(inner, call.nowMs);
     const kept = recallAnswer(call, digest, inner);
     if (kept !== undefined) return recallAll(services, call, changes, kept);
-    const results = changes.map((change) => attempt(services, change, () => answering(call, change)));
+    const results = answerSome(services, call, changes);
     rememberAnswer(call, digest, JSON.stringify(results.map(toKept)));
     return results.map(toOutcome);
   });
+}
+
+function answerSome(services: Services, call: Call, changes: readonly Change[]): Result[] {
+  try {
+    return undoable(call, () => answerInTime(services, changes, (change) => answerUntouched(call, change)));
+  } catch (thrown) {
+    if (!(thrown instanceof HalfDoneError)) throw thrown;
+    return answerInTime(services, changes, (change) => answerUndoably(call, change));
+  }
+}
+
+function answerInTime(services: Services, changes: readonly Change[], answer: (change: Change) => JsonText): Result[] {
+  const startedMs = performance.now();
+  const results: Result[] = [];
+  for (const change of changes) {
+    results.push(attempt(services, change, () => answer(change)));
+    if (results.length >= LEAST_AT_ONCE && performance.now() - startedMs > MOST_WORK_MS) break;
+  }
+  return results;
 }
 
 /** A message failed after it had changed something, which only a savepoint undoes. */
@@ -107,12 +121,11 @@ type Kept = { readonly kept: string } | { readonly failure: Failure };
 
 function recallAll(services: Services, call: Call, changes: readonly Change[], text: string): Outcome[] {
   const all: readonly Kept[] = JSON.parse(text);
-  return changes.map((change, index) => {
-    const earlier = all[index];
-    if (earlier === undefined) throw new Error(`kept ${all.length} answers of ${changes.length}`);
+  return all.flatMap((earlier, index) => {
+    const change = changes[index];
+    if (change === undefined) return [];
     if ('failure' in earlier) return earlier;
-    return toOutcome(
-      attempt(services, change, () => change.handler.recall?.(earlier.kept, call) ?? new JsonText(earlier.kept)),
-    );
+    const remake = (): JsonText => change.handler.recall?.(earlier.kept, call) ?? new JsonText(earlier.kept);
+    return toOutcome(attempt(services, change, remake));
   });
 }
