@@ -10,9 +10,11 @@ export interface Findings {
   readonly warnings: string[];
 }
 
-/** A function spec read from a file. */
-export interface ParsedFunctionSpec {
-  readonly spec: FunctionSpec;
+/** The function specs of a file. */
+export interface ParsedFunctionSpecs {
+  readonly specs: readonly FunctionSpec[];
+  /** Whether the file holds a list of them. */
+  readonly isList: boolean;
   readonly warnings: readonly string[];
 }
 
@@ -49,30 +51,42 @@ const CONDITION_KEYS = [
 ] as const;
 
 /**
- * Reads the file of `function submit`: one function spec.
+ * Reads the file of `function submit`: one function spec, or a list of specs that do not depend on each other.
  *
- * @param colonyName the colony to submit to when the file names none
+ * @param colonyName the colony to submit to where a spec names none
  * @throws UserError listing everything that is wrong with the file
  */
-export function parseFunctionSpec(text: string, fileName: string, colonyName: string): ParsedFunctionSpec {
+export function parseFunctionSpecs(text: string, fileName: string, colonyName: string): ParsedFunctionSpecs {
   const document = parseJson(text, fileName);
-  if (Array.isArray(document) || (isObject(document) && 'functionspecs' in document)) {
-    throw new UserError(
-      `${fileName}: expected one function spec, got a workflow; submit it with "colonies workflow submit --spec ${fileName}"`,
-    );
+  const isList = Array.isArray(document);
+  if (isObject(document) && 'functionspecs' in document) throw isWorkflow(fileName, 'a workflow');
+  if (isList && document.length === 0) {
+    throw new UserError(`${fileName}: expected a function spec or a list of them, got an empty list`);
   }
   const findings: Findings = { problems: [], warnings: [] };
-  const spec = readFunctionSpec(document, '$', findings);
+  const specs = (isList ? document : [document]).flatMap((value: unknown, index) => {
+    const spec = readFunctionSpec(value, isList ? `$[${index}]` : '$', findings);
+    return spec === undefined ? [] : [complete(spec, colonyName)];
+  });
   refuseProblems(fileName, findings);
-  if (spec === undefined) throw new UserError(`${fileName}: expected a function spec`);
+  const dependent = isList ? specs.findIndex(({ conditions }) => conditions.dependencies.length > 0) : -1;
+  if (dependent !== -1) throw isWorkflow(fileName, `one with dependencies at $[${dependent}]`);
+  return { specs, isList, warnings: findings.warnings.map((warning) => `${fileName}: ${warning}`) };
+}
+
+function isWorkflow(fileName: string, got: string): UserError {
+  return new UserError(
+    `${fileName}: expected function specs that do not depend on each other, got ${got}; submit a workflow with ` +
+      `"colonies workflow submit --spec ${fileName}"`,
+  );
+}
+
+function complete(spec: FunctionSpec, colonyName: string): FunctionSpec {
   return {
-    spec: {
-      ...spec,
-      maxWaitTimeSeconds: unlimited(spec.maxWaitTimeSeconds),
-      maxExecTimeSeconds: unlimited(spec.maxExecTimeSeconds),
-      conditions: { ...spec.conditions, colonyName: spec.conditions.colonyName || colonyName },
-    },
-    warnings: findings.warnings.map((warning) => `${fileName}: ${warning}`),
+    ...spec,
+    maxWaitTimeSeconds: unlimited(spec.maxWaitTimeSeconds),
+    maxExecTimeSeconds: unlimited(spec.maxExecTimeSeconds),
+    conditions: { ...spec.conditions, colonyName: spec.conditions.colonyName || colonyName },
   };
 }
 

@@ -1,6 +1,6 @@
 import type { FunctionSpec } from '../../colony/messages/processes.ts';
-import { parseFunctionSpec } from '../../workflows/function-spec.ts';
-import { defineCommand } from '../command.ts';
+import { parseFunctionSpecs, type ParsedFunctionSpecs } from '../../workflows/function-spec.ts';
+import { defineCommand, UsageError } from '../command.ts';
 import type { Connection, Context } from '../framework/context.ts';
 import { readJsonText } from '../framework/files.ts';
 import { memberKey, stayOptions } from '../framework/global-options.ts';
@@ -8,34 +8,59 @@ import { PATIENT_BRIDGE_MS } from '../framework/patience.ts';
 
 /** `colonies function submit` */
 export const functionSubmit = defineCommand({
-  describe: 'Submit one function as described in a file',
+  describe: 'Submit one function as described in a file, or a list of functions',
+  details:
+    'A list is submitted in batches of a hundred, where the server takes them. What the server accepts of it is submitted ' +
+    'although it refuses others: those are named by their place in the list, which begins with $[0], and the exit code is 1. ' +
+    '--wait, --out and --follow stay with one function only.',
   options: {
-    spec: { type: 'string', describe: 'the function spec, a JSON file', required: true },
+    spec: {
+      type: 'string',
+      describe: 'a function spec or a list of them that do not depend on each other, a JSON file',
+      required: true,
+    },
     label: { type: 'string', describe: 'label of the process, instead of the one in the file' },
     snapshot: { type: 'boolean', describe: 'first take a snapshot of every label in its fs.snapshots' },
     ...stayOptions,
     ...memberKey,
   },
-  examples: [['function submit --spec function.json --out', 'submit, wait, and print the output']],
+  examples: [
+    ['function submit --spec function.json --out', 'submit, wait, and print the output'],
+    ['function submit --spec functions.json', 'submit a list, print one process id per line'],
+  ],
   async run(args, context) {
-    const { reportSubmitted } = await import('../views/process-wait.ts');
     // The file first: what is wrong with it can be told without a server or a key.
     const { colonyName } = await context.environment(args);
-    const spec = await loadFunctionSpec(args.spec, colonyName, context);
+    const { specs, isList } = await loadFunctionSpecs(args.spec, colonyName, context);
+    if (isList && (args.wait || args.out || args.follow)) {
+      const got = `a list of ${specs.length} in ${args.spec}`;
+      throw new UsageError(`--wait, --out, --follow: expected one function to stay with, got ${got}`, PATH);
+    }
     const connection = await context.connect('member', args, { bridgeMs: PATIENT_BRIDGE_MS });
-    const labelled = { ...spec, label: args.label ?? spec.label };
-    const complete = args.snapshot ? await withSnapshots(connection, labelled) : labelled;
-    return reportSubmitted(connection, await connection.client.submitFunctionSpec({ spec: complete }), args, context);
+    const completed: FunctionSpec[] = [];
+    for (const spec of specs) {
+      const labelled = { ...spec, label: args.label ?? spec.label };
+      completed.push(args.snapshot ? await withSnapshots(connection, labelled) : labelled);
+    }
+    const [only] = completed;
+    if (isList || only === undefined) {
+      const { submitAll } = await import('../views/submission-list.ts');
+      return submitAll(connection, completed, context);
+    }
+    const { reportSubmitted } = await import('../views/process-wait.ts');
+    return reportSubmitted(connection, await connection.client.submitFunctionSpec({ spec: only }), args, context);
   },
 });
+
+const PATH = ['function', 'submit'];
 
 async function withSnapshots(connection: Connection, spec: FunctionSpec): Promise<FunctionSpec> {
   const { takeSnapshots } = await import('../views/spec-snapshots.ts');
   return takeSnapshots(connection, spec);
 }
 
-async function loadFunctionSpec(file: string, colonyName: string, { io, say }: Context) {
-  const { spec, warnings } = parseFunctionSpec(await readJsonText(io, file), file, colonyName);
-  for (const warning of warnings) say(`warning: ${warning}`);
-  return spec;
+async function loadFunctionSpecs(file: string, colonyName: string, { io, say }: Context): Promise<ParsedFunctionSpecs> {
+  const parsed = parseFunctionSpecs(await readJsonText(io, file), file, colonyName);
+  for (const warning of parsed.warnings) say(`warning: ${warning}`);
+  return parsed;
 }

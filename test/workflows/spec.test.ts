@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../../colony/errors.ts';
 import { WorkflowSpec } from '../../colony/messages/workflows.ts';
-import { parseFunctionSpec } from '../../workflows/function-spec.ts';
+import { parseFunctionSpecs } from '../../workflows/function-spec.ts';
 import { findCycle, leafNames, needsPublicKey, parseWorkflow, withPublicKey } from '../../workflows/spec.ts';
 
 interface NodeParts {
@@ -230,13 +230,35 @@ test('whatever JSON a file holds, it is accepted or refused with a message for i
 });
 
 describe('a function spec file', () => {
+  const lone = node('', { nodename: undefined });
+
   test('gets the colony of the environment and no limits where it names none', () => {
-    const { spec } = parseFunctionSpec(JSON.stringify(node('', { nodename: undefined })), 'f.json', 'dev');
-    expect(spec).toMatchObject({ maxExecTimeSeconds: -1, maxWaitTimeSeconds: -1, conditions: { colonyName: 'dev' } });
+    const { specs, isList } = parseFunctionSpecs(JSON.stringify(lone), 'f.json', 'dev');
+    expect(isList).toBe(false);
+    expect(specs).toMatchObject([
+      { maxExecTimeSeconds: -1, maxWaitTimeSeconds: -1, conditions: { colonyName: 'dev' } },
+    ]);
   });
 
-  test.each([['[]'], ['{"functionspecs": []}']])('that holds a workflow (%s) is refused', (text) => {
-    expect(() => parseFunctionSpec(text, 'f.json', 'dev')).toThrow('colonies workflow submit --spec f.json');
+  test('may hold a list of them, of which the faults of all are told', () => {
+    const { specs, isList } = parseFunctionSpecs(JSON.stringify([lone, lone]), 'f.json', 'dev');
+    expect(isList).toBe(true);
+    expect(specs.map(({ conditions }) => conditions.colonyName)).toEqual(['dev', 'dev']);
+    const faulty = JSON.stringify([{ ...lone, funcname: '' }, lone, 5]);
+    expect(() => parseFunctionSpecs(faulty, 'f.json', 'dev')).toThrow(
+      'f.json: $[0].funcname: expected a name, got empty text\nf.json: $[2]: expected a function spec (an object), got number',
+    );
+  });
+
+  test.each([
+    ['{"functionspecs": []}', 'got a workflow; submit a workflow with "colonies workflow submit --spec f.json"'],
+    [
+      JSON.stringify([lone, node('b', { dependencies: ['a'] })]),
+      'got one with dependencies at $[1]; submit a workflow',
+    ],
+    ['[]', 'f.json: expected a function spec or a list of them, got an empty list'],
+  ])('that holds something else (%s) is refused', (text, words) => {
+    expect(() => parseFunctionSpecs(text, 'f.json', 'dev')).toThrow(words);
   });
 });
 
