@@ -150,11 +150,26 @@ function faultOf({ status, body }: RawReply): string | undefined {
   const inner = parse(Buffer.from(payload, 'base64').toString());
   if (!error) {
     const reply = replyCodecs.get(payloadtype) ?? z.unknown();
-    return status === 200 && z.safeDecode(reply, inner).success ? undefined : `no reply: ${payloadtype} ${body}`;
+    if (status !== 200 || !z.safeDecode(reply, inner).success) return `no reply: ${payloadtype} ${body}`;
+    return payloadtype === 'batchmsg' ? faultInBatch(inner) : undefined;
   }
   const failure = Failure.safeParse(inner);
   if (!failure.success || failure.data.status !== status) return `no refusal: ${status} ${JSON.stringify(inner)}`;
   return failure.data.message.startsWith('Internal server error') ? 'internal error' : undefined;
+}
+
+const BatchReplies = z.object({
+  replies: z.array(z.strictObject({ payloadtype: z.string(), error: z.boolean(), payload: z.unknown() })),
+});
+
+/** What is wrong with one of the replies of a batch, each judged as if it had come by itself. */
+function faultInBatch(inner: unknown): string | undefined {
+  const faults = BatchReplies.parse(inner).replies.map(({ payload, ...reply }) => {
+    const status = reply.error ? Number(Object(payload).status) : 200;
+    const body = { ...reply, payload: Buffer.from(JSON.stringify(payload)).toString('base64') };
+    return faultOf({ status, contentType: null, body: JSON.stringify(body) });
+  });
+  return faults.find((fault) => fault !== undefined);
 }
 
 function parse(text: string): unknown {
@@ -283,6 +298,47 @@ test('6000 requests of every kind, changed in one to three places, and the memor
   }
   expect(faults).toEqual([]);
   expect((await residentMegabytes()) - before).toBeLessThan(200);
+});
+
+/** What a batch may hold any number of, what it may hold once, and in the end. */
+const OFTEN = ['submitfuncspecmsg', 'addattributemsg', 'addlogmsg'];
+const ONCE = ['setoutputmsg', 'closesuccessfulmsg'];
+const LAST = ['assignprocessmsg'];
+const BATCHES = 200;
+
+const messageOf = (types: readonly string[]) =>
+  fc.record({ type: fc.constantFrom(...types), changes: fc.option(mutations) });
+
+test('1000 batches, changed in one to three places of some of their messages', async () => {
+  const batchOf = fc.record({
+    chosen: fc
+      .tuple(
+        fc.array(messageOf(OFTEN), { maxLength: 6 }),
+        fc.uniqueArray(messageOf(ONCE), { maxLength: 2, selector: ({ type }) => type }),
+        fc.array(messageOf(LAST), { maxLength: 1 }),
+      )
+      .map((parts) => parts.flat()),
+    changes: fc.option(mutations, { freq: 1 }),
+    signer: fc.constantFrom(stranger, people.user, people.executor, people.executor, people.executor),
+    marks: fc.constantFrom({}, { nonce: 'same' }, { nonce: 'same', issuedat: 1 }, { nonce: 1, issuedat: '1' }),
+  });
+  const faults: string[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const pool = new Map(requestsFor(await makeThings()).map(([type, , inner]) => [type, inner]));
+    const bodies = sample(batchOf, BATCHES, 300 + round).map(({ chosen, changes, signer, marks }) => {
+      const requests = chosen.map(({ type, changes: own }) => ({
+        ...Object(mutate(pool.get(type), own ?? [])),
+        msgtype: type,
+      }));
+      const changed = mutate({ requests, ...marks }, changes ?? []);
+      return sealText('batchmsg', JSON.stringify({ ...Object(changed), msgtype: 'batchmsg' }), signer);
+    });
+    faults.push(...(await faultsOf(bodies)));
+  }
+  expect(faults).toEqual([]);
+  const metrics = await (await fetch(urlOf(server.address, '/metrics'))).text();
+  const answered = /colonies_requests_total\{type="batchmsg",status="200"\} (\d+)/u.exec(metrics);
+  expect(Number(answered?.[1])).toBeGreaterThan(300);
 });
 
 test('1000 WebSocket frames of anything', async () => {
