@@ -46,7 +46,7 @@ interface Seat {
 
 /**
  * Creates signers. What comes alone is done at once, on the calling thread, which is quickest for whoever waits; what
- * comes together in one turn of the event loop goes to other threads, as soon as these have started. Without a second
+ * comes together in one turn of the event loop, or while another thread is at work, goes there, as soon as one has started. Without a second
  * processor there are none.
  *
  * @param onFailure hears of a thread that has ended by itself; its work is done on the calling thread then
@@ -82,7 +82,8 @@ export function createSigners(
   const flush = (): void => {
     const waiting = batch;
     batch = [];
-    const ready = waiting.length > 1 ? [...seats].filter(({ isReady }) => isReady) : [];
+    // A thread that is awake may as well have one more; waking one for a single signature takes about as long as that.
+    const ready = [...seats].filter(({ isReady, asked }) => isReady && (waiting.length > 1 || asked.length > 0));
     if (waiting.length > 1 && seats.size === 0 && threads > 0 && failureCount < MAX_FAILURES) {
       loadSeen += waiting.length;
       if (loadSeen > LOAD) while (seats.size < threads) open();

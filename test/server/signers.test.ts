@@ -29,7 +29,7 @@ async function recoverAll(signers: Signers): Promise<(string | undefined)[]> {
 
 const expected = wave.map(({ id }) => id);
 
-test('everybody is told the right signer, before threads have started, while they run, and when one has died', async () => {
+test('everybody is told the right signer, before threads have started, while they run or have much to do, and when one has died', async () => {
   const threads: Worker[] = [];
   const failures: Error[] = [];
   let readyCount = 0;
@@ -43,6 +43,10 @@ test('everybody is told the right signer, before threads have started, while the
   expect(await recoverAll(signers)).toEqual(expected);
   await until(() => readyCount === 2);
   expect(await recoverAll(signers)).toEqual(expected);
+  const many = recoverAll(signers);
+  await new Promise((resolve) => setImmediate(resolve));
+  const [late] = await Promise.all(wave.slice(0, 1).map((signed) => signers.recover(signed)));
+  expect([late, ...(await many)]).toEqual([expected[0], ...expected]);
   const [dying] = threads;
   const asked = recoverAll(signers);
   await dying?.terminate();
