@@ -2,6 +2,7 @@ import { instantiateSecp256k1 } from '@bitauth/libauth';
 import * as z from 'zod';
 import { sealRequest } from '../../colony/envelope.ts';
 import { type Identity, sha3 } from '../../colony/identity.ts';
+import { batch } from '../../colony/messages/batch.ts';
 import type { Message } from '../../colony/messages/message.ts';
 import { Connection } from './connection.ts';
 
@@ -17,6 +18,8 @@ export interface Party {
   echo(body: string): Promise<string>;
   /** Seals and sends. */
   call<Request>(message: Message<Request>, request: Request): Promise<WireReply>;
+  /** Seals and sends several messages as one; what each answer holds, undefined where the message was refused. */
+  batch(calls: readonly (readonly [Message, unknown])[]): Promise<(WireReply | undefined)[]>;
   close(): void;
 }
 
@@ -40,6 +43,11 @@ export async function connectParty(port: number, identity: Identity): Promise<Pa
     send,
     echo: (body) => connection.post(body),
     call: (message, request) => send(message, seal(message, request)),
+    async batch(calls) {
+      const requests = calls.map(([message, request]) => ({ ...wireOf(message, request), msgtype: message.type }));
+      const { replies } = await send(batch, seal(batch, { requests }));
+      return toList(replies).map(({ error, payload }) => (error === false ? toWireReply(payload) : undefined));
+    },
     close: () => connection.close(),
   };
 }
@@ -67,6 +75,10 @@ function open({ type }: Message, body: string): WireReply {
   const inner = toWireReply(JSON.parse(Buffer.from(String(payload), 'base64').toString()));
   if (error !== false) throw new Error(`bench: ${type}: the server answered ${JSON.stringify(inner)}`);
   return inner;
+}
+
+function toList(value: unknown): WireReply[] {
+  return Array.isArray(value) ? value.map(toWireReply) : [];
 }
 
 function toWireReply(value: unknown): WireReply {

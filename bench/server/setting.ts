@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { generateIdentity, type Identity } from '../../colony/identity.ts';
 import { addExecutor, approveExecutor } from '../../colony/messages/executors.ts';
 import type { FunctionSpec } from '../../colony/messages/processes.ts';
@@ -20,6 +21,8 @@ export interface Setting extends AsyncDisposable {
 }
 
 const COLONY = 'bench';
+/** The server as it was built by `npm run build`, which `npm ci` runs. */
+const BUILT_SERVER = fileURLToPath(new URL('./built-server.mjs', import.meta.url));
 
 /** What an executor asks for when it polls. */
 export const POLL = { colonyName: COLONY, timeoutSeconds: 20, availableCpu: '', availableMemory: '' };
@@ -44,12 +47,13 @@ export const OUTPUT: readonly string[] = ['y'.repeat(1024)];
 export async function startSetting(): Promise<Setting> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-server-'));
   const [owner, user] = [generateIdentity(), generateIdentity()];
-  const server = await spawnServer({
+  const options = {
     port: 0,
     databasePath: join(directory, 'server.db'),
     serverId: owner.id,
     bootstrap: { colony: { id: owner.id, name: COLONY }, users: [{ id: user.id, name: 'user' }] },
-  });
+  };
+  const server = await spawnServer(options, [BUILT_SERVER]);
   const { port } = server.address;
   let executorCount = 0;
   const founder = await connectParty(port, owner);

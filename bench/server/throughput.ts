@@ -1,19 +1,21 @@
+import { MAX_BATCH_LENGTH } from '../../colony/messages/batch.ts';
 import { assignProcess, closeSuccessful, submitFunctionSpec } from '../../colony/messages/processes.ts';
-import { connectParty, type Party, textOf } from './party.ts';
+import { connectParty, type Party, textOf, type WireReply } from './party.ts';
 import { OUTPUT, POLL, type Setting, spec } from './setting.ts';
 
 const EXECUTORS = 8;
 const SUBMITTING_CONNECTIONS = 8;
 
 /**
- * How executors sign their polls. `once`: the bytes of one poll again and again, as the clients of the official project
- * do it, whose signatures are deterministic. `anew`: with a nonce, as our own client does it.
+ * What is signed. `batches`: a close with the poll for the next process, and as many submissions as a batch holds, as our
+ * own daemons and command line do it. `each`: every message, as clients of the official server must; a poll that is the
+ * same again has the same signature. `anew`: the same with a nonce in every poll.
  */
-export type PollSigning = 'once' | 'anew';
+export type Signing = 'batches' | 'each' | 'anew';
 
 /**
- * One user submits over several connections while executors take and end what is there, each in long polls over a
- * connection of its own, until all has succeeded. Everything is signed while the clock runs.
+ * One user submits while executors take and end what is there, each over a connection of its own, until all has succeeded.
+ * Everything is signed while the clock runs.
  *
  * @returns processes per second
  */
@@ -21,31 +23,44 @@ export async function measureThroughput(
   setting: Setting,
   type: string,
   processCount: number,
-  signing: PollSigning,
+  signing: Signing,
 ): Promise<number> {
   const executors = await setting.addExecutors(type, EXECUTORS);
   const submitters = await Promise.all(
-    Array.from({ length: SUBMITTING_CONNECTIONS }, () => connectParty(setting.port, setting.user)),
+    Array.from({ length: signing === 'batches' ? 1 : SUBMITTING_CONNECTIONS }, () =>
+      connectParty(setting.port, setting.user),
+    ),
   );
   const startedAt = performance.now();
   const ended = finishAll(executors, processCount, signing);
-  const request = { spec: spec(type) };
-  let submittedCount = 0;
-  await Promise.all(
-    submitters.map(async (submitter) => {
-      while (submittedCount < processCount) {
-        submittedCount += 1;
-        await submitter.call(submitFunctionSpec, request);
-      }
-    }),
-  );
+  await submitAll(submitters, type, processCount, signing);
   await ended;
   const elapsedMs = performance.now() - startedAt;
   for (const party of [...submitters, ...executors]) party.close();
   return (processCount * 1000) / elapsedMs;
 }
 
-/** The same requests by the same number of connections to a server that only echoes them. */
+async function submitAll(
+  submitters: readonly Party[],
+  type: string,
+  processCount: number,
+  signing: Signing,
+): Promise<void> {
+  const request = { spec: spec(type) };
+  const most = signing === 'batches' ? MAX_BATCH_LENGTH : 1;
+  let submittedCount = 0;
+  const work = async (submitter: Party): Promise<void> => {
+    while (submittedCount < processCount) {
+      const count = Math.min(most, processCount - submittedCount);
+      submittedCount += count;
+      if (signing !== 'batches') await submitter.call(submitFunctionSpec, request);
+      else await submitter.batch(Array.from({ length: count }, () => [submitFunctionSpec, request]));
+    }
+  };
+  await Promise.all(submitters.map(work));
+}
+
+/** The same requests, each signed, by the same number of connections to a server that only echoes them. */
 export async function measureEcho(setting: Setting, port: number, processCount: number): Promise<number> {
   const parties = await Promise.all(
     Array.from({ length: EXECUTORS + SUBMITTING_CONNECTIONS }, () => connectParty(port, setting.user)),
@@ -68,21 +83,38 @@ export async function measureEcho(setting: Setting, port: number, processCount: 
   return (processCount * 1000) / elapsedMs;
 }
 
+/** What a poll asks for that does not wait. */
+const IMPATIENT_POLL = { ...POLL, timeoutSeconds: -1 };
+
 /** Executors take and end processes until so many have ended. Polls that are open then stay open. */
-export function finishAll(executors: readonly Party[], processCount: number, signing: PollSigning): Promise<void> {
+export function finishAll(executors: readonly Party[], processCount: number, signing: Signing): Promise<void> {
   let endedCount = 0;
   return new Promise((resolve, reject) => {
     const work = async (executor: Party): Promise<void> => {
       const poll = executor.seal(assignProcess, POLL, 'unmarked');
+      let next: WireReply | undefined;
       while (endedCount < processCount) {
-        const assigned = await (signing === 'once'
-          ? executor.send(assignProcess, poll)
-          : executor.call(assignProcess, POLL));
-        await executor.call(closeSuccessful, { processId: textOf(assigned, 'processid'), output: [...OUTPUT] });
+        next ??= await (signing === 'anew' ? executor.call(assignProcess, POLL) : executor.send(assignProcess, poll));
+        next = await end(executor, textOf(next, 'processid'), signing);
         endedCount += 1;
         if (endedCount === processCount) resolve();
       }
     };
     for (const executor of executors) work(executor).catch(reject);
   });
+}
+
+/** Closes a process; the next one, if it came with the answer. */
+async function end(executor: Party, processId: string, signing: Signing): Promise<WireReply | undefined> {
+  const close = { processId, output: [...OUTPUT] };
+  if (signing !== 'batches') {
+    await executor.call(closeSuccessful, close);
+    return undefined;
+  }
+  const [closed, next] = await executor.batch([
+    [closeSuccessful, close],
+    [assignProcess, IMPATIENT_POLL],
+  ]);
+  if (closed === undefined) throw new Error('bench: expected a process to be closed, got a refusal');
+  return next;
 }

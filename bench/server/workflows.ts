@@ -42,7 +42,7 @@ export async function measureChain(setting: Setting, length: number): Promise<nu
   const nodes = Array.from({ length }, (_, index) => spec(type, `${index}`, index === 0 ? [] : [`${index - 1}`]));
   await user.call(submitWorkflowSpec, workflow(nodes));
   const startedAt = performance.now();
-  await finishAll(executors, length, 'once');
+  await finishAll(executors, length, 'each');
   const elapsedMs = performance.now() - startedAt;
   for (const party of [user, ...executors]) party.close();
   return elapsedMs / length;
@@ -74,7 +74,7 @@ export async function measureFanOut(setting: Setting, leafCount: number): Promis
   ]);
   const startedAt = performance.now();
   const submitted = await user.call(submitWorkflowSpec, graph);
-  const finished = finishAll(leaves, leafCount + 1, 'once');
+  const finished = finishAll(leaves, leafCount + 1, 'each');
   const join: WireReply = await last.call(assignProcess, POLL);
   if (!Array.isArray(join['in']) || join['in'].length !== leafCount * OUTPUT.length) {
     throw new Error(`bench: expected the outputs of ${leafCount} leaves as input of the join, got something else`);
