@@ -45,6 +45,7 @@ async function poll(services: Services, task: Task, handler: PollHandler): Promi
   };
   return await transactor.read(ask).finally(ended);
 }
+
 async function write(services: Services, task: Task, handler: SynchronousHandler): Promise<string> {
   const digest = digestOf(task.inner, task.callerId, task.signed);
   return await services.transactor.write((transaction) => {

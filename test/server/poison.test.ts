@@ -1,6 +1,8 @@
 import Sqlite from 'libsql';
 import { expect, test } from 'vitest';
+import { getStatistics } from '../../colony/messages/colonies.ts';
 import { getWorkflow } from '../../colony/messages/workflows.ts';
+import { batched, inWords, marked, sendBatch } from '../support/batches.ts';
 import { assign, nodesOf, quick, submitGraph, succeed } from '../support/server-calls.ts';
 import { startTestColony, type TestColony } from '../support/test-colony.ts';
 
@@ -54,4 +56,32 @@ test('a process whose data cannot be read any more fails alone', async () => {
   const next = await colony.submit({}, 'worker');
   await restartAfter(colony, `UPDATE processes SET input = 'no JSON' WHERE process_id = '${processId}'`);
   expect(await assign(colony, executor)).toMatchObject({ processId: next.processId });
+});
+
+test('in a batch, what fails halfway is undone by itself', async () => {
+  await using colony = await startTestColony(quick);
+  const executor = await colony.addExecutor('worker');
+  await colony.submit({}, 'worker');
+  const { processId } = await assign(colony, executor);
+  const { processId: nextId } = await colony.submit({}, 'worker');
+  await restartAfter(colony, `UPDATE processes SET spec = 'no JSON' WHERE process_id = '${processId}'`);
+  const { log, submit, succeed: close, assign: poll } = batched;
+  const requests = [log(processId, 'before'), close(processId), log(processId, 'after'), submit('other'), poll()];
+  const marks = marked('once');
+  for (const last of ['assignprocessmsg', expect.stringContaining('was answered before')]) {
+    const replies = await sendBatch(colony.address, executor.identity, requests, marks);
+    const failed = '500 Internal server error; the server has logged what happened';
+    expect(replies.map(inWords)).toEqual(['addlogmsg', failed, 'addlogmsg', 'submitfuncspecmsg', last]);
+  }
+  expect(await colony.getProcess(nextId)).toMatchObject({ state: 'running' });
+  const { runningProcesses, successfulProcesses, waitingProcesses } = await colony.call(
+    colony.serverOwner,
+    getStatistics,
+    {},
+  );
+  expect({ runningProcesses, successfulProcesses, waitingProcesses }).toEqual({
+    runningProcesses: 2,
+    successfulProcesses: 0,
+    waitingProcesses: 1,
+  });
 });

@@ -128,3 +128,50 @@ test('a mistake of ours is no failure of the store', async () => {
   expect(storageRefusal(second.status === 'rejected' ? second.reason : undefined)).toBeUndefined();
   expect(store.commits).toEqual([[2, false]]);
 });
+
+/** Computes for longer than works that share a transaction may take. */
+function takeLong(): void {
+  const startedMs = performance.now();
+  while (performance.now() - startedMs < 60);
+}
+
+describe('works that take long', () => {
+  test('are stored in their order, in several commits, between which others have a turn', async () => {
+    await using store = await openStore();
+    const turns: number[] = [];
+    let turn = 0;
+    let isOver = false;
+    const count = (): void => {
+      turn += 1;
+      if (!isOver) setImmediate(count);
+    };
+    const work = (name: string) =>
+      store.transactor.write(({ database }) => {
+        if (name !== 'c, short') takeLong();
+        turns.push(turn);
+        add(database, name);
+      });
+    setImmediate(count);
+    await Promise.all(['a', 'b', 'c, short', 'd'].map(work));
+    isOver = true;
+    expect(store.names()).toEqual(['a', 'b', 'c, short', 'd']);
+    expect(store.commits).toEqual([
+      [1, false],
+      [1, false],
+      [2, false],
+    ]);
+    expect(new Set(turns).size).toBe(3);
+  });
+
+  test('that fail leave those that are still to come', async () => {
+    await using store = await openStore();
+    const fail = store.transactor.write(() => {
+      takeLong();
+      throw new Error('refused');
+    });
+    const next = addTo(store, 'next');
+    await expect(fail).rejects.toThrow('refused');
+    await next;
+    expect(store.names()).toEqual(['next']);
+  });
+});
