@@ -58,7 +58,8 @@ export interface Batch {
  * Executes the messages of a batch, which are in line for the store together.
  *
  * @returns the JSON text of the reply
- * @throws Refusal 400 when the batch itself is malformed, 429 when it is too much; nothing is executed then
+ * @throws Refusal 400 when the batch itself is malformed, 429 when it is too much, 503 or 507 when nothing can be stored at the
+ *   moment; nothing is executed then
  */
 export async function answerBatch(services: Services, { inner, payload, sender }: Batch): Promise<string> {
   const messages = messagesOf(inner);
@@ -75,11 +76,13 @@ export async function answerBatch(services: Services, { inner, payload, sender }
   const asking = polls.map((poll) => askOnce(services, { ...signed, ...poll, disconnected }));
   const outcomes = await Promise.all([changing, ...asking]);
   // A poll is the last of a batch, so they are in the order of the messages.
-  const replies = outcomes.flat().map((outcome, index) => {
+  const inOrder = outcomes.flat();
+  const replies = inOrder.map((outcome, index) => {
     const { type = '', replyType = '' } = messages[index]?.handler ?? {};
     services.recorder.onRequest(type, 'reply' in outcome ? 200 : outcome.failure.status, performance.now() - startedMs);
     return encodeOutcome(replyType, outcome);
   });
+  requireStore(inOrder);
   return `{"replies":[${replies.join(',')}]}`;
 }
 
@@ -170,6 +173,18 @@ async function askOnce(services: Services, poll: Task): Promise<Outcome[]> {
   } catch (thrown) {
     return [{ failure: describeFailure(services.log, poll.handler.type, thrown) }];
   }
+}
+
+/**
+ * What should come again because nothing of it could be done is told so as a whole, as its messages would be by themselves.
+ *
+ * @throws Refusal 503 or 507
+ */
+function requireStore(outcomes: readonly Outcome[]): void {
+  const failures = outcomes.map((outcome) => ('failure' in outcome ? outcome.failure : undefined));
+  const [first] = failures;
+  if (first === undefined || failures.some((failure) => failure?.retryAfterSeconds === undefined)) return;
+  throw new Refusal(first.status, first.message, first.retryAfterSeconds);
 }
 
 /** The JSON text of one reply. */

@@ -1,10 +1,11 @@
 import { readdir } from 'node:fs/promises';
-import { describe, expect, test } from 'vitest';
-import { ReplyEnvelope } from '../../colony/envelope.ts';
+import Sqlite from 'libsql';
+import { describe, expect, test, vi } from 'vitest';
+import { ReplyEnvelope, sealRequest } from '../../colony/envelope.ts';
 import { generateIdentity, type Identity, sign } from '../../colony/identity.ts';
 import { getStatistics } from '../../colony/messages/colonies.ts';
 import { getLogs } from '../../colony/messages/logs.ts';
-import { batched, inWords, marked, sendBatch } from '../support/batches.ts';
+import { batched, inWords, marked, processIdIn, repliesIn, sendBatch } from '../support/batches.ts';
 import { freshBytes, nameOf, putBlob } from '../support/blob-requests.ts';
 import { until } from '../support/processes.ts';
 import { post, urlOf } from '../support/rpc.ts';
@@ -190,4 +191,31 @@ test('a process that was submitted or closed in a batch holds the blobs that it 
   await until(async () => (await files()).length < 3);
   expect(unnamed.added).toHaveLength(1);
   expect((await files()).toSorted()).toEqual([...given.added, ...made.added].toSorted());
+});
+
+/** Fails every commit as SQLite does when the disk is full, until it is restored. */
+function fillDisk() {
+  // oxlint-disable-next-line typescript/unbound-method -- bound to each connection below
+  const exec = Sqlite.prototype.exec;
+  return vi.spyOn(Sqlite.prototype, 'exec').mockImplementation(function execute(this: Sqlite.Database, sql) {
+    if (sql === 'COMMIT') throw Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' });
+    return exec.call(this, sql);
+  });
+}
+
+test('while the disk is full a batch is refused as a whole, and when to come again; then the same bytes are executed', async () => {
+  await using colony = await startTestColony(quick);
+  const executor = await colony.addExecutor('worker');
+  await colony.submit({}, 'worker');
+  const { processId } = await assign(colony, executor);
+  const { processId: nextId } = await colony.submit({}, 'worker');
+  const requests = [log(processId, 'x'), succeed(processId, [1]), poll()];
+  const body = JSON.stringify(sealRequest('batchmsg', { requests, ...marked('once') }, executor.identity));
+  const send = () => fetch(urlOf(colony.address), { method: 'POST', body });
+  const full = fillDisk();
+  const { status, headers } = await send().finally(() => full.mockRestore());
+  expect({ status, retryAfter: headers.get('retry-after') }).toEqual({ status: 507, retryAfter: '5' });
+  const replies = repliesIn(await (await send()).text());
+  expect(replies.map(inWords)).toEqual(['addlogmsg', 'closesuccessfulmsg', 'assignprocessmsg']);
+  expect(processIdIn(replies[2])).toBe(nextId);
 });
