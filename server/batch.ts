@@ -1,7 +1,5 @@
 import { batch, MAX_BATCH_LENGTH } from '../colony/messages/batch.ts';
-import { addLog } from '../colony/messages/logs.ts';
 import {
-  addAttribute,
   assignProcess,
   closeFailed,
   closeSuccessful,
@@ -15,7 +13,7 @@ import { handlers } from './handlers/index.ts';
 import { Refusal } from './refusal.ts';
 import type { Sender, Services } from './services.ts';
 import { requireModest } from './submission.ts';
-import { type Change, type Changes, executeTogether, LEAST_AT_ONCE, type Outcome } from './together.ts';
+import { type Change, type Changes, executeTogether, type Outcome } from './together.ts';
 
 /**
  * Several messages of one sender under one signature, as JSON-RPC 2.0 has it (section 6): signatures and HTTP are most of
@@ -27,10 +25,10 @@ export const BATCH: Pick<Handler, 'type' | 'texts'> = {
 };
 
 /**
- * What a batch may hold any number of. What only looks, what waits, and what may touch a whole workflow more than once is
- * sent by itself, so that one request neither holds the server for long nor grows an answer without bounds.
+ * What a batch may hold any number of. All else is held once or sent by itself: what only looks or waits, and what reads a
+ * process, which may be large, or touches a workflow. So no request holds the server for long, or grows its answer.
  */
-const ANY_NUMBER: ReadonlySet<string> = new Set([submitFunctionSpec.type, addAttribute.type, addLog.type]);
+const ANY_NUMBER: ReadonlySet<string> = new Set([submitFunctionSpec.type]);
 
 /** What a batch may hold one of, and what it does: of those that do the same it may hold one as well. */
 const ONE_THAT: ReadonlyMap<string, string> = new Map([
@@ -71,8 +69,8 @@ export async function answerBatch(services: Services, { inner, payload, sender }
   const changes = messages.flatMap(toChange);
   const polls = messages.flatMap((message) => toPoll(message, inner));
   const changing = changeTogether(services, { ...signed, changes });
-  // A poll is in line behind few of them; what is much may be done in parts, each of which is put in line by itself.
-  if (changes.length > LEAST_AT_ONCE) await changing;
+  // In line behind what is done at once. Of several, one that fails halfway has all of them done once more.
+  if (changes.length > 1) await changing;
   const asking = polls.map((poll) => askOnce(services, { ...signed, ...poll, disconnected }));
   const outcomes = await Promise.all([changing, ...asking]);
   // A poll is the last of a batch, so they are in the order of the messages.
@@ -155,14 +153,12 @@ function toPoll(
 
 /** Never throws. */
 async function changeTogether(services: Services, together: Changes): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  const { length } = together.changes;
+  if (together.changes.length === 0) return [];
   try {
-    while (outcomes.length < length) outcomes.push(...(await executeTogether(services, together, outcomes.length)));
-    return outcomes;
+    return await executeTogether(services, together);
   } catch (thrown) {
     const failure = describeFailure(services.log, BATCH.type, thrown);
-    return [...outcomes, ...together.changes.slice(outcomes.length).map(() => ({ failure }))];
+    return together.changes.map(() => ({ failure }));
   }
 }
 

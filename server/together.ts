@@ -5,7 +5,7 @@ import { JsonText } from './json-text.ts';
 import { digestOf, recallAnswer, rememberAnswer, requireRecent } from './repeats.ts';
 import type { Services } from './services.ts';
 import { isStorageError } from './store/database.ts';
-import { MOST_WORK_MS, undoable } from './transaction.ts';
+import { undoable } from './transaction.ts';
 
 /** A message that changes something, and how it is answered. */
 export interface Change {
@@ -26,54 +26,40 @@ export interface Changes {
 /** What became of one of them: its reply as JSON text, or why it was refused. */
 export type Outcome = { readonly reply: string } | { readonly failure: Failure };
 
-/** So many are executed at once in any case, so that what comes behind few of them comes behind all. */
-export const LEAST_AT_ONCE = 4;
-
 /**
- * Executes messages one after the other in one work of the store, as far as that takes no longer than a work may; a refused
- * one leaves the others. The same request again gets the same outcomes. Together they cost less than by themselves: what they
- * are answered with is kept once, and none needs a savepoint of its own as long as what is refused is refused before it has
- * changed anything, as nearly always.
+ * Executes messages one after the other in one work of the store; a refused one leaves the others. The same request again
+ * gets the same outcomes. Together they cost less than by themselves: what they are answered with is kept once, and none needs
+ * a savepoint of its own as long as what is refused is refused before it has changed anything, as nearly always.
  *
- * @param from the position of the first one
- * @returns what became of the next ones, {@link LEAST_AT_ONCE} at least where there are so many
  * @throws Refusal 400 when the request is from another time; errors of the store. Nothing was executed then
  */
-export function executeTogether(services: Services, together: Changes, from: number): Promise<Outcome[]> {
-  const { inner, callerId, signed } = together;
-  const changes = together.changes.slice(from);
-  const digest = digestOf(inner, callerId, from === 0 ? signed : `${signed}.${from}`);
+export async function executeTogether(services: Services, together: Changes): Promise<Outcome[]> {
+  try {
+    return await executeWith(services, together, answerUntouched);
+  } catch (thrown) {
+    if (!(thrown instanceof HalfDoneError)) throw thrown;
+    return await executeWith(services, together, answerUndoably);
+  }
+}
+
+function executeWith(
+  services: Services,
+  { inner, callerId, signed, changes }: Changes,
+  answer: (call: Call, change: Change) => JsonText,
+): Promise<Outcome[]> {
+  const digest = digestOf(inner, callerId, signed);
   return services.transactor.write((transaction) => {
     const call = toCall(services, transaction, callerId);
     if (digest !== undefined) requireRecent(inner, call.nowMs);
     const kept = recallAnswer(call, digest, inner);
     if (kept !== undefined) return recallAll(services, call, changes, kept);
-    const results = answerSome(services, call, changes);
+    const results = changes.map((change) => attempt(services, change, () => answer(call, change)));
     rememberAnswer(call, digest, JSON.stringify(results.map(toKept)));
     return results.map(toOutcome);
   });
 }
 
-function answerSome(services: Services, call: Call, changes: readonly Change[]): Result[] {
-  try {
-    return undoable(call, () => answerInTime(services, changes, (change) => answerUntouched(call, change)));
-  } catch (thrown) {
-    if (!(thrown instanceof HalfDoneError)) throw thrown;
-    return answerInTime(services, changes, (change) => answerUndoably(call, change));
-  }
-}
-
-function answerInTime(services: Services, changes: readonly Change[], answer: (change: Change) => JsonText): Result[] {
-  const startedMs = performance.now();
-  const results: Result[] = [];
-  for (const change of changes) {
-    results.push(attempt(services, change, () => answer(change)));
-    if (results.length >= LEAST_AT_ONCE && performance.now() - startedMs > MOST_WORK_MS) break;
-  }
-  return results;
-}
-
-/** A message failed after it had changed something, which only a savepoint undoes. */
+/** A message failed after it had changed something, which only a savepoint undoes: here that of the whole work. */
 class HalfDoneError extends Error {
   override readonly name = 'HalfDoneError';
 }

@@ -60,7 +60,7 @@ class TransactionLostError extends Error {
 }
 
 /** How long works that share a transaction keep everything else waiting, but for the last one of them. */
-export const MOST_WORK_MS = 50;
+const MOST_WORK_MS = 50;
 
 interface Queued {
   run(transaction: Transaction): void;

@@ -77,12 +77,12 @@ describe('the embedded server', () => {
     const calls = [
       submit(colony.colonyName, { label: 'first' }),
       submit(colony.colonyName, { priority: 1_000_000 }),
-      call(messages.addLog, { processId: PROCESS_ID, message: 'nowhere' }),
+      call(messages.setOutput, { processId: PROCESS_ID, output: ['nowhere'] }),
       submit(colony.colonyName, { label: 'last' }),
     ] as const;
-    const [first, refused, logged, last] = await clientOf(server, colony.user).batch(calls);
+    const [first, refused, unknown, last] = await clientOf(server, colony.user).batch(calls);
     expectTypeOf(first).toEqualTypeOf<CallOutcome<Process>>();
-    expectTypeOf(logged).toEqualTypeOf<CallOutcome<undefined>>();
+    expectTypeOf(unknown).toEqualTypeOf<CallOutcome<undefined>>();
     expect([first.reply?.spec.label, last.reply?.spec.label]).toEqual(['first', 'last']);
     expect(refused.error).toMatchObject({
       name: 'ServerError',
@@ -90,8 +90,8 @@ describe('the embedded server', () => {
       messageType: 'submitfuncspecmsg',
       serverMessage: expect.stringContaining('priority outside range'),
     });
-    expect(logged.error).toBeInstanceOf(ServerError);
-    const sent = ['submitfuncspecmsg', 'submitfuncspecmsg', 'addlogmsg', 'submitfuncspecmsg'];
+    expect(unknown.error).toBeInstanceOf(ServerError);
+    const sent = ['submitfuncspecmsg', 'submitfuncspecmsg', 'setoutputmsg', 'submitfuncspecmsg'];
     expect(typesOf(server)).toEqual([['getserverinfomsg'], sent]);
     expect(await waiting()).toHaveLength(2);
   });

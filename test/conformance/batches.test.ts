@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
-import { Attribute, Process } from './shapes.ts';
+import { Process } from './shapes.ts';
 import { type Answer, differing, type Inner, openWorld, type Signer, specOf, type World } from './world.ts';
 
 /** Several messages under one signature, which only the embedded server takes; the official one knows no such message. */
@@ -49,18 +49,12 @@ test('each message of a batch is answered as by itself, in the order of the list
   const { processid } = await world.running();
   const answer = await send('executor', [
     submission('nobody'),
-    { msgtype: 'addlogmsg', processid, message: 'm' },
-    { msgtype: 'addattributemsg', attribute: { targetid: processid, key: 'k', value: 'v', attributetype: 1 } },
-    { msgtype: 'setoutputmsg', processid, out: ['half'] },
     { msgtype: 'closesuccessfulmsg', processid, out: ['whole'] },
-    { msgtype: 'addlogmsg', processid, message: 'late' },
+    { msgtype: 'setoutputmsg', processid, out: ['late'] },
     { msgtype: 'assignprocessmsg', colonyname: world.colonyName, timeout: -1 },
   ]);
   const here = [
     'submitfuncspecmsg',
-    'addlogmsg',
-    'addattributemsg',
-    'setoutputmsg',
     'closesuccessfulmsg',
     '403 Failed to set output, process is not running',
     '404 No process available for assignment',
@@ -74,11 +68,11 @@ test('replies in a batch have the shapes of those to single messages', async () 
   await world.submit({}, { executortype: world.executorType });
   const answer = await send('executor', [
     submission('nobody'),
-    { msgtype: 'addattributemsg', attribute: { targetid: processid, key: 'k', value: 'v', attributetype: 1 } },
+    { msgtype: 'setoutputmsg', processid, out: ['half'] },
     { msgtype: 'closefailedmsg', processid, errors: ['e'] },
     { msgtype: 'assignprocessmsg', colonyname: world.colonyName, timeout: -1 },
   ]);
-  const shapes = [Process, Attribute, z.strictObject({}), Process];
+  const shapes = [Process, z.strictObject({}), z.strictObject({}), Process];
   const replies = answer.error ? [] : Replies.parse(answer.payload).replies;
   const fits = replies.map(({ payload }, index) => shapes[index]?.safeParse(payload).success);
   expect(fits).toEqual(differing<boolean[]>(world, WHY, { official: [], here: [true, true, true, true] }));

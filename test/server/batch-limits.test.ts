@@ -4,7 +4,6 @@ import { describe, expect, test, vi } from 'vitest';
 import { ReplyEnvelope, sealRequest } from '../../colony/envelope.ts';
 import { generateIdentity, type Identity, sign } from '../../colony/identity.ts';
 import { getStatistics } from '../../colony/messages/colonies.ts';
-import { getLogs } from '../../colony/messages/logs.ts';
 import { batched, inWords, marked, processIdIn, repliesIn, sendBatch } from '../support/batches.ts';
 import { freshBytes, nameOf, putBlob } from '../support/blob-requests.ts';
 import { until } from '../support/processes.ts';
@@ -12,7 +11,7 @@ import { post, urlOf } from '../support/rpc.ts';
 import { assign, quick } from '../support/server-calls.ts';
 import { startTestColony, type TestColony } from '../support/test-colony.ts';
 
-const { submit, log, output, succeed, assign: poll } = batched;
+const { submit, output, succeed, assign: poll } = batched;
 
 async function countWaiting(colony: TestColony): Promise<number> {
   return (await colony.call(colony.serverOwner, getStatistics, {})).waitingProcesses;
@@ -49,7 +48,7 @@ describe('the messages of a batch count', () => {
 
   test('each as a request of its address, where nobody knows its sender', async () => {
     await using colony = await startTestColony({ ...quick, rates: { strangerRequestsPerSecond: 2 } });
-    const batch = many(100, () => log('f'.repeat(64), 'x'));
+    const batch = many(50, () => submit('worker'));
     const stranger = generateIdentity();
     const answers = await Promise.allSettled(many(5, () => sendBatch(colony.address, stranger, batch)));
     expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
@@ -117,39 +116,6 @@ describe('what one request may be, a batch may be', () => {
   });
 });
 
-test('a batch that takes long lets others have their turn, keeps its order, and is known again', async () => {
-  await using colony = await startTestColony(quick);
-  const executor = await colony.addExecutor('worker');
-  // Each message about a large process takes some milliseconds.
-  await colony.submit({ args: ['x'.repeat(5_000_000)] }, 'worker');
-  const { processId } = await assign(colony, executor);
-  await colony.submit({}, 'worker');
-  const lines = many(76, (index) => log(processId, `${index}`));
-  const requests = [
-    ...lines,
-    submit('other', { priority: 1e6 }),
-    output(processId, [1]),
-    succeed(processId, [2]),
-    poll(),
-  ];
-  const marks = marked('once');
-  const send = async () => (await sendBatch(colony.address, executor.identity, requests, marks)).map(inWords);
-  const linesSoFar = async () => {
-    const query = { colonyName: 'test', executorName: '', count: 200, sinceNs: 0, latest: false };
-    return (await colony.call(colony.user, getLogs, { ...query, processId })).map(({ message }) => message);
-  };
-  const sending = send();
-  await until(async () => (await linesSoFar()).length > 0);
-  expect((await linesSoFar()).length).toBeLessThan(lines.length);
-  const outcome = await sending;
-  expect(outcome.slice(0, lines.length)).toEqual(lines.map(() => 'addlogmsg'));
-  const invalid = '400 Failed to submit function spec, priority outside range [-50000, 50000]';
-  expect(outcome.slice(lines.length)).toEqual([invalid, 'setoutputmsg', 'closesuccessfulmsg', 'assignprocessmsg']);
-  expect(await linesSoFar()).toEqual(lines.map(({ message }) => message));
-  expect((await send()).slice(0, -1)).toEqual(outcome.slice(0, -1));
-  expect(await linesSoFar()).toHaveLength(lines.length);
-});
-
 test('integers that doubles would round keep every digit in a batch', async () => {
   await using colony = await startTestColony(quick);
   const executor = await colony.addExecutor('worker');
@@ -186,7 +152,7 @@ test('a process that was submitted or closed in a batch holds the blobs that it 
   const [given, made, unnamed] = [await store(), await store(), await store()];
   await sendBatch(colony.address, colony.user, [submit('worker', { args: [given.named] }), submit('other')]);
   const { processId } = await assign(colony, executor);
-  await sendBatch(colony.address, executor.identity, [log(processId, 'x'), succeed(processId, [made.named])]);
+  await sendBatch(colony.address, executor.identity, [submit('other'), succeed(processId, [made.named])]);
   passedMs = 3_600_000;
   await until(async () => (await files()).length < 3);
   expect(unnamed.added).toHaveLength(1);
@@ -209,13 +175,13 @@ test('while the disk is full a batch is refused as a whole, and when to come aga
   await colony.submit({}, 'worker');
   const { processId } = await assign(colony, executor);
   const { processId: nextId } = await colony.submit({}, 'worker');
-  const requests = [log(processId, 'x'), succeed(processId, [1]), poll()];
+  const requests = [submit('other'), succeed(processId, [1]), poll()];
   const body = JSON.stringify(sealRequest('batchmsg', { requests, ...marked('once') }, executor.identity));
   const send = () => fetch(urlOf(colony.address), { method: 'POST', body });
   const full = fillDisk();
   const { status, headers } = await send().finally(() => full.mockRestore());
   expect({ status, retryAfter: headers.get('retry-after') }).toEqual({ status: 507, retryAfter: '5' });
   const replies = repliesIn(await (await send()).text());
-  expect(replies.map(inWords)).toEqual(['addlogmsg', 'closesuccessfulmsg', 'assignprocessmsg']);
+  expect(replies.map(inWords)).toEqual(['submitfuncspecmsg', 'closesuccessfulmsg', 'assignprocessmsg']);
   expect(processIdIn(replies[2])).toBe(nextId);
 });

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import { sealRequest } from '../../colony/envelope.ts';
 import type { Identity } from '../../colony/identity.ts';
 import { getColonyStatistics } from '../../colony/messages/colonies.ts';
-import { getLogs } from '../../colony/messages/logs.ts';
 import { getProcesses, removeProcess } from '../../colony/messages/processes.ts';
 import { batched, inWords, marked, processIdIn, repliesIn, sendBatch } from '../support/batches.ts';
 import { startMortalServer } from '../support/mortal-server.ts';
@@ -12,17 +11,12 @@ import { type Address, post, rpc } from '../support/rpc.ts';
 import { assign, quick } from '../support/server-calls.ts';
 import { startTestColony } from '../support/test-colony.ts';
 
-const { submit, log, attribute, output, succeed, assign: poll } = batched;
+const { submit, output, succeed, assign: poll } = batched;
 const REPEATED = 'The poll was answered before';
 const filter = { colonyName: 'test', count: 100, executorType: '', label: '', initiator: '' };
 
 async function countWaiting(address: Address, user: Identity): Promise<number> {
   return (await rpc(address, user, getProcesses, { ...filter, state: 0 })).length;
-}
-
-async function countLines(address: Address, user: Identity, processId: string): Promise<number> {
-  const query = { colonyName: 'test', executorName: '', count: 200, sinceNs: 0, latest: false };
-  return (await rpc(address, user, getLogs, { ...query, processId })).length;
 }
 
 /** A colony whose executor runs a process, while another one waits. */
@@ -42,8 +36,6 @@ describe('the same batch again', () => {
     const { colony, processId, next, send } = setup;
     const marks = marked('once');
     const requests = [
-      log(processId, 'x'),
-      attribute(processId, 'k'),
       submit('other', { env: { A: '1' } }),
       submit('other', { priority: 1e6 }),
       output(processId, [1]),
@@ -51,27 +43,25 @@ describe('the same batch again', () => {
       poll(),
     ];
     const first = await send(requests, marks);
-    expect(processIdIn(first[6])).toBe(next.processId);
+    expect(processIdIn(first[4])).toBe(next.processId);
     await colony.submit({}, 'worker');
     for (let time = 0; time < 3; time += 1) {
       const again = await send(requests, marks);
-      expect(again.slice(0, 6)).toEqual(first.slice(0, 6));
-      expect(again.slice(6).map(inWords)).toEqual([expect.stringContaining(REPEATED)]);
+      expect(again.slice(0, 4)).toEqual(first.slice(0, 4));
+      expect(again.slice(4).map(inWords)).toEqual([expect.stringContaining(REPEATED)]);
     }
     expect(await countWaiting(colony.address, colony.user)).toBe(2);
-    expect(await countLines(colony.address, colony.user, processId)).toBe(1);
   });
 
   test('is executed once however often it comes at the same time', async () => {
     await using setup = await startRunning();
     const { colony, processId, send } = setup;
     const marks = marked('once');
-    const requests = [log(processId, 'x'), submit('other'), succeed(processId), poll()];
+    const requests = [output(processId, ['x']), submit('other'), succeed(processId), poll()];
     await colony.submit({}, 'worker');
     const answers = await Promise.all(Array.from({ length: 8 }, () => send(requests, marks)));
     expect(new Set(answers.map((replies) => JSON.stringify(replies.slice(0, 3)))).size).toBe(1);
     expect(answers.filter((replies) => replies[3]?.error === false)).toHaveLength(1);
-    expect(await countLines(colony.address, colony.user, processId)).toBe(1);
     expect(await countWaiting(colony.address, colony.user)).toBe(2);
   });
 
@@ -135,19 +125,19 @@ test('a batch from another time is refused message by message, and nothing of it
   const { colony, processId, send } = setup;
   for (const minutes of [-11, 11]) {
     const marks = { nonce: 'once', issuedat: Date.now() + minutes * 60_000 };
-    const replies = await send([log(processId, 'x'), submit('other'), poll()], marks);
+    const replies = await send([output(processId, ['x']), submit('other'), poll()], marks);
     const tooOld = expect.stringMatching(/^400 The request is too old or from the future/u) as unknown;
     expect(replies.map(inWords)).toEqual([tooOld, tooOld, tooOld]);
   }
   expect(await countWaiting(colony.address, colony.user)).toBe(1);
-  expect(await countLines(colony.address, colony.user, processId)).toBe(0);
+  expect(await colony.getProcess(processId)).toMatchObject({ output: [] });
 });
 
 test('a batch whose answer could not be sent hands the process back, and gets it when it comes again', async () => {
   await using setup = await startRunning();
   const { colony, executor, processId, next } = setup;
   const { processId: bigId } = await colony.submit({ priority: 1, kwargs: { big: 'x'.repeat(12_000_000) } }, 'worker');
-  const requests = [log(processId, 'x'), succeed(processId, ['out']), poll()];
+  const requests = [submit('other'), succeed(processId, ['out']), poll()];
   const body = JSON.stringify(sealRequest('batchmsg', { requests, ...marked('once') }, executor.identity));
   // Reads nothing of the answer, which is too large for the buffers on the way.
   const socket = connect(colony.server.port, '127.0.0.1').pause();
@@ -157,9 +147,9 @@ test('a batch whose answer could not be sent hands the process back, and gets it
   socket.destroy();
   await until(() => isIn('waiting'));
   const replies = repliesIn((await post(colony.address, body)).body);
-  expect(replies.map(inWords)).toEqual(['addlogmsg', 'closesuccessfulmsg', 'assignprocessmsg']);
+  expect(replies.map(inWords)).toEqual(['submitfuncspecmsg', 'closesuccessfulmsg', 'assignprocessmsg']);
   expect(processIdIn(replies[2])).toBe(bigId);
-  expect(await countLines(colony.address, colony.user, processId)).toBe(1);
+  expect(await countWaiting(colony.address, colony.user)).toBe(2);
   expect(await colony.getProcess(next.processId)).toMatchObject({ state: 'waiting' });
 });
 

@@ -2,24 +2,18 @@ import { describe, expect, test } from 'vitest';
 import { openReply, ReplyEnvelope, sealRequest } from '../../colony/envelope.ts';
 import { generateIdentity, type Identity } from '../../colony/identity.ts';
 import { addExecutor } from '../../colony/messages/executors.ts';
-import { getLogs } from '../../colony/messages/logs.ts';
 import { getProcesses } from '../../colony/messages/processes.ts';
 import { type Batched, batched, inWords, processIdIn, sendBatch } from '../support/batches.ts';
 import { post, rpcRaw } from '../support/rpc.ts';
 import { assign, quick, submitGraph } from '../support/server-calls.ts';
 import { executorRegistration, startTestColony, type TestColony, type TestExecutor } from '../support/test-colony.ts';
 
-const { submit, log, attribute, output, succeed, fail, assign: poll } = batched;
+const { submit, output, succeed, fail, assign: poll } = batched;
 
 const waiting = async (colony: TestColony): Promise<number> => {
   const filter = { colonyName: 'test', count: 100, executorType: '', label: '', initiator: '' };
   return (await colony.call(colony.user, getProcesses, { ...filter, state: 0 })).length;
 };
-
-async function linesOf(colony: TestColony, processId: string): Promise<string[]> {
-  const query = { colonyName: 'test', executorName: '', count: 200, sinceNs: 0, latest: false };
-  return (await colony.call(colony.user, getLogs, { ...query, processId })).map(({ message }) => message);
-}
 
 /** A colony with an executor that runs a process. */
 async function startRunning() {
@@ -37,27 +31,21 @@ describe('a batch', () => {
     await using setup = await startRunning();
     const { colony, processId, send } = setup;
     const next = await colony.submit({}, 'worker');
-    const replies = await send([
-      log(processId, 'first'),
-      attribute(processId, 'key'),
-      log(processId, 'second'),
-      output(processId, ['half']),
-      succeed(processId, ['whole']),
-      log(processId, 'too late'),
-      poll(),
-    ]);
+    const replies = await send([output(processId, ['half']), submit('other'), succeed(processId, ['whole']), poll()]);
     expect(replies.map(inWords)).toEqual([
-      'addlogmsg',
-      'addattributemsg',
-      'addlogmsg',
       'setoutputmsg',
+      'submitfuncspecmsg',
       'closesuccessfulmsg',
-      '403 Failed to set output, process is not running',
       'assignprocessmsg',
     ]);
     expect(processIdIn(replies.at(-1))).toBe(next.processId);
-    expect(await linesOf(colony, processId)).toEqual(['first', 'second']);
     expect(await colony.getProcess(processId)).toMatchObject({ state: 'success', output: ['whole'] });
+    const late = await send([succeed(next.processId), output(next.processId, ['late']), poll()]);
+    expect(late.map(inWords)).toEqual([
+      'closesuccessfulmsg',
+      '403 Failed to set output, process is not running',
+      '404 No process available for assignment',
+    ]);
   });
 
   test('of a hundred processes submits them in their order', async () => {
@@ -76,22 +64,19 @@ describe('a batch', () => {
     const replies = await send([
       { msgtype: 'submitfuncspecmsg' },
       submit('worker', { priority: 1e6 }),
-      { ...log(processId, 'x'), message: 7 },
+      { ...output(processId, []), out: 7 },
       fail('f'.repeat(64)),
-      log(processId, 'done'),
       submit('other'),
       { ...poll(), availablecpu: 'much' },
     ]);
     expect(replies.map(inWords)).toEqual([
       '400 Failed to submit process spec, msg.FunctionSpec is nil',
       '400 Failed to submit function spec, priority outside range [-50000, 50000]',
-      '400 Failed to add log, invalid JSON',
+      '400 Failed to set output, invalid JSON',
       '500 Failed to close process as failed, process is nil',
-      'addlogmsg',
       'submitfuncspecmsg',
       '400 Error converting CPU to int',
     ]);
-    expect(await linesOf(colony, processId)).toEqual(['done']);
     expect(await waiting(colony)).toBe(1);
   });
 
@@ -129,13 +114,11 @@ test('each reply is the one that the message gets by itself, well or not', async
   const unknown = 'f'.repeat(64);
   const pairs = [
     [submit('nobody', { env: { A: '1' }, channels: ['c'], kwargs: { k: 1 } })],
-    [log(processId, 'x'), log(twin, 'x')],
-    [attribute(processId, 'k'), attribute(twin, 'k')],
     [output(processId, [1]), output(twin, [1])],
     [succeed(processId, [1]), succeed(twin, [1])],
     [poll()],
     [fail(unknown)],
-    [log(processId, 'late'), log(twin, 'late')],
+    [output(processId, ['late']), output(twin, ['late'])],
     [submit('nobody', {}, 'elsewhere')],
     [{ ...submit('nobody'), spec: 'text' }],
     [{ ...poll(), colonyname: 7 }],
@@ -159,18 +142,18 @@ describe('who may', () => {
   test('is asked of each message: a stranger may nothing', async () => {
     await using setup = await startRunning();
     const { colony, processId, send } = setup;
-    const all = [submit('worker'), log(processId, 'x'), attribute(processId, 'k'), succeed(processId), poll()];
+    const all = [submit('worker'), output(processId, ['x']), succeed(processId), poll()];
     expect((await send(all, generateIdentity())).map(inWords)).toEqual(all.map(() => NO_MEMBER));
     expect(await waiting(colony)).toBe(0);
-    expect(await linesOf(colony, processId)).toEqual([]);
+    expect(await colony.getProcess(processId)).toMatchObject({ state: 'running', output: [] });
   });
 
-  test('is asked of each message: a user may submit, but not close or log what others run', async () => {
+  test('is asked of each message: a user may submit, but not close what others run or say what it gives out', async () => {
     await using setup = await startRunning();
     const { colony, processId, send } = setup;
-    const mixed = [log(processId, 'x'), succeed(processId), submit('worker'), submit('worker', {}, 'elsewhere')];
+    const mixed = [output(processId, ['x']), succeed(processId), submit('worker'), submit('worker', {}, 'elsewhere')];
     expect((await send(mixed, colony.user)).map(inWords)).toEqual([
-      '403 Failed to add log, not allowed to add log, only the assigned Executor may att logs',
+      '403 Failed to close process as successful, not allowed to close process as successful',
       '403 Failed to close process as successful, not allowed to close process as successful',
       'submitfuncspecmsg',
       '403 Colony with name <elsewhere> does not exists',
@@ -199,6 +182,8 @@ describe('refused as a whole, with nothing executed, is', () => {
   const others = [
     'getprocessmsg',
     'removeprocessmsg',
+    'addlogmsg',
+    'addattributemsg',
     'submitworkflowspecmsg',
     'versionmsg',
     'batchmsg',

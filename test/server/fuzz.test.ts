@@ -301,7 +301,7 @@ test('6000 requests of every kind, changed in one to three places, and the memor
 });
 
 /** What a batch may hold any number of, what it may hold once, and in the end. */
-const OFTEN = ['submitfuncspecmsg', 'addattributemsg', 'addlogmsg'];
+const OFTEN = ['submitfuncspecmsg'];
 const ONCE = ['setoutputmsg', 'closesuccessfulmsg'];
 const LAST = ['assignprocessmsg'];
 const BATCHES = 200;

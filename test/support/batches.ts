@@ -18,11 +18,6 @@ export const batched = {
     msgtype: 'submitfuncspecmsg',
     spec: { funcname: 'f', maxwaittime: -1, maxexectime: -1, ...spec, conditions: { colonyname, executortype } },
   }),
-  log: (processid: string, message: string): Batched => ({ msgtype: 'addlogmsg', processid, message }),
-  attribute: (targetid: string, key: string): Batched => ({
-    msgtype: 'addattributemsg',
-    attribute: { targetid, key, value: 'v', attributetype: 1 },
-  }),
   output: (processid: string, out: readonly unknown[]): Batched => ({ msgtype: 'setoutputmsg', processid, out }),
   succeed: (processid: string, out: readonly unknown[] = []): Batched => ({
     msgtype: 'closesuccessfulmsg',
