@@ -16,8 +16,11 @@ export interface Setting extends AsyncDisposable {
   /** Where the server keeps its database. */
   readonly directory: string;
   readonly user: Identity;
-  /** Executors of a type, approved, each with a connection of its own that whoever asked for them closes. */
-  addExecutors(type: string, count: number): Promise<Party[]>;
+  /**
+   * Executors of a type, approved, each with connections of its own that whoever asked for them closes: one for each process
+   * that it runs at a time.
+   */
+  addExecutors(type: string, count: number, processesAtATime?: number): Promise<Party[]>;
 }
 
 const COLONY = 'bench';
@@ -57,21 +60,24 @@ export async function startSetting(): Promise<Setting> {
   const { port } = server.address;
   let executorCount = 0;
   const founder = await connectParty(port, owner);
-  const addOne = async (type: string): Promise<Party> => {
+  const addOne = async (type: string): Promise<Identity> => {
     const executor = { type, name: `${type} ${executorCount}`, identity: generateIdentity() };
     await founder.call(addExecutor, { executor: executorRegistration(COLONY, executor) });
     await founder.call(approveExecutor, { colonyName: COLONY, executorName: executor.name });
     executorCount += 1;
-    return await connectParty(port, executor.identity);
+    return executor.identity;
   };
   return {
     port,
     pid: server.pid,
     directory,
     user,
-    async addExecutors(type, count) {
+    async addExecutors(type, count, processesAtATime = 1) {
       const added: Party[] = [];
-      while (added.length < count) added.push(await addOne(type));
+      while (added.length < count * processesAtATime) {
+        const identity = await addOne(type);
+        for (let place = 0; place < processesAtATime; place += 1) added.push(await connectParty(port, identity));
+      }
       return added;
     },
     async [Symbol.asyncDispose]() {

@@ -13,9 +13,16 @@ const SUBMITTING_CONNECTIONS = 8;
  */
 export type Signing = 'batches' | 'each' | 'anew';
 
+/** How executors work. */
+export interface Manner {
+  readonly signing: Signing;
+  /** How many processes each of them runs at a time, as `executor start --concurrency` says. */
+  readonly processesAtATime: number;
+}
+
 /**
- * One user submits while executors take and end what is there, each over a connection of its own, until all has succeeded.
- * Everything is signed while the clock runs.
+ * One user submits while eight executors take and end what is there until all has succeeded. Everything is signed while the
+ * clock runs.
  *
  * @returns processes per second
  */
@@ -23,9 +30,9 @@ export async function measureThroughput(
   setting: Setting,
   type: string,
   processCount: number,
-  signing: Signing,
+  { signing, processesAtATime }: Manner,
 ): Promise<number> {
-  const executors = await setting.addExecutors(type, EXECUTORS);
+  const executors = await setting.addExecutors(type, EXECUTORS, processesAtATime);
   const submitters = await Promise.all(
     Array.from({ length: signing === 'batches' ? 1 : SUBMITTING_CONNECTIONS }, () =>
       connectParty(setting.port, setting.user),
