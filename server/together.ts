@@ -28,8 +28,9 @@ export type Outcome = { readonly reply: string } | { readonly failure: Failure }
 
 /**
  * Executes messages one after the other in one work of the store; a refused one leaves the others. The same request again
- * gets the same outcomes. Together they cost less than by themselves: what they are answered with is kept once, and none needs
- * a savepoint of its own as long as what is refused is refused before it has changed anything, as nearly always.
+ * gets the same outcomes, unless all were refused. Together they cost less than by themselves: what they are answered with
+ * is kept once, and none needs a savepoint of its own as long as what is refused is refused before it has changed anything,
+ * as nearly always.
  *
  * @throws Refusal 400 when the request is from another time; errors of the store. Nothing was executed then
  */
@@ -54,7 +55,8 @@ function executeWith(
     const kept = recallAnswer(call, digest, inner);
     if (kept !== undefined) return recallAll(services, call, changes, kept);
     const results = changes.map((change) => attempt(services, change, () => answer(call, change)));
-    rememberAnswer(call, digest, JSON.stringify(results.map(toKept)));
+    // Anybody may be refused: that must store nothing. As for a message by itself, there is nothing then to do twice.
+    if (results.some(isReply)) rememberAnswer(call, digest, JSON.stringify(results.map(toKept)));
     return results.map(toOutcome);
   });
 }
@@ -67,11 +69,13 @@ class HalfDoneError extends Error {
 /** @throws HalfDoneError instead of what was thrown when there is something to undo */
 function answerUntouched(call: Call, { handler, inner }: Change): JsonText {
   const { database, changes, afterwards } = call;
-  const before = [database.runCount(), changes.length, afterwards.length];
+  const before = [database.changeCount(), changes.length, afterwards.length];
   try {
     return handler.answer(inner, call);
   } catch (thrown) {
-    const isUntouched = [database.runCount(), changes.length, afterwards.length].every((now, at) => now === before[at]);
+    const isUntouched = [database.changeCount(), changes.length, afterwards.length].every(
+      (now, at) => now === before[at],
+    );
     throw isUntouched || isStorageError(thrown) ? thrown : new HalfDoneError();
   }
 }
@@ -81,6 +85,10 @@ function answerUndoably(call: Call, { handler, inner }: Change): JsonText {
 }
 
 type Result = JsonText | Failure;
+
+function isReply(result: Result): result is JsonText {
+  return result instanceof JsonText;
+}
 
 /** What the store itself refuses concerns all of them, and is thrown on. */
 function attempt({ log }: Services, { handler }: Change, work: () => JsonText): Result {
@@ -94,13 +102,13 @@ function attempt({ log }: Services, { handler }: Change, work: () => JsonText): 
 
 /** What is kept of a result: less than a reply where it can be made again. */
 function toKept(result: Result): Kept {
-  if (result instanceof JsonText) return { kept: result.kept };
+  if (isReply(result)) return { kept: result.kept };
   const { status, message } = result;
   return { failure: { status, message, retryAfterSeconds: undefined } };
 }
 
 function toOutcome(result: Result): Outcome {
-  return result instanceof JsonText ? { reply: result.text } : { failure: result };
+  return isReply(result) ? { reply: result.text } : { failure: result };
 }
 
 type Kept = { readonly kept: string } | { readonly failure: Failure };

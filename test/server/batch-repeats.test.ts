@@ -1,7 +1,8 @@
 import { connect } from 'node:net';
+import Sqlite from 'libsql';
 import { describe, expect, test } from 'vitest';
 import { sealRequest } from '../../colony/envelope.ts';
-import type { Identity } from '../../colony/identity.ts';
+import { generateIdentity, type Identity } from '../../colony/identity.ts';
 import { getColonyStatistics } from '../../colony/messages/colonies.ts';
 import { getProcesses, removeProcess } from '../../colony/messages/processes.ts';
 import { batched, inWords, marked, processIdIn, repliesIn, sendBatch } from '../support/batches.ts';
@@ -117,6 +118,32 @@ describe('nonces and times inside a message of a batch', () => {
     await send(requests, {});
     await send(requests, marked('once'));
     expect(await countWaiting(colony.address, colony.user)).toBe(7);
+  });
+});
+
+describe('a batch of which every message was refused', () => {
+  test('is looked at again when it comes again', async () => {
+    await using colony = await startTestColony(quick);
+    const executor = await colony.addExecutor('worker');
+    const { processId } = await colony.submit({}, 'worker');
+    const [marks, requests] = [marked('once'), [output(processId, ['x']), succeed(processId)]];
+    const send = () => sendBatch(colony.address, executor.identity, requests, marks);
+    expect((await send()).map(({ error }) => error)).toEqual([true, true]);
+    await assign(colony, executor);
+    expect((await send()).map(inWords)).toEqual(['setoutputmsg', 'closesuccessfulmsg']);
+  });
+
+  test('leaves nothing in the store: anybody may send one', async () => {
+    await using colony = await startTestColony(quick);
+    const requests = [submit('worker', {}, 'x'.repeat(10_000)), output('f'.repeat(64), [])];
+    for (const sender of [generateIdentity(), colony.user]) {
+      const replies = await sendBatch(colony.address, sender, requests, marked('once'));
+      expect(replies.map(({ error }) => error)).toEqual([true, true]);
+    }
+    await colony.server.stop();
+    const database = new Sqlite(colony.databasePath);
+    expect(database.prepare('SELECT digest FROM answered_requests').all()).toEqual([]);
+    database.close();
   });
 });
 
