@@ -16,8 +16,13 @@ const MEMBERS = /\b(?:colonies|executors|users)\b/i;
 
 /** Whether a statement may change what {@link Database.remember} remembers: by writing, or by taking back. */
 function isForgettingMembers(sql: string): boolean {
-  if (/^\s*SELECT\b/i.test(sql)) return false;
+  if (isLooking(sql)) return false;
   return MEMBERS.test(sql) || /^\s*ROLLBACK\b/i.test(sql);
+}
+
+/** Whether a statement surely changes nothing. With RETURNING also what is asked for rows may change some. */
+function isLooking(sql: string): boolean {
+  return /^\s*SELECT\b/i.test(sql);
 }
 
 /** So many pages (32 MiB) are in the log when it is written back to the file. */
@@ -46,8 +51,8 @@ export interface Database {
   remember<T>(key: string, find: () => T): T;
   /** Changes rows; returns how many. */
   run(sql: string, ...values: readonly SqlValue[]): number;
-  /** How often {@link Database.run} was called: as long as it stays the same, nothing has been changed. */
-  runCount(): number;
+  /** How many statements were executed that may change something: as long as it stays the same, nothing has been changed. */
+  changeCount(): number;
   /** Runs `work` as one transaction: all of it is durable when this returns, none of it when it throws. */
   transaction<T>(work: () => T): T;
   /** Whether a transaction has begun and SQLite has not given it up. */
@@ -124,6 +129,7 @@ function inUse(path: string, cause: unknown): UserError {
 interface Prepared {
   readonly statement: Statement;
   readonly isForgetting: boolean;
+  readonly isLooking: boolean;
   columnNames: readonly string[];
 }
 
@@ -131,7 +137,7 @@ function prepare(connection: InstanceType<typeof Sqlite>, sql: string): Prepared
   const statement = connection.prepare(sql);
   // Rows as lists: objects that libsql makes take twice as long, since it makes the names of their columns anew for each.
   if (statement.reader) statement.raw();
-  return { statement, isForgetting: isForgettingMembers(sql), columnNames: [] };
+  return { statement, isForgetting: isForgettingMembers(sql), isLooking: isLooking(sql), columnNames: [] };
 }
 
 function toRow(prepared: Prepared, values: readonly unknown[]): object {
@@ -148,7 +154,7 @@ function toRow(prepared: Prepared, values: readonly unknown[]): object {
 function wrap(connection: InstanceType<typeof Sqlite>): Database {
   const statements = new Map<string, Prepared>();
   const remembered = new Map<string, unknown>();
-  let runCount = 0;
+  let changeCount = 0;
   const prepared = (sql: string): Prepared => {
     let known = statements.get(sql);
     if (known === undefined) {
@@ -156,6 +162,7 @@ function wrap(connection: InstanceType<typeof Sqlite>): Database {
       statements.set(sql, known);
     }
     if (known.isForgetting) remembered.clear();
+    if (!known.isLooking) changeCount += 1;
     return known;
   };
   return {
@@ -169,11 +176,8 @@ function wrap(connection: InstanceType<typeof Sqlite>): Database {
       const row = known.statement.get(values) as readonly unknown[] | undefined;
       return row === undefined ? undefined : (toRow(known, row) as Row);
     },
-    run(sql, ...values) {
-      runCount += 1;
-      return prepared(sql).statement.run(values).changes;
-    },
-    runCount: () => runCount,
+    run: (sql, ...values) => prepared(sql).statement.run(values).changes,
+    changeCount: () => changeCount,
     remember<T>(key: string, find: () => T) {
       if (key.length > MAX_REMEMBERED_CHARACTERS) return find();
       if (remembered.has(key)) return remembered.get(key) as T;

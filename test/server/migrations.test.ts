@@ -41,7 +41,7 @@ function asDatabase(connection: InstanceType<typeof Sqlite>): Database {
     remember: unused,
     isInTransaction: unused,
     close: unused,
-    runCount: unused,
+    changeCount: unused,
     // oxlint-disable-next-line typescript/no-unnecessary-type-parameters, typescript/no-unsafe-type-assertion -- as the interface has it
     get: <Row>(sql: string) => connection.prepare(sql).get() as Row | undefined,
     run(sql) {

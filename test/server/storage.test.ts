@@ -163,6 +163,33 @@ describe('works that take long', () => {
     expect(new Set(turns).size).toBe(3);
   });
 
+  test('and whose commit fails are refused with those that are still to come, none of which is run', async () => {
+    let isFailing = true;
+    await using store = await openStore({
+      beforeCommit({ database }) {
+        if (isFailing) giveUp(database);
+      },
+    });
+    const run: string[] = [];
+    const work = (name: string) =>
+      store.transactor.write(({ database, changes }) => {
+        run.push(name);
+        add(database, name);
+        changes.push({ processId: name, colonyName: name, executorType: 'worker', state: 0, isAssignable: true });
+        takeLong();
+      });
+    const together = await Promise.allSettled(['a', 'b', 'c'].map(work));
+    expect(together.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    isFailing = false;
+    await addTo(store, 'later');
+    expect(run).toEqual(['a']);
+    expect(store.names()).toEqual(['later']);
+    expect(store.commits).toEqual([
+      [3, true],
+      [1, false],
+    ]);
+  });
+
   test('that fail leave those that are still to come', async () => {
     await using store = await openStore();
     const fail = store.transactor.write(() => {
@@ -174,4 +201,16 @@ describe('works that take long', () => {
     await next;
     expect(store.names()).toEqual(['next']);
   });
+});
+
+test('whatever may change rows counts as a change, however it is asked for; looking does not', async () => {
+  await using store = await openStore();
+  const { database } = store;
+  const before = database.changeCount();
+  database.all('SELECT * FROM colonies');
+  expect(database.get('SELECT 1 AS one')).toEqual({ one: 1 });
+  expect(database.changeCount()).toBe(before);
+  add(database, 'a');
+  database.get("UPDATE colonies SET is_paused = 1 WHERE colony_name = 'a' RETURNING colony_name");
+  expect(database.changeCount()).toBe(before + 2);
 });
