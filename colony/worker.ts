@@ -159,9 +159,10 @@ function takeOn(state: State, process: Process): void {
 
 /** Runs a process, then the one that the server gives with the answer to its close, and so on. */
 async function runWithSuccessors(state: State, first: Process): Promise<void> {
-  const { settings, session, ledger, stopping, graceOver } = state;
+  const { settings, session, places, ledger, stopping, graceOver } = state;
+  const isRegistered = (): boolean => !state.isRegistrationOpen && state.session === session;
   const nextWork = {
-    isWanted: () => !stopping.signal.aborted && !state.isRegistrationOpen && state.session === session,
+    isWanted: () => !stopping.signal.aborted && !places.isOverfull && isRegistered(),
     hear(process: Process) {
       if (ledger.has(process)) return false;
       ledger.note(process);

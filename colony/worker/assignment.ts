@@ -73,6 +73,8 @@ function isPaused(error: unknown): boolean {
 export interface Places {
   /** How many are taken. */
   readonly taken: number;
+  /** Whether more are taken than there are, since what was assigned already is never turned away. */
+  readonly isOverfull: boolean;
   /** Takes a place until the task has ended. */
   occupy(task: Promise<unknown>): void;
   /** Waits until a place is free, at most `limitMs`; tells whether one is. */
@@ -87,6 +89,9 @@ export function createPlaces(count: number): Places {
   return {
     get taken() {
       return tasks.size;
+    },
+    get isOverfull() {
+      return tasks.size > count;
     },
     occupy(task) {
       const tracked = task.finally(() => tasks.delete(tracked));

@@ -6,7 +6,7 @@ import { batch } from '../../colony/messages/batch.ts';
 import { getServerInfo, pauseAssignments, resumeAssignments } from '../../colony/messages/colonies.ts';
 import { assignProcess, closeFailed, closeSuccessful, type Process } from '../../colony/messages/processes.ts';
 import { until } from '../support/processes.ts';
-import { daemonOf, openStage, type Stage } from './daemons.ts';
+import { daemonOf, openStage, type Stage, TYPE } from './daemons.ts';
 import {
   answer,
   forward,
@@ -112,6 +112,27 @@ describe('a daemon that has work', () => {
     await stage.start(counting(runs), { concurrency: 4 });
     await untilAll(ids, 'success');
     expect(sorted(runs)).toEqual(sorted(onceEach(ids)));
+  });
+
+  test('and was assigned more than it has places for is back to its places as soon as that is done', async () => {
+    const { colony, start } = stage;
+    const { identity } = await colony.addExecutor(TYPE);
+    const assigned = await submitMany(3);
+    const offer = { colonyName: colony.colonyName, timeoutSeconds: 5, availableCpu: '', availableMemory: '' };
+    for (const _ of assigned) await colony.call(identity, assignProcess, offer);
+    const others = await submitMany(12);
+    let [active, mostOfOthers, areAllThere] = [0, 0, false];
+    const daemon = daemonOf(async ({ processId }) => {
+      active += 1;
+      if (assigned.includes(processId)) await until(() => (areAllThere ||= worker.running === 3));
+      else mostOfOthers = Math.max(mostOfOthers, active);
+      await colony.getProcess(processId);
+      active -= 1;
+      return 'done';
+    });
+    const worker = await start(daemon, { identity });
+    await untilAll([...assigned, ...others], 'success');
+    expect(mostOfOthers).toBe(1);
   });
 
   test('gets none while its colony is paused, and goes on afterwards', async () => {
