@@ -157,17 +157,23 @@ async function callOnce(run: Run, colonyFunction: ColonyFunction, values: Call['
   return colonyFunction.run({ ...values, ...context, report: (message) => report(run, message) });
 }
 
-/** Closes, through outages of the server, until the deadline. A refusal means that the process is no longer ours. */
+/**
+ * Closes, through outages of the server, until the deadline. A refusal means that the process is no longer ours, or that it
+ * was closed by a request of which the answer was lost.
+ */
 async function close(run: Run, result: Result): Promise<Outcome> {
+  let mayBeClosed = false;
   for (let attempt = 0; ; attempt++) {
     try {
       return await closeOnce(run, result);
     } catch (thrown) {
       if (run.signal.aborted) return drop(run);
+      mayBeClosed ||= thrown instanceof ConnectionError;
       if (thrown instanceof ServerError && thrown.status === TOO_LARGE && 'output' in result) {
         return close(run, { error: `output: expected one that the server takes, got "${thrown.serverMessage}"` });
       }
       if (!isWorthAnotherCall(thrown, attempt)) {
+        if (mayBeClosed && (await isClosed(run, result))) return outcomeOf(result);
         run.log.warn(loggable(toError(thrown)), 'the result is dropped');
         return 'dropped';
       }
@@ -177,13 +183,28 @@ async function close(run: Run, result: Result): Promise<Outcome> {
 }
 
 async function closeOnce({ process, signal, sendClose }: Run, result: Result): Promise<Outcome> {
-  const { processId, attempt } = process;
-  if ('output' in result) {
-    await sendClose(call(closeSuccessful, { processId, attempt, output: [result.output] }), signal);
-    return 'success';
+  const closed = { processId: process.processId, attempt: process.attempt };
+  const message =
+    'output' in result
+      ? call(closeSuccessful, { ...closed, output: [result.output] })
+      : call(closeFailed, { ...closed, errors: [result.error] });
+  await sendClose(message, signal);
+  return outcomeOf(result);
+}
+
+function outcomeOf(result: Result): 'success' | 'failed' {
+  return 'output' in result ? 'success' : 'failed';
+}
+
+/** Whether this attempt at the process has ended with such a result. */
+async function isClosed({ process: { processId, attempt }, session, signal }: Run, result: Result): Promise<boolean> {
+  try {
+    const current = await session.client.getProcess({ processId }, { signal });
+    const isOurs = current.assignedExecutorId === session.identity.id && current.attempt === attempt;
+    return isOurs && current.state === outcomeOf(result);
+  } catch {
+    return false;
   }
-  await sendClose(call(closeFailed, { processId, attempt, errors: [result.error] }), signal);
-  return 'failed';
 }
 
 const TOO_LARGE = 413;

@@ -213,6 +213,21 @@ describe('a close that is sent with a question for work', () => {
     expect(losses).toBe(2);
     expect(sorted(runs)).toEqual(sorted(onceEach(ids)));
     expect((await processesOf(ids)).map(({ attempt }) => attempt)).toEqual(ids.map(() => 1));
+    expect(stage.logs.mention('the result is dropped')).toBe(false);
+  });
+
+  test('and whose answer is lost counts as taken, also where it says that the process failed', async () => {
+    const { logs } = stage;
+    const proxy = await intercept((types) => (types.length === 1 ? undefined : forwardAndReset(stage.colony.address)));
+    const failing = daemonOf(async () => {
+      throw new TerminalError('no bread');
+    });
+    const ids = await submitMany(3);
+    const worker = await stage.start(failing, { server: proxy.address });
+    await untilAll(ids, 'failed');
+    await until(() => worker.running === 0);
+    expect(logs.mention('the result is dropped')).toBe(false);
+    expect(logs.lines.filter((line) => line.includes('"outcome":"failed"'))).toHaveLength(3);
   });
 
   test('leads to no second run, however many answers are lost in however many places', async () => {
