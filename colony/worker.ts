@@ -174,7 +174,8 @@ async function runWithSuccessors(state: State, first: Process): Promise<void> {
     const closing = createClosing(settings, session, nextWork);
     await runProcess(settings, session, process, graceOver.signal, closing.send);
     process = closing.next;
-    if (process === undefined || !stopping.signal.aborted) continue;
+    // Whoever does not unregister cannot hand it back: it is run in the time that is left.
+    if (process === undefined || !stopping.signal.aborted || !session.isOwn) continue;
     settings.log.warn({ processId: process.processId }, 'left open: assigned while the daemon was told to stop');
     return;
   }

@@ -5,6 +5,7 @@ import { generateIdentity } from '../../colony/identity.ts';
 import { batch } from '../../colony/messages/batch.ts';
 import { getServerInfo, pauseAssignments, resumeAssignments } from '../../colony/messages/colonies.ts';
 import { assignProcess, closeFailed, closeSuccessful, type Process } from '../../colony/messages/processes.ts';
+import type { WorkerOptions } from '../../colony/worker.ts';
 import { until } from '../support/processes.ts';
 import { daemonOf, openStage, type Stage, TYPE } from './daemons.ts';
 import {
@@ -58,6 +59,10 @@ async function submitMany(count: number): Promise<readonly string[]> {
 
 async function processesOf(ids: readonly string[]): Promise<readonly Process[]> {
   return Promise.all(ids.map((id) => stage.colony.getProcess(id)));
+}
+
+async function statesOf(ids: readonly string[]): Promise<readonly string[]> {
+  return (await processesOf(ids)).map(({ state }) => state).toSorted();
 }
 
 async function untilAll(ids: readonly string[], state: Process['state']): Promise<void> {
@@ -146,7 +151,7 @@ describe('a daemon that has work', () => {
     await colony.call(colony.colonyOwner, pauseAssignments, named);
     release?.();
     await until(() => worker.running === 0);
-    expect((await processesOf(ids)).map(({ state }) => state).toSorted()).toEqual(['success', 'waiting']);
+    expect(await statesOf(ids)).toEqual(['success', 'waiting']);
     await colony.call(colony.colonyOwner, resumeAssignments, named);
     await untilAll(ids, 'success');
   });
@@ -245,34 +250,46 @@ describe('a close that is sent with a question for work', () => {
   });
 });
 
+/** Stops a daemon while the answer to its first close, which brings another process, is on its way. */
+async function stopWhileClosing(options: Partial<WorkerOptions>) {
+  let release: (() => void) | undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  let onClose: (() => void) | undefined;
+  const closing = new Promise<void>((resolve) => (onClose = resolve));
+  const proxy = await intercept((types) => {
+    if (types.length === 1) return undefined;
+    return async (response, _, body) => {
+      const reply = await fetch(apiUrl(stage.colony.address), { method: 'POST', body });
+      const text = await reply.text();
+      onClose?.();
+      await released;
+      response.writeHead(reply.status).end(text);
+    };
+  });
+  const runs = new Map<string, number>();
+  const ids = await submitMany(2);
+  const worker = await stage.start(counting(runs), { server: proxy.address, ...options });
+  await closing;
+  expect(await statesOf(ids)).toEqual(['running', 'success']);
+  const stopped = worker.stop({ graceMs: 20_000 });
+  release?.();
+  await stopped;
+  return { runs, states: await statesOf(ids) };
+}
+
 describe('a daemon that is told to stop', () => {
   test('while its close brings the next process, hands that back without running it', async () => {
-    const { colony, logs, start } = stage;
-    let holdsBack: (() => void) | undefined;
-    const answered = new Promise<void>((resolve) => (holdsBack = resolve));
-    let onClose: (() => void) | undefined;
-    const closing = new Promise<void>((resolve) => (onClose = resolve));
-    const proxy = await intercept((types) => {
-      if (types.length === 1) return undefined;
-      return async (response, _, body) => {
-        const reply = await fetch(apiUrl(colony.address), { method: 'POST', body });
-        const text = await reply.text();
-        onClose?.();
-        await answered;
-        response.writeHead(reply.status).end(text);
-      };
-    });
-    const runs = new Map<string, number>();
-    const ids = await submitMany(2);
-    const worker = await start(counting(runs), { server: proxy.address });
-    await closing;
-    expect((await processesOf(ids)).map(({ state }) => state).toSorted()).toEqual(['running', 'success']);
-    const stopped = worker.stop({ graceMs: 20_000 });
-    holdsBack?.();
-    await stopped;
+    const { runs, states } = await stopWhileClosing({});
     expect(runs.size).toBe(1);
-    expect(logs.mention('left open: assigned while the daemon was told to stop')).toBe(true);
-    expect((await processesOf(ids)).map(({ state }) => state).toSorted()).toEqual(['success', 'waiting']);
+    expect(stage.logs.mention('left open: assigned while the daemon was told to stop')).toBe(true);
+    expect(states).toEqual(['success', 'waiting']);
+  });
+
+  test('while its close brings the next process, runs that where it cannot hand it back', async () => {
+    const { identity } = await stage.colony.addExecutor(TYPE);
+    const { runs, states } = await stopWhileClosing({ identity, colonyIdentity: undefined });
+    expect([...runs.values()]).toEqual([1, 1]);
+    expect(states).toEqual(['success', 'success']);
   });
 
   test('does not ask for more with its last close', async () => {
@@ -289,6 +306,6 @@ describe('a daemon that is told to stop', () => {
     release?.();
     await stopped;
     expect(proxy.bodies.filter((body) => body.includes(batch.type))).toEqual([]);
-    expect((await processesOf(ids)).map(({ state }) => state).toSorted()).toEqual(['success', 'waiting']);
+    expect(await statesOf(ids)).toEqual(['success', 'waiting']);
   });
 });
