@@ -204,6 +204,8 @@ async function settleRegistration(state: State, onReady: () => void): Promise<vo
   // Kept before anything else can fail, so that the end of the daemon unregisters it.
   state.session = await registerAgain(settings, state.session, stopping.signal, () => sayForgotten(state));
   state.session = await enlist(settings, state.session, stopping.signal);
+  // So that it is known when the first process is closed.
+  await state.session.client.takesBatches(stopping.signal);
   state.isRegistrationOpen = false;
   onReady();
 }

@@ -35,7 +35,9 @@ export interface NextWork {
  * daemon that has work, and no wait for the next. It asks once; if the close has to be sent again, that is all there is.
  */
 export function createClosing(settings: WorkerSettings, { client }: Session, work: NextWork): Closing {
-  let hasAsked = false;
+  let [hasAsked, takesBatches] = [false, false];
+  // Known by now, unless the server did not say: a result does not wait for that.
+  void client.takesBatches().then((takes) => (takesBatches = takes));
   let next: Process | undefined;
   const hearOf = (assigned: Process | undefined, error: unknown): void => {
     if (assigned !== undefined && work.hear(assigned)) next = assigned;
@@ -57,7 +59,7 @@ export function createClosing(settings: WorkerSettings, { client }: Session, wor
       return next;
     },
     async send(close, signal) {
-      const asks = !hasAsked && work.isWanted() && (await client.takesBatches(signal)) && work.isWanted();
+      const asks = !hasAsked && takesBatches && work.isWanted();
       hasAsked = true;
       if (asks) await sendAndAsk(close, signal);
       else requireDone((await client.batch([close], { signal, retry: RETRY_FOREVER }))[0]);

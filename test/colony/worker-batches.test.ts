@@ -169,6 +169,21 @@ describe('a daemon that has work', () => {
   });
 });
 
+test('a close waits for nobody who should say whether the server takes batches', async () => {
+  let [asked, givenUp] = [0, 0];
+  const proxy = await intercept(([type]) => {
+    if (type !== getServerInfo.type) return undefined;
+    asked += 1;
+    return asked === 1 ? refuse(500, 'out of order') : (response) => response.on('close', () => (givenUp += 1));
+  });
+  const ids = await submitMany(3);
+  await stage.start(counting(new Map()), { server: proxy.address });
+  await untilAll(ids, 'success');
+  expect(asked).toBeGreaterThan(1);
+  expect(givenUp).toBe(0);
+  expect(turnsOf(proxy).every((types) => types.length === 1)).toBe(true);
+});
+
 describe('a close that is sent with a question for work', () => {
   test('and refused loses its result, but not the next process', async () => {
     const { colony, logs, start } = stage;
