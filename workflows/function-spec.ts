@@ -3,6 +3,7 @@ import { UserError } from '../colony/errors.ts';
 import { FunctionSpec } from '../colony/messages/processes.ts';
 import { describe, formatIssues } from '../colony/schema-errors.ts';
 import { parseJson } from '../colony/json-text.ts';
+import { misspeltPlaceholders } from './public-key.ts';
 
 /** What was found in a file: complaints that forbid its use, and oddities that do not. */
 export interface Findings {
@@ -65,8 +66,11 @@ export function parseFunctionSpecs(text: string, fileName: string, colonyName: s
   }
   const findings: Findings = { problems: [], warnings: [] };
   const specs = (isList ? document : [document]).flatMap((value: unknown, index) => {
-    const spec = readFunctionSpec(value, isList ? `$[${index}]` : '$', findings);
-    return spec === undefined ? [] : [complete(spec, colonyName)];
+    const path = isList ? `$[${index}]` : '$';
+    const spec = readFunctionSpec(value, path, findings);
+    if (spec === undefined) return [];
+    findings.warnings.push(...misspeltPlaceholders(spec, path));
+    return [complete(spec, colonyName)];
   });
   refuseProblems(fileName, findings);
   const dependent = isList ? specs.findIndex(({ conditions }) => conditions.dependencies.length > 0) : -1;
@@ -135,13 +139,17 @@ export function requireText(
 /**
  * Ends the reading of a file that has problems.
  *
- * @throws UserError with one line per problem
+ * @throws UserError with one line per problem, and per oddity: a misspelt key is why another one is missing
  */
-export function refuseProblems(fileName: string, { problems }: Findings): void {
+export function refuseProblems(fileName: string, { problems, warnings }: Findings): void {
   if (problems.length === 0) return;
-  const shown = problems.slice(0, 20).map((problem) => `${fileName}: ${problem}`);
-  const rest = problems.length > shown.length ? [`... and ${problems.length - shown.length} more problems`] : [];
-  throw new UserError([...shown, ...rest].join('\n'));
+  const lines = [...firstOf(problems, 'problems'), ...firstOf(warnings, 'warnings')];
+  throw new UserError(lines.map((line) => `${fileName}: ${line}`).join('\n'));
+}
+
+function firstOf(findings: readonly string[], what: string): string[] {
+  const shown = findings.slice(0, 20);
+  return findings.length > shown.length ? [...shown, `... and ${findings.length - shown.length} more ${what}`] : shown;
 }
 
 /** Whether JSON is an object, not a list. */

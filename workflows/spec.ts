@@ -4,9 +4,7 @@ import { UserError } from '../colony/errors.ts';
 import { describe } from '../colony/schema-errors.ts';
 import { type Findings, isObject, readFunctionSpec, refuseProblems, requireText } from './function-spec.ts';
 import { parseJson } from '../colony/json-text.ts';
-
-/** As the value of a named argument, it stands for the public key of whoever submits the workflow. */
-export const PUBLIC_KEY_PLACEHOLDER = '${public_key}';
+import { misspeltPlaceholders } from './public-key.ts';
 
 /** A workflow read from a file, and oddities that do not keep it from being submitted. */
 export interface ParsedWorkflow {
@@ -35,27 +33,6 @@ export function parseWorkflow(text: string, fileName: string, colonyName = ''): 
   return {
     spec: { colonyName: ownColony || colonyName, functionSpecs },
     warnings: findings.warnings.map((warning) => `${fileName}: ${warning}`),
-  };
-}
-
-/** Whether some node expects the submitter's public key. */
-export function needsPublicKey(spec: WorkflowSpec): boolean {
-  return spec.functionSpecs.some(({ kwargs }) => Object.values(kwargs).includes(PUBLIC_KEY_PLACEHOLDER));
-}
-
-/**
- * The workflow with the public key in every place that asks for it. Keys that a spec already carries stay.
- *
- * @param publicKey base64 text as in `public_key.b64`
- */
-export function withPublicKey(spec: WorkflowSpec, publicKey: string): WorkflowSpec {
-  const fill = (value: unknown): unknown => (value === PUBLIC_KEY_PLACEHOLDER ? publicKey : value);
-  return {
-    ...spec,
-    functionSpecs: spec.functionSpecs.map((node) => ({
-      ...node,
-      kwargs: Object.fromEntries(Object.entries(node.kwargs).map(([name, value]) => [name, fill(value)])),
-    })),
   };
 }
 
@@ -185,11 +162,5 @@ function warnOddities(spec: FunctionSpec, path: string, { warnings }: Findings):
   if (repeated !== undefined) {
     warnings.push(`${where}.conditions.dependencies: "${repeated}" is listed twice, so its output arrives twice`);
   }
-  for (const [name, value] of Object.entries(spec.kwargs)) {
-    if (typeof value === 'string' && /^\$\{.*\}$/u.test(value) && value !== PUBLIC_KEY_PLACEHOLDER) {
-      warnings.push(
-        `${where}.kwargs.${name}: "${value}" is sent as it is; the public key is "${PUBLIC_KEY_PLACEHOLDER}"`,
-      );
-    }
-  }
+  warnings.push(...misspeltPlaceholders(spec, where));
 }

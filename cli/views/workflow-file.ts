@@ -1,19 +1,14 @@
-import { resolve } from 'node:path';
 import { WorkflowSpec } from '../../colony/messages/workflows.ts';
-import { needsPublicKey, parseWorkflow, withPublicKey } from '../../workflows/spec.ts';
+import { parseWorkflow } from '../../workflows/spec.ts';
 import type { Context } from '../framework/context.ts';
 import { readJsonText } from '../framework/files.ts';
-import { loadPublicKey, PUBLIC_KEY_FILE } from '../key-files.ts';
+import { fillPublicKey, publicKeyOption } from './public-key.ts';
 import { toWire } from './wire.ts';
 
 /** Options of every command that takes a workflow from a file. */
 export const workflowFileOptions = {
   spec: { type: 'string', describe: 'the workflow, a JSON file', required: true },
-  'public-key': {
-    type: 'string',
-    describe: 'file with the public key that the workflow asks for',
-    default: PUBLIC_KEY_FILE,
-  },
+  ...publicKeyOption,
 } as const;
 
 /** Their values. */
@@ -30,12 +25,11 @@ interface WorkflowFileArguments {
 export async function loadWorkflow(
   { spec: file, publicKey }: WorkflowFileArguments,
   colonyName: string,
-  { io, say }: Context,
+  context: Context,
 ): Promise<WorkflowSpec> {
-  const { spec, warnings } = parseWorkflow(await readJsonText(io, file), file, colonyName);
-  for (const warning of warnings) say(`warning: ${warning}`);
-  if (!needsPublicKey(spec)) return spec;
-  return withPublicKey(spec, (await loadPublicKey(resolve(io.cwd, publicKey))).text);
+  const { spec, warnings } = parseWorkflow(await readJsonText(context.io, file), file, colonyName);
+  for (const warning of warnings) context.say(`warning: ${warning}`);
+  return { ...spec, functionSpecs: await fillPublicKey(spec.functionSpecs, publicKey, context) };
 }
 
 /** A workflow as the JSON text that crons and generators keep. */

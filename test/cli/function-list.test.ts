@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { submitFunctionSpec } from '../../colony/messages/processes.ts';
@@ -58,6 +58,23 @@ describe('a list of functions', () => {
       submitted: [expect.objectContaining({ processid: expect.stringMatching(/^[0-9a-f]{64}$/u), state: 0 })],
       refused: [{ index: 1, status: 400, message: expect.stringContaining('priority outside range') }],
     });
+  });
+
+  test('gets the local public key where it asks for one, and is not submitted without that key', async () => {
+    await writeSpecs([specOf({ kwargs: { key: '${public_key}' } }), specOf({ kwargs: { key: 'own' } })]);
+    const missing = await cli.run([...SUBMIT, '--public-key', 'missing.b64']);
+    expect(missing).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('missing.b64') });
+    expect((await cli.run(['keys', 'generate', '--bits', '2048'])).code).toBe(0);
+    const { code, stdout } = await cli.run(SUBMIT);
+    expect(code).toBe(0);
+    const processes = await Promise.all(
+      stdout
+        .trim()
+        .split('\n')
+        .map((id) => cli.colony.getProcess(id)),
+    );
+    const publicKey = await readFile(join(cli.colony.directory, 'public_key.b64'), 'utf8');
+    expect(processes.map(({ spec }) => spec.kwargs)).toEqual([{ key: publicKey.trim() }, { key: 'own' }]);
   });
 
   test('of one function is a list, too', async () => {

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { UserError } from '../../colony/errors.ts';
 import { WorkflowSpec } from '../../colony/messages/workflows.ts';
 import { parseFunctionSpecs } from '../../workflows/function-spec.ts';
-import { findCycle, leafNames, needsPublicKey, parseWorkflow, withPublicKey } from '../../workflows/spec.ts';
+import { needsPublicKey, withPublicKey } from '../../workflows/public-key.ts';
+import { findCycle, leafNames, parseWorkflow } from '../../workflows/spec.ts';
 
 interface NodeParts {
   readonly dependencies?: readonly unknown[];
@@ -141,6 +142,16 @@ describe('a workflow file', () => {
     ]);
   });
 
+  test('with a misspelt key is refused with what was meant, beside what is missing', () => {
+    const message = messageOf([{ nodename: 'a', funcName: 'f', conditions: { executorType: 'e' } }]);
+    expect(message.split('\n')).toEqual([
+      'w.json: $[0] (node "a").funcname: expected a name, got nothing',
+      'w.json: $[0] (node "a").conditions.executortype: expected a name, got nothing',
+      'w.json: $[0] (node "a"): unknown key "funcName"; did you mean "funcname"?',
+      'w.json: $[0] (node "a").conditions: unknown key "executorType"; did you mean "executortype"?',
+    ]);
+  });
+
   test('that lists a parent twice gets a warning, since its output would count twice', () => {
     const { warnings } = parseWorkflow(JSON.stringify([node('a'), node('b', { dependencies: ['a', 'a'] })]), 'w');
     expect(warnings).toEqual([expect.stringContaining('"a" is listed twice')]);
@@ -154,10 +165,10 @@ describe('the public key', () => {
   ]);
 
   test('goes where the workflow asks for it, and leaves other keys alone', () => {
-    const { spec } = parseWorkflow(text, 'w');
-    expect(needsPublicKey(spec)).toBe(true);
-    const filled = withPublicKey(spec, 'KEY');
-    expect(filled.functionSpecs.map(({ kwargs }) => kwargs)).toEqual([
+    const { functionSpecs } = parseWorkflow(text, 'w').spec;
+    expect(needsPublicKey(functionSpecs)).toBe(true);
+    const filled = withPublicKey(functionSpecs, 'KEY');
+    expect(filled.map(({ kwargs }) => kwargs)).toEqual([
       { 'paillier-pubkey': 'KEY', other: 1 },
       { 'paillier-pubkey': 'eyJuIjog' },
     ]);
@@ -165,9 +176,13 @@ describe('the public key', () => {
   });
 
   test('is not asked for by a misspelt placeholder, which gets a warning', () => {
-    const { spec, warnings } = parseWorkflow(JSON.stringify([node('a', { kwargs: { k: '${publickey}' } })]), 'w');
-    expect(needsPublicKey(spec)).toBe(false);
+    const misspelt = node('a', { kwargs: { k: '${publickey}' } });
+    const { spec, warnings } = parseWorkflow(JSON.stringify([misspelt]), 'w');
+    expect(needsPublicKey(spec.functionSpecs)).toBe(false);
     expect(warnings).toEqual([expect.stringContaining('"${publickey}" is sent as it is')]);
+    expect(parseFunctionSpecs(JSON.stringify([misspelt]), 'f', 'dev').warnings).toEqual([
+      'f: $[0].kwargs.k: "${publickey}" is sent as it is; the public key is "${public_key}"',
+    ]);
   });
 });
 
