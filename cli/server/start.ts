@@ -22,7 +22,7 @@ export const serverStart = defineCommand({
     'The first start makes a development colony: keys of server, colony and one user, in a directory that only its owner can enter. As long as no ColonyOS variable is set, all other commands use it.',
     'With --tlscert and --tlskey it speaks HTTPS, and so do the other commands that use the colony. For a certificate that no authority signed, give them NODE_EXTRA_CA_CERTS=<its PEM file>.',
     'It takes over a renewed certificate while it runs. GET /health says whether it can work; GET /metrics is for Prometheus, on this machine only unless SEALED_COLONIES_METRICS_TOKEN is set to what readers must show (authorization: Bearer <token>).',
-    'Variables of the official server count where they mean the same: those named below, and COLONIES_CRON_CHECKER_PERIOD and COLONIES_GENERATOR_CHECKER_PERIOD (milliseconds).',
+    'Variables of the official server count where they mean the same: those named with the options, and COLONIES_CRON_CHECKER_PERIOD and COLONIES_GENERATOR_CHECKER_PERIOD (milliseconds).',
     'Ctrl-C stops the server gracefully; running work goes on when it is started again.',
   ].join('\n'),
   options: {

@@ -11,7 +11,8 @@ export const daemonOptions = {
   concurrency: { type: 'number', describe: 'processes worked on at a time', default: 1, minimum: 1, maximum: 10_000 },
   key: {
     type: 'string',
-    describe: "file with the daemon's own private key, made where missing (default: a fresh key)",
+    describe:
+      "file with the daemon's own private key, made where missing: with it, a start after a crash goes on with what was running (default: a fresh key)",
   },
   ...colonyKey,
 } as const;
