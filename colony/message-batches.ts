@@ -46,7 +46,7 @@ export interface MessageBatches {
    * @example const [closed, next] = await client.batch([call(messages.closeSuccessful, …), call(messages.assignProcess, …)]);
    */
   batch<const Calls extends readonly MessageCall[]>(calls: Calls, options?: CallOptions): Promise<CallOutcomes<Calls>>;
-  /** Whether the server takes batches. Asked once; a server that cannot be asked counts as one that does not. */
+  /** Whether the server takes batches. Asked until it has said; until then it counts as one that does not. */
   takesBatches(signal?: AbortSignal): Promise<boolean>;
 }
 
