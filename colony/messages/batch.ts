@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineMessage } from './message.ts';
-import { field, integer, text, wireObject } from './wire.ts';
+import { field, integer, list, text, wireObject } from './wire.ts';
 
 /** How many messages one batch may hold. */
 export const MAX_BATCH_LENGTH = 100;
@@ -27,5 +27,5 @@ export const batch = defineMessage(
     /** Each as it would stand in an envelope of its own, with its `msgtype`. */
     requests: field('requests', z.array(z.looseObject({ msgtype: z.string() })).max(MAX_BATCH_LENGTH)),
   },
-  wireObject({ replies: field('replies', z.array(batchReplyCodec)) }),
+  wireObject({ replies: field('replies', list(batchReplyCodec)) }),
 );

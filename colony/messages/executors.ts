@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { recordOf } from './first-fault.ts';
 import { defineMessage, Nothing } from './message.ts';
 import { Gpu } from './processes.ts';
 import {
@@ -49,7 +50,7 @@ const Project = wireObject({
   allocatedStorage: field('allocatedstorage', integer),
   usedStorage: field('usedstorage', integer),
 });
-const Allocations = wireObject({ projects: field('projects', z.record(z.string(), Project).nullable().default(null)) });
+const Allocations = wireObject({ projects: field('projects', recordOf(Project).nullable().default(null)) });
 
 const executorCodec = wireObject({
   executorId: field('executorid', text),

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { arrayOf, recordOf } from './first-fault.ts';
 
 /**
  * Codecs between what stands on the wire (ColonyOS's names, Go's zero values) and what our code works with
@@ -120,7 +121,7 @@ export const boolean = z.codec(z.boolean().nullish(), z.boolean(), {
 
 /** A list that may be missing or null on the wire; empty then. */
 export function list<S extends z.ZodType>(schema: S) {
-  return z.codec(z.array(schema).nullish(), z.custom<readonly z.output<S>[]>(Array.isArray), {
+  return z.codec(arrayOf(schema).nullish(), z.custom<readonly z.output<S>[]>(Array.isArray), {
     decode: (wire) => (wire ?? []) as readonly z.output<S>[],
     encode: (value) => [...value] as z.output<S>[],
   });
@@ -128,7 +129,7 @@ export function list<S extends z.ZodType>(schema: S) {
 
 /** A list that stands on the wire only when there is one; null means the same as a missing one. */
 export function optionalList<S extends z.ZodType>(schema: S) {
-  return z.codec(z.array(schema).nullish(), z.array(z.custom<z.output<S>>()).optional(), {
+  return z.codec(arrayOf(schema).nullish(), z.array(z.custom<z.output<S>>()).optional(), {
     decode: (wire) => wire ?? undefined,
     encode: (value) => value,
   });
@@ -136,7 +137,7 @@ export function optionalList<S extends z.ZodType>(schema: S) {
 
 /** A list that stays null when it is null or missing, as Go writes one that was never made. */
 export function nullableList<S extends z.ZodType>(schema: S) {
-  return z.codec(z.array(schema).nullish(), z.custom<readonly z.output<S>[] | null>(isListOrNull), {
+  return z.codec(arrayOf(schema).nullish(), z.custom<readonly z.output<S>[] | null>(isListOrNull), {
     decode: (wire) => (wire ?? null) as readonly z.output<S>[] | null,
     encode: (value) => (value === null ? null : ([...value] as z.output<S>[])),
   });
@@ -165,7 +166,7 @@ export function passedOn<S extends z.ZodType>(schema: S) {
 /** A map from text to values that may be missing or null on the wire; empty then. */
 export function map<S extends z.ZodType>(schema: S) {
   return z.codec(
-    z.record(z.string(), schema).nullish(),
+    recordOf(schema).nullish(),
     z.custom<Readonly<Record<string, z.output<S>>>>(isObject, 'expected an object'),
     {
       decode: (wire) => (wire ?? {}) as Record<string, z.output<S>>,
@@ -179,7 +180,7 @@ export function map<S extends z.ZodType>(schema: S) {
  * Missing or null means empty.
  */
 export const bytes = z.codec(
-  z.union([z.base64(), z.array(z.number().int().min(0).max(255))]).nullish(),
+  z.union([z.base64(), arrayOf(z.number().int().min(0).max(255))]).nullish(),
   z.instanceof(Uint8Array),
   {
     decode: (wire) => new Uint8Array(typeof wire === 'string' ? Buffer.from(wire, 'base64') : (wire ?? [])),
