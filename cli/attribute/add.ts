@@ -7,13 +7,13 @@ import { madeReport } from '../framework/report.ts';
 export const attributeAdd = defineCommand({
   describe: 'Attach a key and a value to a running process; needs the key of the executor that runs it',
   details: 'Prints the id of the attribute. A key can be used once per process.',
+  positional: { processid: { type: 'string', alias: 'p', describe: 'id of the process', required: true } },
   options: {
-    processid: { type: 'string', alias: 'p', describe: 'id of the process', required: true },
     key: { type: 'string', describe: 'key of the attribute', required: true },
     value: { type: 'string', describe: 'value of the attribute', required: true },
     ...memberKey,
   },
-  examples: [['attribute add -p <processid> --key model --value v2', 'note which model the process used']],
+  examples: [['attribute add <processid> --key model --value v2', 'note which model the process used']],
   async run({ processid: processId, key, value, prvkey }, context) {
     const { Attribute } = await import('../../colony/messages/processes.ts');
     const { OUTPUT_ATTRIBUTE } = await import('../views/attributes.ts');

@@ -9,8 +9,8 @@ import { logReport } from '../views/log-lines.ts';
 export const logGet = defineCommand({
   describe: 'Print the log of a process or of an executor, oldest line first',
   details: 'With --follow and --json, the document is printed when the process has finished.',
+  positional: { processid: { type: 'string', alias: 'p', describe: 'id of the process' } },
   options: {
-    processid: { type: 'string', alias: 'p', describe: 'id of the process' },
     executorname: { type: 'string', alias: 'e', describe: 'name of the executor' },
     count: { type: 'number', describe: 'at most so many lines', default: 100, minimum: 1, maximum: 500 },
     latest: { type: 'boolean', alias: 'l', describe: 'the newest lines (the default without --first and --since)' },
@@ -24,7 +24,7 @@ export const logGet = defineCommand({
     follow: { type: 'boolean', describe: 'go on with new lines until the process has finished' },
     ...memberKey,
   },
-  examples: [['log get -p <processid> --follow', 'watch a process']],
+  examples: [['log get <processid> --follow', 'watch a process']],
   async run(args, context) {
     const { processid: processId = '', executorname: executorName = '' } = args;
     if ((processId === '') === (executorName === '')) {

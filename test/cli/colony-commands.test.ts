@@ -253,6 +253,7 @@ describe('logs', () => {
     for (const message of ['one', 'two', 'three']) await cli.colony.call(identity, addLog, { processId, message });
     const { stdout } = await cli.run(['log', 'get', '-p', processId]);
     expect(stdout).toMatch(/^\d{4}-\S+Z {2}one\n\S+ {2}two\n\S+ {2}three\n$/u);
+    expect(await cli.run(['log', 'get', processId])).toMatchObject({ code: 0, stdout });
     const entries = await cli.json(['log', 'get', '-p', processId, '--count', '2']);
     expect(entries).toMatchObject([{ message: 'two' }, { message: 'three', executorname: name, processid: processId }]);
     const following = cli.json(['log', 'get', '-p', processId, '--follow']);

@@ -39,7 +39,7 @@ describe('an executor written as a shell script', () => {
       stdout: '',
       stderr: `Log added: process ${processId}\n`,
     });
-    const added = await asExecutor(['attribute', 'add', '-p', processId, '--key', 'model', '--value', 'v2']);
+    const added = await asExecutor(['attribute', 'add', processId, '--key', 'model', '--value', 'v2']);
     expect(added).toMatchObject({ code: 0, stderr: 'Attribute added: model\n' });
     expect(await cli.json(['attribute', 'get', added.stdout.trim()])).toMatchObject({
       targetid: processId,
@@ -176,7 +176,7 @@ describe('executors', () => {
 describe('logs', () => {
   test('are read from their beginning, too', async () => {
     const processId = await assigned();
-    for (const line of ['one', 'two', 'three']) await asExecutor(['log', 'add', '-p', processId, '-m', line]);
+    for (const line of ['one', 'two', 'three']) await asExecutor(['log', 'add', processId, '-m', line]);
     const { stdout } = await cli.run(['log', 'get', '-p', processId, '--first', '--count', '2']);
     expect(stdout).toMatch(/^\S+ {2}one\n\S+ {2}two\n$/u);
     const both = await cli.run(['log', 'get', '-p', processId, '--first', '--latest']);
