@@ -60,11 +60,16 @@ async function submitAll(
     while (submittedCount < processCount) {
       const count = Math.min(most, processCount - submittedCount);
       submittedCount += count;
-      if (signing !== 'batches') await submitter.call(submitFunctionSpec, request);
-      else await submitter.batch(Array.from({ length: count }, () => [submitFunctionSpec, request]));
+      if (signing === 'batches') await submitTogether(submitter, request, count);
+      else await submitter.call(submitFunctionSpec, request);
     }
   };
   await Promise.all(submitters.map(work));
+}
+
+async function submitTogether(submitter: Party, request: object, count: number): Promise<void> {
+  const replies = await submitter.batch(Array.from({ length: count }, () => [submitFunctionSpec, request]));
+  if (replies.includes(undefined)) throw new Error('bench: expected all to be submitted, got a refusal');
 }
 
 /** The same requests, each signed, by the same number of connections to a server that only echoes them. */
