@@ -49,13 +49,26 @@ export class ServerError extends ColonyError {
   readonly messageType: string;
 
   constructor(messageType: string, status: number, serverMessage: string) {
-    // On one line: in a terminal or a log, another one would look like words of ours.
-    const words = serverMessage.replaceAll(/\s*[\r\n\u2028\u2029]\s*/gu, ' ');
+    const words = onOneLine(serverMessage);
     super(`${messageType}: the server answered ${status}: ${words}`, { code: 'SERVER_ERROR' });
     this.status = status;
     this.serverMessage = words;
     this.messageType = messageType;
   }
+}
+
+/** More of a server's words is not kept: logs repeat them. */
+const MAX_WORDS_CHARACTERS = 10_000;
+
+/** Another line in a terminal or a log would look like words of ours. Looks at each character once, whatever there is. */
+function onOneLine(serverMessage: string): string {
+  const isCut = serverMessage.length > MAX_WORDS_CHARACTERS;
+  const lines = serverMessage.slice(0, MAX_WORDS_CHARACTERS).split(/[\r\n\u2028\u2029]/u);
+  const words = lines
+    .map((line) => line.trim())
+    .filter(Boolean)
+    .join(' ');
+  return isCut ? `${words} … (${serverMessage.length} characters)` : words;
 }
 
 /** The server could not be reached, or what answered does not speak the Colonies protocol. */

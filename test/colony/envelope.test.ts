@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { openReply, RequestEnvelope, sealFailure, sealReply, sealRequest } from '../../colony/envelope.ts';
-import { toError } from '../../colony/errors.ts';
+import { ServerError, toError } from '../../colony/errors.ts';
 import { identityFromPrivateKey } from '../../colony/identity.ts';
 import { recoverId } from '../../colony/signature-recovery.ts';
 import vectors from '../vectors/colonies-identity.json' with { type: 'json' };
@@ -100,3 +100,21 @@ function outcomeOf(body: string): string {
     return toError(error).name;
   }
 }
+
+const wordsOf = (message: string): string => new ServerError('getprocessmsg', 403, message).serverMessage;
+
+describe('the words of a refusal', () => {
+  test('stand on one line', () => {
+    expect(wordsOf('one \r\n\n \u2028 two\tand three\n')).toBe('one two\tand three');
+  });
+
+  test.each([
+    ['letters', 'x'],
+    ['spaces', ' '],
+    ['lines', '\n '],
+  ])('are cut when there are millions: %s', (_what, part) => {
+    const message = part.repeat(5_000_000);
+    expect(wordsOf(message).length).toBeLessThan(10_100);
+    expect(wordsOf(message)).toContain(`… (${message.length} characters)`);
+  });
+});
