@@ -15,6 +15,7 @@ export const functionSubmit = defineCommand({
     `A named argument with the value "${PUBLIC_KEY_PLACEHOLDER}" is replaced by the public key of the local key pair. ` +
     'A list is submitted in batches of a hundred, where the server takes them. What the server accepts of it is submitted ' +
     'although it refuses others: those are named by their place in the list, which begins with $[0], and the exit code is 1. ' +
+    'With --json, that is {"submitted": [processes], "refused": [{"index", "status", "message"}]}. ' +
     '--wait, --out and --follow stay with one function only.',
   options: {
     spec: {
