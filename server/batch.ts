@@ -11,6 +11,7 @@ import { execute, type Task } from './execution.ts';
 import { faultTexts, type Handler, type WireRequest } from './handler.ts';
 import { handlers } from './handlers/index.ts';
 import { Refusal } from './refusal.ts';
+import { requireRecent } from './repeats.ts';
 import type { Sender, Services } from './services.ts';
 import { requireModest } from './submission.ts';
 import { type Change, type Changes, executeTogether, type Outcome } from './together.ts';
@@ -56,12 +57,14 @@ export interface Batch {
  * Executes the messages of a batch, which are in line for the store together.
  *
  * @returns the JSON text of the reply
- * @throws Refusal 400 when the batch itself is malformed, 429 when it is too much, 503 or 507 when nothing can be stored at the
+ * @throws Refusal 400 when the batch itself is malformed or from another time, 429 when it is too much, 503 or 507 when nothing can be stored at the
  *   moment; nothing is executed then
  */
 export async function answerBatch(services: Services, { inner, payload, sender }: Batch): Promise<string> {
   const messages = messagesOf(inner);
   const { callerId, address, disconnected } = sender;
+  // Before it is counted: whoever sends a recording must not use up what its signer may ask.
+  services.transactor.read(({ nowMs }) => requireRecent(inner, nowMs));
   // The first one is counted with the request.
   if (messages.length > 1) services.rates.furtherBy(callerId, address, messages.length - 1);
   const startedMs = performance.now();

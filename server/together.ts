@@ -2,7 +2,7 @@ import { type Failure, describeFailure } from './answer.ts';
 import { toCall } from './execution.ts';
 import type { Call, SynchronousHandler, WireRequest } from './handler.ts';
 import { JsonText } from './json-text.ts';
-import { digestOf, recallAnswer, rememberAnswer, requireRecent } from './repeats.ts';
+import { digestOf, recallAnswer, rememberAnswer } from './repeats.ts';
 import type { Services } from './services.ts';
 import { isStorageError } from './store/database.ts';
 import { undoable } from './transaction.ts';
@@ -32,7 +32,7 @@ export type Outcome = { readonly reply: string } | { readonly failure: Failure }
  * is kept once, and none needs a savepoint of its own as long as what is refused is refused before it has changed anything,
  * as nearly always.
  *
- * @throws Refusal 400 when the request is from another time; errors of the store. Nothing was executed then
+ * @throws errors of the store. Nothing was executed then
  */
 export async function executeTogether(services: Services, together: Changes): Promise<Outcome[]> {
   try {
@@ -51,7 +51,6 @@ function executeWith(
   const digest = digestOf(inner, callerId, signed);
   return services.transactor.write((transaction) => {
     const call = toCall(services, transaction, callerId);
-    if (digest !== undefined) requireRecent(inner, call.nowMs);
     const kept = recallAnswer(call, digest, inner);
     if (kept !== undefined) return recallAll(services, call, changes, kept);
     const results = changes.map((change) => attempt(services, change, () => answer(call, change)));

@@ -147,17 +147,18 @@ describe('a batch of which every message was refused', () => {
   });
 });
 
-test('a batch from another time is refused message by message, and nothing of it is done', async () => {
-  await using setup = await startRunning();
-  const { colony, processId, send } = setup;
+test('a batch from another time is refused as a whole, and not counted beyond the request', async () => {
+  await using colony = await startTestColony({ ...quick, rates: { memberRequestsPerSecond: 5 } });
+  const requests = Array.from({ length: 100 }, () => submit('other'));
   for (const minutes of [-11, 11]) {
     const marks = { nonce: 'once', issuedat: Date.now() + minutes * 60_000 };
-    const replies = await send([output(processId, ['x']), submit('other'), poll()], marks);
-    const tooOld = expect.stringMatching(/^400 The request is too old or from the future/u) as unknown;
-    expect(replies.map(inWords)).toEqual([tooOld, tooOld, tooOld]);
+    await expect(sendBatch(colony.address, colony.user, requests, marks)).rejects.toMatchObject({
+      status: 400,
+      serverMessage: expect.stringMatching(/^The request is too old or from the future/u) as unknown,
+    });
   }
-  expect(await countWaiting(colony.address, colony.user)).toBe(1);
-  expect(await colony.getProcess(processId)).toMatchObject({ output: [] });
+  expect(await sendBatch(colony.address, colony.user, requests.slice(0, 3))).toHaveLength(3);
+  expect(await countWaiting(colony.address, colony.user)).toBe(3);
 });
 
 test('a batch whose answer could not be sent hands the process back, and gets it when it comes again', async () => {
