@@ -174,7 +174,8 @@ test('a close waits for nobody who should say whether the server takes batches',
   const proxy = await intercept(([type]) => {
     if (type !== getServerInfo.type) return undefined;
     asked += 1;
-    return asked === 1 ? refuse(500, 'out of order') : (response) => response.on('close', () => (givenUp += 1));
+    if (asked === 1) return refuse(500, 'out of order');
+    return (response) => void response.on('close', () => (givenUp += 1));
   });
   const ids = await submitMany(3);
   await stage.start(counting(new Map()), { server: proxy.address });
