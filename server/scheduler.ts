@@ -154,9 +154,14 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       const patienceMs = timeoutSeconds < 0 ? MAX_TIMER_MS : Math.min(timeoutSeconds * 1000, MAX_TIMER_MS);
       const timer = setTimeout(leave, patienceMs);
       try {
-        await transactor().write((transaction) => {
-          if (room.has(waiter)) serve(transaction, room, waiter, options);
-        });
+        await transactor()
+          .write((transaction) => {
+            if (room.has(waiter)) serve(transaction, room, waiter, options);
+          })
+          .catch((thrown: unknown) => {
+            // Unless an earlier commit has given it something: that must be heard of.
+            if (room.remove(waiter)) throw thrown;
+          });
         if (timeoutSeconds < 0 || isStopped || disconnected.aborted) leave();
         const assignment = await waiter.answer;
         handBackUnlessDelivered(transactor(), assignment, disconnected);
