@@ -57,8 +57,8 @@ export interface Batch {
  * Executes the messages of a batch, which are in line for the store together.
  *
  * @returns the JSON text of the reply
- * @throws Refusal 400 when the batch itself is malformed or from another time, 429 when it is too much, 503 or 507 when nothing can be stored at the
- *   moment; nothing is executed then
+ * @throws Refusal 400 when the batch itself is malformed or from another time, 429 when it is too much, 503 or 507 when
+ *   nothing can be stored at the moment; nothing is executed then
  */
 export async function answerBatch(services: Services, { inner, payload, sender }: Batch): Promise<string> {
   const messages = messagesOf(inner);
