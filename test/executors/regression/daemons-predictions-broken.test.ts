@@ -57,18 +57,19 @@ test('daemons and server that start again between training and prediction, or in
 
 test('a prediction that is cancelled stops, and another one has other secrets', async () => {
   await using stage = await openRegressionStage();
-  const { x2 } = await startPredicting(stage, ROWS);
+  const { y } = await startPredicting(stage, ROWS);
   await stage.train(QUICK);
+  // Without it the prediction cannot end before it is cancelled.
+  await y.stop({ graceMs: 0 });
   await submitPrediction(stage, await predictionRequest(stage, 'june', 'stopped'));
-  await reached(stage, 'stopped', 'offer-x2', 'success');
-  await x2.stop({ graceMs: 0 });
+  for (const offer of ['offer-x1', 'offer-x2']) await reached(stage, 'stopped', offer, 'success');
   await cancelRun(stage, 'stopped');
   expect(await stage.processes('stopped', 'running')).toEqual([]);
-  await expect(stage.fileOf('y', 'stopped', 'predictions.csv')).rejects.toThrow('ENOENT');
-  await startPredictor(stage, 'x2', ROWS.x2);
+  await startSeedParty(stage, 'y');
   await predict(stage, 'june', 'anew');
   expect(await distanceOf(stage, 'anew')).toBeLessThan(1e-6);
   expect(await outputOf(stage, 'anew', 'offer-x1')).not.toBe(await outputOf(stage, 'stopped', 'offer-x1'));
+  await expect(stage.fileOf('y', 'stopped', 'predictions.csv')).rejects.toThrow('ENOENT');
 });
 
 test('a party whose rows change after it has offered them predicts nothing, and counts nothing', async () => {
